@@ -1,0 +1,53 @@
+"""Everything impasto raises on purpose. Each message says what was seen, what was expected and what to do.
+
+    ImpastoError
+    ├── RecipeError     a knob is unknown, or its value is out of range
+    ├── ImageError      a picture cannot be read or used
+    ├── OutputError     a picture cannot be written where it was asked for
+    ├── PluginError     no such network or backend, or a plug-in that failed
+    ├── WeightsError    a network's weights are missing or damaged
+    ├── DeviceError     the device is not there, or does not have what was asked for
+    └── DivergedError   the optimisation left the numbers a picture is made of
+"""
+
+from __future__ import annotations
+
+
+class ImpastoError(Exception):
+    """Base of all errors a user can meet; `hint` is the next thing to do, or empty."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} {self.hint}".strip()
+
+
+class RecipeError(ImpastoError):
+    """A knob is unknown, or its value is out of range."""
+
+
+class ImageError(ImpastoError):
+    """A picture cannot be read, or is not one that can be worked on."""
+
+
+class OutputError(ImpastoError):
+    """A picture cannot be written where it was asked for."""
+
+
+class PluginError(ImpastoError):
+    """No network or backend of that name, or a plug-in that failed."""
+
+
+class WeightsError(ImpastoError):
+    """A network's weights are missing, damaged or not recognised."""
+
+
+class DeviceError(ImpastoError):
+    """The device is not there, or lacks something that was asked of it."""
+
+
+class DivergedError(ImpastoError):
+    """The optimisation produced values that are no picture (NaN or infinite)."""

@@ -1,0 +1,48 @@
+"""The contract of a network: image -> {layer name: feature maps}.
+
+A network is a torch module that knows its layers, which of them describe content and style by default, its own input
+normalisation and the weights it needs. It knows nothing of losses. See `docs/plugins.md` for a complete one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Network(Protocol):
+    """What the objective asks of a network; any `torch.nn.Module` with these attributes will do."""
+
+    layers: tuple[str, ...]
+    """Every layer that can be asked for, shallow to deep."""
+
+    content_layers: Mapping[str, float]
+    """Default content layers and their weights w_l."""
+
+    style_layers: Mapping[str, float]
+    """Default style layers and their weights w_l."""
+
+    def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Feature maps F^l of `image`, float (1, 3, H, W), sRGB-encoded in [0, 1].
+
+        Each value has shape (1, N_l, h_l, w_l): N_l channels on a grid of M_l = h_l * w_l positions. Computes no
+        further than the deepest layer asked for. A layer whose grid would be empty (a picture smaller than its
+        field) is left out.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """A network as the registry lists it, before anything heavy is imported."""
+
+    name: str
+    summary: str
+    build: Callable[[], Network]
+    """Imports torch and loads the weights."""
+    missing: Callable[[], str] = lambda: ""
+    """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""

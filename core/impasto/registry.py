@@ -1,0 +1,116 @@
+"""Finds networks and backends through entry points, one by one, so that a broken plug-in harms nobody else.
+
+pluggy's own `load_setuptools_entrypoints` stops at the first entry point that fails; ours turns each failure into a
+named `PluginFailure`. `IMPASTO_PLUGIN_ERRORS=raise` raises it instead, for authors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar
+
+import pluggy
+
+from . import hooks
+from .backend import BackendInfo
+from .errors import PluginError
+from .network import NetworkInfo
+
+Info = TypeVar("Info", NetworkInfo, BackendInfo)
+BUILT_IN = "impasto"
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plug-in that could not be used, and why."""
+
+    distribution: str
+    entry_point: str
+    error: str
+    action: str
+
+
+@dataclass
+class Registry:
+    """Everything the installed plug-ins offer, and what went wrong with the others."""
+
+    networks: dict[str, NetworkInfo] = field(default_factory=dict)
+    backends: dict[str, BackendInfo] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    """Name of a network or backend -> the distribution it came from."""
+    failures: list[PluginFailure] = field(default_factory=list)
+
+    def network(self, name: str) -> NetworkInfo:
+        """The network called `name`; `PluginError` lists those that exist."""
+        return _named(self.networks, name, "network")
+
+    def backend(self, name: str) -> BackendInfo:
+        """The backend called `name`; `PluginError` lists those that exist."""
+        return _named(self.backends, name, "backend")
+
+    def add(self, entry_point: EntryPoint) -> None:
+        """Take in one plug-in whole, or not at all."""
+        manager = pluggy.PluginManager(hooks.GROUP)
+        manager.add_hookspecs(hooks)
+        manager.register(entry_point.load())
+        networks = _records(manager.hook.impasto_networks(), NetworkInfo, self.networks)
+        backends = _records(manager.hook.impasto_backends(), BackendInfo, self.backends)
+        self.networks |= networks
+        self.backends |= backends
+        self.origins |= dict.fromkeys([*networks, *backends], _distribution(entry_point))
+
+
+@cache
+def registry() -> Registry:
+    """All plug-ins installed in this environment, built-in ones first. Imports no torch."""
+    found = Registry()
+    for entry_point in sorted(entry_points(group=hooks.GROUP), key=_order):
+        try:
+            found.add(entry_point)
+        except Exception as error:  # a stranger's code may raise anything
+            if os.environ.get("IMPASTO_PLUGIN_ERRORS") == "raise":
+                raise
+            found.failures.append(_failure(entry_point, error))
+    return found
+
+
+def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
+    distribution = _distribution(entry_point)
+    return distribution != BUILT_IN, distribution, entry_point.name
+
+
+def _distribution(entry_point: EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist else "unknown"
+
+
+def _records(answers: Iterable[Iterable[object]], kind: type[Info], taken: dict[str, Info]) -> dict[str, Info]:
+    """The hook's answers by name, each checked to be a `kind` under a free name."""
+    records: dict[str, Info] = {}
+    for record in (record for answer in answers for record in answer):
+        if not isinstance(record, kind):
+            raise PluginError(f"The hook gave {record!r}; expected {kind.__name__}.")
+        if record.name in taken or record.name in records:
+            raise PluginError(f"The name {record.name!r} is taken already.", "Choose another name.")
+        records[record.name] = record
+    return records
+
+
+def _failure(entry_point: EntryPoint, error: Exception) -> PluginFailure:
+    distribution = _distribution(entry_point)
+    return PluginFailure(
+        distribution=distribution,
+        entry_point=f"{entry_point.name} = {entry_point.value}",
+        error=f"{type(error).__name__}: {error}",
+        action=f"Update it (pip install -U {distribution}), or remove it (pip uninstall {distribution}).",
+    )
+
+
+def _named(found: dict[str, Info], name: str, kind: str) -> Info:
+    if name in found:
+        return found[name]
+    names = ", ".join(sorted(found)) or "none"
+    raise PluginError(f"There is no {kind} {name!r}; installed: {names}.", "`impasto plugins` says more.")

@@ -1,0 +1,20 @@
+"""The native backend: PyTorch autograd. Registered without importing torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from impasto.backend import Backend, BackendInfo
+from impasto.hooks import hookimpl
+
+
+def _build(device: str, precision: str) -> Backend:
+    from .backend import TorchBackend
+
+    return TorchBackend(device, precision)
+
+
+@hookimpl
+def impasto_backends() -> Iterable[BackendInfo]:
+    """The backend `torch`."""
+    return [BackendInfo("torch", "PyTorch autograd on CPU, CUDA or MPS", differentiable=True, build=_build)]

@@ -1,0 +1,42 @@
+"""Networks on a torch device."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from impasto.backend import Evaluator
+from impasto.errors import DeviceError
+from impasto.network import Network
+
+
+class TorchBackend:
+    """Differentiable evaluation on `device` in `precision`; "auto" takes the best there is."""
+
+    def __init__(self, device: str, precision: str) -> None:
+        self.device = _device(device)
+        self.precision = precision
+
+    def load(self, network: Network) -> Evaluator:
+        """`network` on this device, channels last, its arithmetic in this backend's precision."""
+        module = cast(torch.nn.Module, network).to(self.device, memory_format=torch.channels_last)
+
+        def evaluate(image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+            return cast(Network, module)(image, layers)
+
+        return evaluate
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeviceError(f"The device {name!r} is not there: {reason}.", "Use --device cpu, or auto.") from None
+    return name

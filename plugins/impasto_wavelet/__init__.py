@@ -1,0 +1,20 @@
+"""The embedded network: designed filters, no weights, works offline at once. Registered without importing torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from impasto.hooks import hookimpl
+from impasto.network import Network, NetworkInfo
+
+
+def _build() -> Network:
+    from .network import Wavelet
+
+    return Wavelet()
+
+
+@hookimpl
+def impasto_networks() -> Iterable[NetworkInfo]:
+    """The network `wavelet`."""
+    return [NetworkInfo("wavelet", "Rectified oriented wavelets, designed, no download", build=_build)]
