@@ -1,0 +1,107 @@
+"""Every knob of a painting: its group, kind, range and default, and where that default comes from.
+
+Plain data, so that command-line help and editors can list the knobs without loading the library that validates them.
+`Recipe` validates them; the CLI's options, the worker's request and the table in the docs are derived from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MOST_WEIGHT = 1e12
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One knob. `default` None leaves the choice to the profile or the network."""
+
+    group: str
+    kind: Literal["whole", "real", "text", "choice", "weights"]
+    default: int | float | str | None
+    description: str
+    low: float | None = None
+    above: float | None = None
+    """Lower limit that is itself not allowed."""
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    source: str = ""
+    """Where the default comes from."""
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words, as "16 to 32768"; empty where any text will do."""
+        if self.kind == "choice":
+            return ", ".join(self.choices)
+        if self.high is None:
+            return ""
+        low = f"above {_plain(self.above)}" if self.low is None else _plain(self.low)
+        return f"{low} to {_plain(self.high)}"
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, to complete "expected ..."."""
+        nouns = {"whole": "a whole number, ", "real": "a number, ", "choice": "one of ", "text": "a word"}
+        return "LAYER=WEIGHT,..., each weight 0 to 1e+12" if self.kind == "weights" else nouns[self.kind] + self.range
+
+
+def _plain(number: float | None) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
+
+
+PICTURE, LOOK, LOSS, RUN = "The picture", "Who looks at it", "The losses", "The way there"
+
+KNOBS: dict[str, Knob] = {
+    "size": Knob(
+        PICTURE, "whole", 512, "Longest side of the result, in pixels.", low=16, high=32768, source="Gatys et al. 2016"
+    ),
+    "strength": Knob(
+        PICTURE,
+        "real",
+        50,
+        "How far towards the style: 0 leaves the content as it is, 100 forgets it.",
+        low=0,
+        high=100,
+        source="middle of the scale",
+    ),
+    "init": Knob(
+        PICTURE, "text", "content", "Start from content, noise, style, or a picture FILE.", source="Johnson 2015"
+    ),
+    "seed": Knob(PICTURE, "whole", 0, "Seed of the noise start.", low=0, high=2**63 - 1, source="any number"),
+    "network": Knob(
+        LOOK,
+        "text",
+        "wavelet",
+        "Network that looks at the pictures; `impasto plugins` lists them.",
+        source="no download",
+    ),
+    "backend": Knob(LOOK, "text", "torch", "Backend that runs the network.", source="differentiable"),
+    "device": Knob(LOOK, "text", "auto", "auto, cpu, cuda, cuda:N or mps.", source="the fastest there is"),
+    "precision": Knob(
+        LOOK,
+        "choice",
+        "auto",
+        "Arithmetic inside the network.",
+        choices=("auto", "float32", "bfloat16"),
+        source="the fastest the device has",
+    ),
+    "profile": Knob(
+        LOSS,
+        "choice",
+        "impasto",
+        "Whose loss formulas and weights.",
+        choices=("impasto",),
+        source="one scale for all styles",
+    ),
+    "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l."),
+    "style_layers": Knob(LOSS, "weights", None, "Style layers and their weights w_l."),
+    "content_weight": Knob(
+        LOSS, "real", None, "alpha, weight of the content loss at strength 50.", low=0, high=MOST_WEIGHT
+    ),
+    "style_weight": Knob(LOSS, "real", None, "beta, weight of the style loss at strength 50.", low=0, high=MOST_WEIGHT),
+    "tv_weight": Knob(LOSS, "real", None, "Weight of the total variation loss.", low=0, high=MOST_WEIGHT),
+    "histogram_weight": Knob(LOSS, "real", None, "Weight of the colour histogram loss.", low=0, high=MOST_WEIGHT),
+    "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12),
+    "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000),
+    "learning_rate": Knob(RUN, "real", 0.03, "Adam's step on the [0, 1] image.", above=0, high=10, source="tried"),
+}
