@@ -26,7 +26,7 @@ class Knob:
     high: float | None = None
     choices: tuple[str, ...] = ()
     source: str = ""
-    """Where the default comes from."""
+    """Where the default comes from; for a default of None, who chooses."""
 
     @property
     def range(self) -> str:
@@ -67,7 +67,7 @@ KNOBS: dict[str, Knob] = {
     "init": Knob(
         PICTURE, "text", "content", "Start from content, noise, style, or a picture FILE.", source="Johnson 2015"
     ),
-    "seed": Knob(PICTURE, "whole", 0, "Seed of the noise start.", low=0, high=2**63 - 1, source="any number"),
+    "seed": Knob(PICTURE, "whole", 0, "Seed of the noise start.", low=0, high=2**32 - 1, source="any number"),
     "network": Knob(
         LOOK,
         "text",
@@ -93,15 +93,33 @@ KNOBS: dict[str, Knob] = {
         choices=("impasto",),
         source="one scale for all styles",
     ),
-    "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l."),
-    "style_layers": Knob(LOSS, "weights", None, "Style layers and their weights w_l."),
+    "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l.", source="the network's"),
+    "style_layers": Knob(LOSS, "weights", None, "Style layers and their weights w_l.", source="the network's"),
     "content_weight": Knob(
-        LOSS, "real", None, "alpha, weight of the content loss at strength 50.", low=0, high=MOST_WEIGHT
+        LOSS,
+        "real",
+        None,
+        "alpha, weight of the content loss at strength 50.",
+        low=0,
+        high=MOST_WEIGHT,
+        source="the profile's",
     ),
-    "style_weight": Knob(LOSS, "real", None, "beta, weight of the style loss at strength 50.", low=0, high=MOST_WEIGHT),
-    "tv_weight": Knob(LOSS, "real", None, "Weight of the total variation loss.", low=0, high=MOST_WEIGHT),
-    "histogram_weight": Knob(LOSS, "real", None, "Weight of the colour histogram loss.", low=0, high=MOST_WEIGHT),
-    "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12),
-    "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000),
+    "style_weight": Knob(
+        LOSS,
+        "real",
+        None,
+        "beta, weight of the style loss at strength 50.",
+        low=0,
+        high=MOST_WEIGHT,
+        source="the profile's",
+    ),
+    "tv_weight": Knob(
+        LOSS, "real", None, "Weight of the total variation loss.", low=0, high=MOST_WEIGHT, source="the profile's"
+    ),
+    "histogram_weight": Knob(
+        LOSS, "real", None, "Weight of the colour histogram loss.", low=0, high=MOST_WEIGHT, source="the profile's"
+    ),
+    "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12, source="by the size"),
+    "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000, source="the profile's"),
     "learning_rate": Knob(RUN, "real", 0.03, "Adam's step on the [0, 1] image.", above=0, high=10, source="tried"),
 }

@@ -1,0 +1,118 @@
+"""The commands, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from .. import __version__
+from ..errors import DivergedError, ImpastoError
+from .options import Grouped, given, knobs
+
+REFUSED, FAILED, STOPPED = 2, 1, 130
+FILE = click.Path(path_type=Path)
+
+
+class Impasto(click.Group):
+    """A group whose default command is `paint`, and whose errors are one line each."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Anything that is neither a command nor an option of ours starts the default command."""
+        ours = [*self.commands, *(name for param in self.get_params(ctx) for name in param.opts)]
+        if args and args[0] not in ours:
+            args = ["paint", *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the default command as what one types."""
+        formatter.write_usage("impasto", "CONTENT STYLE -o OUT [OPTIONS]")
+        formatter.write_usage("impasto", "COMMAND ...", prefix="       ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options of `paint`, then the commands."""
+        paint.format_options(click.Context(paint, parent=ctx), formatter)
+        self.format_commands(ctx, formatter)
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by Ctrl-C."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.ClickException as error:
+            code = _complain(error.format_message(), error.exit_code)
+        except ImpastoError as error:
+            code = _complain(str(error), FAILED if isinstance(error, DivergedError) else REFUSED)
+        except click.Abort:
+            code = _complain("stopped; nothing was written.", STOPPED)
+        sys.exit(code or 0)
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"impasto: error: {' '.join(message.split())}", err=True)
+    return code
+
+
+@click.group(
+    cls=Impasto,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, message="impasto %(version)s")
+def impasto() -> None:
+    """Paint CONTENT, a photograph, in the manner of STYLE, a painting."""
+
+
+@impasto.command(cls=Grouped)
+@click.argument("content", type=FILE)
+@click.argument("style", type=FILE)
+@click.option("-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: .png, .jpg, .tif or .webp.")
+@click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
+@click.option("--save-every", type=click.IntRange(1), metavar="N", help="Keep every Nth step beside OUT, numbered.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@knobs
+def paint(
+    content: Path,
+    style: Path,
+    output: Path,
+    preview: Path | None,
+    save_every: int | None,
+    quiet: bool,
+    **values: str | None,
+) -> int:
+    """Paint CONTENT in the manner of STYLE (the default command).
+
+    Ctrl-C keeps the picture so far. The result carries its recipe; `impasto again` makes it again.
+    """
+    from ..recipe import Recipe
+    from .job import Job
+    from .painting import run
+
+    return run(Job(content, style, output, Recipe.of(**given(values.items())), preview, save_every, quiet))
+
+
+@impasto.command()
+@click.argument("picture", type=FILE)
+@click.option("-o", "--output", type=FILE, metavar="OUT", help="The result; PICTURE-again beside it if left out.")
+@click.option("--content", type=FILE, metavar="FILE", help="Where the content picture is now.")
+@click.option("--style", type=FILE, metavar="FILE", help="Where the style picture is now.")
+@click.option("--init", type=FILE, metavar="FILE", help="Where the picture is now that it started from.")
+@click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def again(picture: Path, output: Path | None, preview: Path | None, quiet: bool, **moved: Path | None) -> int:
+    """Make PICTURE again from the recipe it carries."""
+    from .job import remake
+    from .painting import run
+
+    return run(remake(picture, output, moved, preview, quiet))
+
+
+@impasto.command()
+def plugins() -> None:
+    """List networks and backends, and the plug-ins that failed."""
+    from ..registry import registry
+    from .listing import listing
+
+    for line in listing(registry()):
+        click.echo(line)

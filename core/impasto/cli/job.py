@@ -1,0 +1,106 @@
+"""What one painting takes, and the checks that come before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from .. import __version__, images
+from ..codecs import SMALLEST
+from ..errors import ImageError, OutputError, PluginError, RecipeError
+from ..files import check_output
+from ..images import Picture
+from ..provenance import STARTS, Provenance
+from ..recipe import Recipe
+from ..registry import registry
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to paint and what to keep. `taken` stops after that many steps."""
+
+    content: Path
+    style: Path
+    output: Path
+    recipe: Recipe
+    preview: Path | None = None
+    save_every: int | None = None
+    quiet: bool = False
+    taken: int | None = None
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that must not be written over."""
+        start = [] if self.recipe.init in STARTS else [Path(self.recipe.init)]
+        return [self.content, self.style, *start]
+
+    def numbered(self, taken: int) -> Path:
+        """The file that keeps the picture after `taken` steps, beside the output."""
+        return self.output.with_stem(f"{self.output.stem}-{taken:06d}")
+
+
+def remake(
+    picture: Path, output: Path | None, moved: Mapping[str, Path | None], preview: Path | None, quiet: bool
+) -> Job:
+    """The job that made `picture`, to be done again. `moved` says where its sources are now, by what they are for."""
+    made = Provenance.read(picture)
+    output = check_output(output or picture.with_stem(f"{picture.stem}-again"), picture)
+    if preview:
+        check_output(preview, picture)
+    found = {name: source.find(picture.parent, name, moved.get(name)) for name, source in made.sources.items()}
+    recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
+    if made.version != __version__ and not quiet:
+        click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
+    return Job(found["content"], found["style"], output, recipe, preview, quiet=quiet, taken=made.taken)
+
+
+def check(job: Job) -> tuple[Picture, Picture]:
+    """The content and the style, decoded, after everything else about the job has been found in order.
+
+    Raises the `ImpastoError` that says what is wrong. Writes nothing and computes nothing.
+    """
+    _check_plugins(job.recipe)
+    _check_outputs(job)
+    if job.recipe.init not in STARTS:
+        _check_start(job.recipe.init)
+    pictures = images.read(job.content), images.read(job.style)
+    for path, picture in zip((job.content, job.style), pictures, strict=True):
+        _check_fit(path, picture, job.recipe.size)
+    return pictures
+
+
+def _check_plugins(recipe: Recipe) -> None:
+    for info in (registry().network(recipe.network), registry().backend(recipe.backend)):
+        if missing := info.missing():
+            raise PluginError(f"{info.name} is not ready: {missing}")
+
+
+def _check_outputs(job: Job) -> None:
+    longest = job.recipe.size
+    check_output(job.output, *job.inputs, longest=longest)
+    if job.preview:
+        check_output(job.preview, *job.inputs, longest=longest)
+        if job.preview.resolve() == job.output.resolve():
+            raise OutputError(f"{job.preview}: the preview is the result itself.", "Choose another name for one.")
+    if job.save_every:
+        taken = job.output.parent.glob(f"{job.output.stem}-[0-9]*{job.output.suffix}")
+        for path in taken:
+            check_output(path, *job.inputs)
+
+
+def _check_start(init: str) -> None:
+    if not Path(init).exists():
+        seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"
+        raise RecipeError(f"{seen}. There is no file of that name.", "Check the name.")
+    images.read(init)
+
+
+def _check_fit(path: Path, picture: Picture, size: int) -> None:
+    short, long = sorted(picture.size)
+    if round(short / long * size) < SMALLEST:
+        seen = f"{path}: with a longest side of {size} pixels its short side would be {round(short / long * size)}"
+        least = -(-SMALLEST * long // short)
+        raise ImageError(f"{seen}; it needs at least {SMALLEST}.", f"Use --size {least} or more, or crop the picture.")

@@ -1,0 +1,59 @@
+"""The recipe's knobs as command-line options, in groups, and the help that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from ..knobs import KNOBS, Knob
+
+METAVARS = {"whole": "N", "real": "X", "text": "NAME", "weights": "LAYER=W,..."}
+Command = Callable[..., Any]
+
+
+class KnobOption(click.Option):
+    """An option that fills a knob. It stays text: the recipe knows the ranges and explains them."""
+
+    def __init__(self, name: str, knob: Knob) -> None:
+        metavar = METAVARS.get(knob.kind, "|".join(knob.choices))
+        super().__init__(
+            [f"--{name.replace('_', '-')}", name], metavar=metavar, help=f"{knob.description}{_limits(knob)}"
+        )
+        self.group = knob.group
+
+
+def _limits(knob: Knob) -> str:
+    limits = [knob.range] if knob.kind in ("whole", "real") else []
+    default = knob.source if knob.default is None else knob.default
+    return f"  [{'; '.join([*limits, f'default {default}'])}]"
+
+
+def knobs(command: Command) -> Command:
+    """Give `command` an option for every knob; those not used come as None."""
+    command.__click_params__ = [  # type: ignore[attr-defined]
+        *getattr(command, "__click_params__", []),
+        *(KnobOption(name, knob) for name, knob in reversed(KNOBS.items())),
+    ]
+    return command
+
+
+class Grouped(click.Command):
+    """A command whose help lists its options under the names of their groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the groups, those that are no knobs first."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record and isinstance(param, click.Option):
+                groups.setdefault(getattr(param, "group", "Options"), []).append(record)
+        for group, rows in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(rows, col_max=26)
+
+
+def given(values: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """The knobs that the command line set."""
+    return {name: value for name, value in values if value is not None}

@@ -1,0 +1,68 @@
+"""One painting from the command line: checked, painted, shown and kept."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import images
+from ..files import FORMATS
+from ..images import Picture
+from ..provenance import Provenance
+from .interrupt import Interrupt
+from .job import Job, check
+from .preview import Preview
+from .progress import progress
+
+if TYPE_CHECKING:
+    from ..stylize import Step
+
+STOPPED = 130
+
+
+def run(job: Job) -> int:
+    """Check everything, paint, and write the result. Returns the exit code: 0, or 130 after Ctrl-C.
+
+    Raises the `ImpastoError` that says what is wrong, before anything is written.
+    """
+    begin = time.perf_counter()
+    content, style = check(job)
+    if content.alpha is not None and FORMATS[job.output.suffix.lower()] == "JPEG":
+        _say(job, f"{job.output}: JPEG has no transparency; what is transparent becomes white.")
+    with Interrupt() as interrupt:
+        step, picture = _paint(job, content, style, interrupt)
+    if interrupt.asked:
+        where = f"step {step.step} of {step.steps} in stage {step.stage + 1} of {step.stages}"
+        click.echo(f"impasto: stopped at {where}; {job.output} holds the picture so far.", err=True)
+        return STOPPED
+    width, height = picture.size
+    _say(job, f"{job.output}: {width}x{height} pixels in {time.perf_counter() - begin:.1f} s.")
+    return 0
+
+
+def _paint(job: Job, content: Picture, style: Picture, interrupt: Interrupt) -> tuple[Step, Picture]:
+    """Pull steps until they end or someone stops; write the last one's picture, which is returned with it."""
+    from ..stylize import paint
+
+    carried = Provenance.of(job.recipe, job.content, job.style, job.output.parent)
+    preview = Preview(job.preview)
+    with closing(paint(content, style, job.recipe)) as steps, progress(job.quiet) as show:
+        for taken, step in enumerate(steps, 1):
+            show(step)
+            preview.offer(step)
+            if job.save_every and taken % job.save_every == 0:
+                images.write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
+            if interrupt.asked or taken == job.taken:
+                carried = carried.after(taken)
+                break
+        picture = step.picture()
+    images.write(job.output, picture, carried.dumps())
+    return step, picture
+
+
+def _say(job: Job, line: str) -> None:
+    if not job.quiet:
+        click.echo(f"impasto: {line}", err=True)
