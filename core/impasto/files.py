@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import secrets
 import stat
 import tempfile
@@ -77,8 +76,7 @@ def _check_place(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise OutputError(f"{path}: this is there already and is no file.", "Choose another name.")
-        if not os.access(path, os.W_OK):
-            raise OutputError(f"{path}: this file is write-protected.", "Choose another name, or allow writing.")
+        path.open("r+b").close()
     # Only trying tells: permissions, read-only disks and special folders all answer differently when asked.
     tempfile.TemporaryFile(dir=folder).close()
 

@@ -1,0 +1,5 @@
+"""`python -m impasto` is the command line too."""
+
+from .cli import main
+
+main()

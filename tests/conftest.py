@@ -1,0 +1,72 @@
+"""Small real pictures, the command line in this process, and the command line as a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "images"
+Run = Callable[..., Result]
+
+
+def drawing(width: int = 96, height: int = 64, seed: int = 0) -> NDArray[np.uint8]:
+    """Soft waves of colour, (height, width, 3)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / 16
+    planes = [np.sin(a * x + b * y + c) for a, b, c in rng.normal(size=(3, 3)) * 2]
+    return ((np.stack(planes, axis=2) + 1) * 127.5).astype(np.uint8)
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """A photograph of 96x64 pixels."""
+    path = tmp_path / "content.png"
+    Image.fromarray(drawing(seed=1)).save(path)
+    return path
+
+
+@pytest.fixture
+def style(tmp_path: Path) -> Path:
+    """A painting of 80x80 pixels."""
+    path = tmp_path / "style.png"
+    Image.fromarray(drawing(80, 80, seed=2)).save(path)
+    return path
+
+
+@pytest.fixture
+def impasto() -> Run:
+    """Runs the command line in this process: `impasto("a.png", "b.png", "-o", out)`."""
+    from impasto.cli import main
+
+    def run(*args: object) -> Result:
+        return CliRunner().invoke(main, [str(arg) for arg in args])
+
+    return run
+
+
+@pytest.fixture
+def process() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line as a process of its own."""
+
+    def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "impasto", *map(str, args)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+    return run
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Well-known pictures that the repository does not carry; skips where they are not."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the reference pictures are not in {SHARED}")
+    return SHARED

@@ -1,0 +1,462 @@
+"""Pictures in and out of real files, of every kind that is read, and of every kind that is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import struct
+import tempfile
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from conftest import drawing
+from impasto import images
+from impasto.codecs import MOST_PIXELS, srgb_profile
+from impasto.errors import ImageError, OutputError
+from impasto.images import Picture
+
+SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, rows: bytes, depth: int = 8, colour: int = 2) -> bytes:
+    """A PNG written by hand, so that it can lie about its size or be of a kind that Pillow does not write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+def picture(alpha: bool = False) -> Picture:
+    colours = drawing().astype(np.float32) / 255
+    ramp = np.linspace(0, 1, 96, dtype=np.float32)[None].repeat(64, axis=0)
+    return Picture(colours, ramp if alpha else None)
+
+
+def bytes_of(array: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return (array * 255).round().astype(np.uint8)
+
+
+def save(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+# Reading
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_format_comes_back(tmp_path: Path, suffix: str) -> None:
+    images.write(tmp_path / f"p{suffix}", picture())
+    back = images.read(tmp_path / f"p{suffix}")
+    exact = suffix in (".png", ".tif", ".tiff")
+    assert back.pixels.dtype == np.float32
+    assert back.alpha is None
+    assert np.abs(back.pixels - bytes_of(picture().pixels) / 255).max() <= (1e-6 if exact else 0.1)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "transform"),
+    [
+        (2, Image.Transpose.FLIP_LEFT_RIGHT),
+        (3, Image.Transpose.ROTATE_180),
+        (6, Image.Transpose.ROTATE_270),
+        (8, Image.Transpose.ROTATE_90),
+    ],
+)
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, transform: Image.Transpose) -> None:
+    upright = Image.fromarray(drawing())
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    back = images.read(save(tmp_path / "p.png", upright, exif=exif))
+    assert np.array_equal(bytes_of(back.pixels), np.asarray(upright.transpose(transform)))
+
+
+def test_an_icc_profile_is_converted_to_srgb(tmp_path: Path) -> None:
+    """A real profile of a device whose red is sRGB's green, and the other way round."""
+    swapped = srgb_profile().replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
+    path = save(tmp_path / "p.png", Image.new("RGB", (32, 32), (200, 50, 10)), icc_profile=swapped)
+    assert np.abs(bytes_of(images.read(path).pixels) - np.array([50.0, 200, 10])).max() <= 1
+
+
+def test_lab_becomes_srgb(tmp_path: Path) -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    there = ImageCms.profileToProfile(Image.new("RGB", (32, 32), (200, 50, 10)), srgb, lab, outputMode="LAB")
+    assert there is not None
+    back = images.read(save(tmp_path / "p.tif", there))
+    assert np.abs(bytes_of(back.pixels) - np.array([200.0, 50, 10])).max() <= 4
+
+
+def test_our_own_profile_changes_nothing(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.png", Image.fromarray(drawing()), icc_profile=srgb_profile())
+    assert np.array_equal(bytes_of(images.read(path).pixels), drawing())
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_an_unusable_profile_is_left_aside(tmp_path: Path, mode: str) -> None:
+    plain = Image.fromarray(drawing()).convert(mode)
+    path = save(tmp_path / "p.tif", plain, icc_profile=b"not a profile" * 20)
+    assert np.array_equal(bytes_of(images.read(path).pixels), np.asarray(plain.convert("RGB")))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr"])
+def test_other_colour_modes_become_rgb(tmp_path: Path, mode: str) -> None:
+    there = Image.fromarray(drawing()).convert(mode)
+    path = save(tmp_path / "p.tif", there)
+    with Image.open(path) as expected:
+        assert np.array_equal(bytes_of(images.read(path).pixels), np.asarray(expected.convert("RGB")))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "PA"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_alpha_is_kept(tmp_path: Path, mode: str, suffix: str) -> None:
+    there = Image.fromarray(drawing()).convert("RGBA")
+    there.putalpha(Image.linear_gradient("L").resize((96, 64)))
+    there = there.convert(mode) if mode != "PA" else there.quantize()
+    path = save(
+        tmp_path / f"p{suffix}",
+        there.convert("RGBA") if suffix == ".tif" and mode == "PA" else there,
+        **({"lossless": True} if suffix == ".webp" else {}),
+    )
+    with Image.open(path) as expected:
+        alpha = np.asarray(expected.convert("RGBA"))[..., 3]
+    back = images.read(path).alpha
+    assert back is not None
+    assert np.array_equal(bytes_of(back), alpha)
+
+
+def test_a_transparent_palette_entry_is_alpha(tmp_path: Path) -> None:
+    there = Image.fromarray(drawing()).quantize(8)
+    back = images.read(save(tmp_path / "p.png", there, transparency=3))
+    assert back.alpha is not None
+    assert np.array_equal(back.alpha == 0, np.asarray(there) == 3)
+
+
+def test_alpha_that_is_opaque_everywhere_is_none(tmp_path: Path) -> None:
+    assert images.read(save(tmp_path / "p.png", Image.fromarray(drawing()).convert("RGBA"))).alpha is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bit_grey_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
+    grey = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 15
+    back = images.read(save(tmp_path / f"p{suffix}", Image.fromarray(grey)))
+    assert np.allclose(back.pixels[..., 0] * 65535, grey, atol=0.01)
+    assert np.array_equal(back.pixels[..., 0], back.pixels[..., 2])
+
+
+def test_sixteen_bit_grey_with_a_profile_is_converted(tmp_path: Path) -> None:
+    grey = np.full((32, 32), 0x8080, np.uint16)
+    path = save(tmp_path / "p.tif", Image.fromarray(grey), icc_profile=srgb_profile())
+    assert abs(images.read(path).pixels.mean() - 128 / 255) < 0.01
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4)])
+def test_sixteen_bit_colour_is_read_to_eight_bits(tmp_path: Path, colour: int, channels: int) -> None:
+    deep = np.random.default_rng(3).integers(0, 65536, (32, 40, channels)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in deep)
+    (tmp_path / "p.png").write_bytes(png(40, 32, rows, depth=16, colour=colour))
+    back = images.read(tmp_path / "p.png")
+    assert np.abs(back.pixels - deep[..., :3] / 65535).max() <= 1 / 255
+    assert (back.alpha is None) == (channels == 3)
+
+
+def test_the_first_of_several_frames_is_read(tmp_path: Path) -> None:
+    first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
+    for name in ("p.webp", "p.tif", "p.png"):
+        path = save(tmp_path / name, first, save_all=True, append_images=[second])
+        assert images.read(path).pixels[..., 0].min() > 0.9
+
+
+# Refusing
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ImageError) as caught:
+        images.read(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert caught.value.hint
+    return message
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    assert "there is no such file" in refused(tmp_path / "missing.png")
+    assert "this is a folder" in refused(tmp_path)
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "no ordinary file" in refused(tmp_path / "pipe.png")
+    (tmp_path / "empty.png").touch()
+    assert "the file is empty" in refused(tmp_path / "empty.png")
+    assert "cannot be read" in refused(tmp_path / ("x" * 300 + ".png"))
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Root may read and write everything; for a moment, be someone who may not."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+def test_an_unreadable_file_is_refused(content: Path) -> None:
+    content.chmod(0)
+    with nobody():
+        assert "ermission" in refused(content)
+
+
+@pytest.mark.parametrize("head", [b"hello, I am text", b"GIF89a" + bytes(50), b"%PDF-1.4", bytes(100), b"\x89"])
+def test_other_files_are_refused(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "p.png").write_bytes(head)
+    assert "this is not a PNG, JPEG, TIFF or WebP picture" in refused(tmp_path / "p.png")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
+def test_truncated_files_are_refused(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"p{suffix}"
+    images.write(path, picture())
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    refused(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"p{suffix}"
+    images.write(path, picture(), "comment")
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        damaged = data.copy()
+        damaged[rng.integers(12, min(len(data), 1500), 6)] = rng.integers(0, 256, 6)
+        path.write_bytes(damaged.tobytes())
+        for look in (images.read, images.read_comment):
+            try:
+                look(path)
+            except ImageError as error:
+                assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "reason"),
+    [(1, 1, "at least 16"), (20000, 3, "at least 16"), (15, 500, "at least 16"), (2000, 20, "at most 32 times")],
+)
+def test_shapes_that_cannot_be_painted_are_refused(tmp_path: Path, width: int, height: int, reason: str) -> None:
+    message = refused(save(tmp_path / "p.png", Image.new("RGB", (width, height))))
+    assert f"{width}x{height}" in message
+    assert reason in message
+
+
+@pytest.mark.parametrize("side", [20_000, 200_000, 2**31 - 1])
+def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path, side: int) -> None:
+    (tmp_path / "p.png").write_bytes(png(side, side, bytes(1000)))
+    message = refused(tmp_path / "p.png")
+    assert f"{side}x{side}" in message
+    assert f"{MOST_PIXELS // 10**6} million" in message
+
+
+def test_a_text_bomb_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "p.png", Image.fromarray(drawing()))
+    data = (tmp_path / "p.png").read_bytes()
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000)))
+    (tmp_path / "p.png").write_bytes(data[:33] + text + data[33:])
+    refused(tmp_path / "p.png")
+
+
+def test_floating_point_files_are_refused_with_words(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.tif", Image.fromarray(drawing()[..., 0].astype(np.float32)))
+    assert "floating-point" in refused(path)
+    assert "8 bits per channel" in refused(path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(struct.pack("<HHII", 262, 3, 1, 1), struct.pack("<HHII", 262, 3, 1, 2)))
+    assert "8 bits per channel" in refused(path)
+
+
+def test_reading_neither_warns_nor_changes_pillows_limits(content: Path) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        images.read(content)
+    assert not seen
+    assert before == Image.MAX_IMAGE_PIXELS is not None
+
+
+@pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.float32)])
+def test_arrays_of_another_shape_or_type_are_no_picture(array: NDArray[np.float32]) -> None:
+    with pytest.raises(ImageError, match="float32"):
+        Picture(array)
+
+
+def test_alpha_of_another_size_is_no_picture() -> None:
+    with pytest.raises(ImageError, match="alpha"):
+        Picture(np.zeros((4, 4, 3), np.float32), np.zeros((4, 5), np.float32))
+
+
+# Resampling
+
+
+def test_what_is_transparent_does_not_bleed() -> None:
+    pixels = np.zeros((64, 64, 3), np.float32)
+    alpha = np.zeros((64, 64), np.float32)
+    pixels[:, :32] = 1
+    alpha[:, :32] = 1
+    small = Picture(pixels, alpha).resized(20, 20)
+    assert small.alpha is not None
+    assert small.pixels[small.alpha > 0.05].min() > 0.99
+
+
+def test_the_same_size_is_the_same_picture() -> None:
+    same = picture(alpha=True)
+    assert same.resized(96, 64) is same
+
+
+def test_transparent_pixels_are_left_alone() -> None:
+    before, painted = picture(alpha=True), Picture(np.zeros((64, 96, 3), np.float32))
+    after = before.behind(painted)
+    assert before.alpha is not None
+    assert np.array_equal(after.pixels[before.alpha == 0], before.pixels[before.alpha == 0])
+    assert not after.pixels[before.alpha > 0].any()
+    assert after.alpha is before.alpha
+
+
+# Writing
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_comment_profile_and_bytes(tmp_path: Path, suffix: str, alpha: bool) -> None:
+    comment = '{"a recipe": [1, 2.5, null], "name": "caf\\u00e9"}' * 20
+    one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
+    for path in (one, two):
+        images.write(path, picture(alpha), comment)
+    assert images.read_comment(one) == comment
+    assert one.read_bytes() == two.read_bytes()
+    with Image.open(one) as file:
+        assert file.info["icc_profile"] == srgb_profile()
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_alpha_and_hidden_colours_are_written(tmp_path: Path, suffix: str) -> None:
+    there = picture(alpha=True)
+    images.write(tmp_path / f"p{suffix}", there)
+    back = images.read(tmp_path / f"p{suffix}")
+    assert there.alpha is not None
+    assert back.alpha is not None
+    assert np.array_equal(bytes_of(back.alpha), bytes_of(there.alpha))
+    hidden = there.alpha == 0
+    assert np.abs(back.pixels[hidden] - there.pixels[hidden]).max() < (0.15 if suffix == ".webp" else 0.003)
+
+
+def test_what_is_transparent_becomes_white_in_a_jpeg(tmp_path: Path) -> None:
+    images.write(tmp_path / "p.jpg", picture(alpha=True))
+    assert images.read(tmp_path / "p.jpg").pixels[:, 0].min() > 0.95
+
+
+def test_a_file_without_comment_has_none(content: Path, tmp_path: Path) -> None:
+    assert images.read_comment(content) == ""
+    images.write(tmp_path / "p.png", picture())
+    assert images.read_comment(tmp_path / "p.png") == ""
+
+
+def unwritable(path: Path, *inputs: Path) -> str:
+    from impasto.files import check_output
+
+    before = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    with pytest.raises(OutputError) as caught:
+        check_output(path, *inputs)
+    assert (sorted(path.parent.iterdir()) if path.parent.is_dir() else []) == before
+    assert str(path) in str(caught.value)
+    assert caught.value.hint
+    return str(caught.value)
+
+
+def test_places_that_cannot_be_written_are_refused(tmp_path: Path, content: Path) -> None:
+    assert "suffix '.gif' is unknown" in unwritable(tmp_path / "p.gif")
+    assert "no suffix" in unwritable(tmp_path / "p")
+    assert "no folder" in unwritable(tmp_path / "nowhere" / "p.png")
+    assert "cannot be written" in unwritable(content / "p.png") or "no folder" in unwritable(content / "p.png")
+    assert "cannot be written" in unwritable(tmp_path / ("x" * 300 + ".png"))
+    (tmp_path / "folder.png").mkdir()
+    assert "is no file" in unwritable(tmp_path / "folder.png")
+    assert "input" in unwritable(content, content)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
+def test_a_folder_that_looks_writable_but_is_not_is_refused() -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        images.write("/proc/p.png", picture())
+
+
+def test_protected_folders_and_files_are_refused() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "old.png").write_bytes(b"old")
+        (folder / "old.png").chmod(0o444)
+        folder.chmod(0o755 if os.geteuid() == 0 else 0o555)
+        with nobody():
+            assert "Permission denied" in unwritable(folder / "old.png")
+            assert "cannot be written" in unwritable(folder / "new.png")
+        folder.chmod(0o755)
+
+
+def test_links_to_an_input_are_refused(tmp_path: Path, content: Path) -> None:
+    (tmp_path / "soft.png").symlink_to(content)
+    (tmp_path / "hard.png").hardlink_to(content)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    for path in (tmp_path / "soft.png", tmp_path / "hard.png", tmp_path / "folder" / content.name):
+        assert "one of the input pictures" in unwritable(path, content)
+
+
+def test_writing_goes_through_a_link_to_something_else(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
+    images.write(tmp_path / "link.png", picture())
+    assert (tmp_path / "link.png").is_symlink()
+    assert images.read(tmp_path / "real.png").size == (96, 64)
+
+
+def test_formats_that_cannot_hold_the_size_are_refused(tmp_path: Path) -> None:
+    from impasto.files import check_output
+
+    with pytest.raises(OutputError, match="16383"):
+        check_output(tmp_path / "p.webp", longest=20_000)
+
+
+def test_a_full_disk_leaves_the_old_picture_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+    images.write(path, picture())
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            images.write(path, picture(), "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_mode_follows_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        images.write(tmp_path / "p.png", picture())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "p.png").stat().st_mode & 0o777 == 0o640
