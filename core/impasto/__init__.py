@@ -1,7 +1,7 @@
 """Neural style transfer for people who paint.
 
     import impasto
-    painted = impasto.stylize(impasto.read("photo.jpg"), impasto.read("painting.jpg"), size=768, strength=60)
+    painted = impasto.stylized(impasto.read("photo.jpg"), impasto.read("painting.jpg"), size=768, strength=60)
     impasto.write("painted.png", painted)
 
 Everything public is here, and is loaded when it is first used: `import impasto` alone loads no torch.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .stylize import Step as Step
     from .stylize import paint as paint
-    from .stylize import stylize as stylize
+    from .stylize import stylized as stylized
 
 __version__ = "0.1.0"
 
@@ -44,7 +44,7 @@ _HOMES = {
     ),
     "images": ("Picture", "read", "write"),
     "recipe": ("Recipe",),
-    "stylize": ("Step", "paint", "stylize"),
+    "stylize": ("Step", "paint", "stylized"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_MODULES)

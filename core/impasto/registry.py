@@ -57,6 +57,7 @@ class Registry:
         manager = pluggy.PluginManager(hooks.GROUP)
         manager.add_hookspecs(hooks)
         manager.register(entry_point.load())
+        manager.check_pending()  # a misspelt hook would otherwise be a plug-in that offers nothing
         networks = _records(manager.hook.impasto_networks(), NetworkInfo, self.networks)
         backends = _records(manager.hook.impasto_backends(), BackendInfo, self.backends)
         self.networks |= networks
@@ -71,11 +72,19 @@ def registry() -> Registry:
     for entry_point in sorted(entry_points(group=hooks.GROUP), key=_order):
         try:
             found.add(entry_point)
-        except Exception as error:  # a stranger's code may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's code may raise anything, or try to leave
             if os.environ.get("IMPASTO_PLUGIN_ERRORS") == "raise":
                 raise
             found.failures.append(_failure(entry_point, error))
     return found
+
+
+def missing(info: NetworkInfo | BackendInfo) -> str:
+    """What `info` still needs and how to get it; "" when it is ready. A plug-in that cannot say is not ready."""
+    try:
+        return info.missing()
+    except Exception as error:  # as above
+        return f"{info.name} cannot say whether it is ready ({type(error).__name__}: {error})."
 
 
 def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
@@ -99,7 +108,7 @@ def _records(answers: Iterable[Iterable[object]], kind: type[Info], taken: dict[
     return records
 
 
-def _failure(entry_point: EntryPoint, error: Exception) -> PluginFailure:
+def _failure(entry_point: EntryPoint, error: BaseException) -> PluginFailure:
     distribution = _distribution(entry_point)
     return PluginFailure(
         distribution=distribution,

@@ -15,7 +15,7 @@ from ..files import check_output
 from ..images import Picture
 from ..provenance import STARTS, Provenance
 from ..recipe import Recipe
-from ..registry import registry
+from ..registry import missing, registry
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def check(job: Job) -> tuple[Picture, Picture]:
 
 def _check_plugins(recipe: Recipe) -> None:
     for info in (registry().network(recipe.network), registry().backend(recipe.backend)):
-        if missing := info.missing():
-            raise PluginError(f"{info.name} is not ready: {missing}")
+        if need := missing(info):
+            raise PluginError(f"{info.name} is not ready: {need}")
 
 
 def _check_outputs(job: Job) -> None:

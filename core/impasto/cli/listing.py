@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ..backend import BackendInfo
 from ..network import NetworkInfo
-from ..registry import PluginFailure, Registry
+from ..registry import PluginFailure, Registry, missing
 
 HEAD = ("NAME", "KIND", "FROM", "STATE", "WHAT IT IS")
 Info = NetworkInfo | BackendInfo
@@ -22,22 +22,15 @@ def listing(found: Registry) -> Iterator[str]:
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
     infos: list[Info] = [*found.networks.values(), *found.backends.values()]
     for info in infos:
-        if missing := _missing(info):
-            yield f"\n{info.name}: {missing}"
+        if need := missing(info):
+            yield f"\n{info.name}: {need}"
     for failure in found.failures:
         yield from _failure(failure)
 
 
 def _rows(kind: str, infos: Iterable[Info], origins: Mapping[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
     for info in infos:
-        yield info.name, kind, origins[info.name], "not ready" if _missing(info) else "ready", info.summary
-
-
-def _missing(info: Info) -> str:
-    try:
-        return info.missing()
-    except Exception as error:  # a stranger's code may raise anything, and must not hide the others
-        return f"it cannot say whether it is ready ({type(error).__name__}: {error})"
+        yield info.name, kind, origins[info.name], "not ready" if missing(info) else "ready", info.summary
 
 
 def _failure(failure: PluginFailure) -> Iterator[str]:
