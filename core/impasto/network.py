@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .weights import WeightsInfo
+
 
 class Network(Protocol):
     """What the objective asks of a network; any `torch.nn.Module` with these attributes will do."""
@@ -46,3 +48,5 @@ class NetworkInfo:
     """Imports torch and loads the weights."""
     missing: Callable[[], str] = lambda: ""
     """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""
+    weights: WeightsInfo | None = None
+    """The weights it needs, for `impasto weights`; none if it needs none."""
