@@ -1,0 +1,107 @@
+"""The network `vgg19`: 16 convolutions and 5 poolings, as Gatys, Ecker and Bethge use it (CVPR 2016, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.errors import RecipeError
+
+from .architecture import ALIASES, CONVOLUTIONS, KINDS, LAYERS
+
+Pooling = Literal["average", "max"]
+Padding = Literal["zeros", "replicate", "replicate-first"]
+
+
+class VGG19(torch.nn.Module):
+    """VGG-19 up to pool5. Layers conv1_1 .. conv5_4 are taken after the ReLU; relu1_1 .. are other names of them.
+
+    weights: convI_J.weight (out, in, 3, 3) and convI_J.bias (out,), the first filters red first; any width will do.
+    kind: where they came from, a key of `KINDS`; it decides the input normalisation, which is part of the network.
+    pooling: "average" as the paper ("slightly more appealing results", section 2), or "max" as VGG was trained.
+    padding: "zeros" as VGG was trained; "replicate", the border repeated, in every convolution; "replicate-first", in
+    conv1_1 only, as crowsonkb/style-transfer-pytorch.
+
+    Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
+    """
+
+    layers: tuple[str, ...]
+    aliases: Mapping[str, str]
+    content_layers: Mapping[str, float]
+    style_layers: Mapping[str, float]
+    mean: Tensor
+    std: Tensor
+    conv1_1: torch.nn.Conv2d
+
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        kind: str = "torchvision",
+        pooling: Pooling = "average",
+        padding: Padding = "zeros",
+    ) -> None:
+        super().__init__()
+        _check("kind", kind, KINDS)
+        _check("pooling", pooling, get_args(Pooling))
+        _check("padding", padding, get_args(Padding))
+        self.kind, self.pooling, self.padding = kind, pooling, padding
+        self.layers = LAYERS
+        self.aliases = ALIASES
+        self.content_layers = {"conv4_2": 1.0}
+        self.style_layers = {f"conv{block}_1": 1 / 5 for block in range(1, 6)}
+        self.register_buffer("mean", torch.tensor(KINDS[kind].mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(KINDS[kind].std)[:, None, None])
+        for name in CONVOLUTIONS:
+            replicate = padding == "replicate" or (padding == "replicate-first" and name == "conv1_1")
+            self.add_module(name, _convolution(weights, name, replicate))
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """What this network was built from."""
+        return {name: weight.detach() for name, weight in self.named_parameters()}
+
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """The layers asked for, by the names they were asked for: (1, 3, H, W) sRGB in [0, 1] -> (1, N_l, h_l, w_l).
+
+        One pass, which ends at the deepest of them. Block b has h_l = H / 2^(b-1), rounded down at each pooling; what
+        a pooling of fewer than two rows or columns would feed is left out. Raises `RecipeError` for an unknown layer.
+        """
+        wanted = {ALIASES.get(name, name) for name in layers}
+        _check_layers(wanted)
+        maps: dict[str, Tensor] = {}
+        x = ((image - self.mean) / self.std).to(self.conv1_1.weight.dtype)
+        for layer in LAYERS[: 1 + max((LAYERS.index(name) for name in wanted), default=-1)]:
+            if layer in CONVOLUTIONS:
+                x = self.get_submodule(layer)(x).relu_()
+            elif min(x.shape[-2:]) < 2:
+                break
+            else:
+                x = F.avg_pool2d(x, 2) if self.pooling == "average" else F.max_pool2d(x, 2)
+            if layer in wanted:
+                maps[layer] = x
+        return {name: maps[known] for name in layers if (known := ALIASES.get(name, name)) in maps}
+
+
+def _convolution(weights: Mapping[str, Tensor], name: str, replicate: bool) -> torch.nn.Conv2d:
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    mode: Literal["replicate", "zeros"] = "replicate" if replicate else "zeros"
+    # On the meta device no memory is filled with random numbers that the weights then replace.
+    convolution = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, padding_mode=mode, device="meta")
+    convolution.weight = torch.nn.Parameter(weight, requires_grad=False)
+    convolution.bias = torch.nn.Parameter(bias, requires_grad=False)
+    return convolution
+
+
+def _check(option: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise RecipeError(f"{option} is {value!r}.", f"vgg19 knows {', '.join(known)}.")
+
+
+def _check_layers(names: Collection[str]) -> None:
+    for name in names:
+        if name not in LAYERS:
+            raise RecipeError(f"vgg19 has no layer {name!r}.", f"Its layers: {', '.join(LAYERS)}; relu1_1 is conv1_1.")

@@ -1,0 +1,68 @@
+"""Weight normalisation as in the paper: every filter's mean activation over images and positions becomes one.
+
+Source: Gatys, Ecker and Bethge (CVPR 2016), section 2: "We normalized the network by scaling the weights such that the
+mean activation of each convolutional filter over images and positions is equal to one. Such re-scaling can be done for
+the VGG network without changing its output, because it contains only rectifying linear activation functions and no
+normalization or pooling over feature maps." They took the images from ImageNet's validation set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from impasto.errors import ImageError
+
+from .architecture import CONVOLUTIONS
+from .network import VGG19
+
+
+def normalised(network: VGG19, pictures: Iterable[Tensor]) -> VGG19:
+    """`network` with filters scaled so that each one's mean activation over `pictures` is one.
+
+    pictures: (1, 3, H, W), sRGB in [0, 1], sizes may differ. The result's map of layer l is the old one divided,
+    channel by channel, by `mean_activations(network, pictures)[l]`. Raises `ImageError` for a picture that is too
+    small to reach conv5_4.
+    """
+    weights = rescaled(network.weights, mean_activations(network, pictures))
+    return VGG19(weights, network.kind, network.pooling, network.padding).to(network.mean)
+
+
+@torch.no_grad()
+def mean_activations(network: VGG19, pictures: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Convolution -> (N_l,) float64, the mean of each map over all positions of all pictures.
+
+    A filter that never answers has mean 1 here, which leaves it as it is: no factor would bring it to one.
+    """
+    sums: dict[str, Tensor] = {}
+    positions = dict.fromkeys(CONVOLUTIONS, 0)
+    for picture in pictures:
+        maps = network(picture, CONVOLUTIONS)
+        if len(maps) < len(CONVOLUTIONS):
+            size = "x".join(str(side) for side in reversed(picture.shape[-2:]))
+            raise ImageError(f"A picture of {size} pixels does not reach conv5_4.", "Use pictures of at least 16x16.")
+        for name, features in maps.items():
+            sums[name] = sums.get(name, 0) + features.double().sum((0, 2, 3))
+            positions[name] += features[0, 0].numel()
+    if not sums:
+        raise ImageError("There is no picture to normalise the weights with.", "Give at least one.")
+    means = {name: total / positions[name] for name, total in sums.items()}
+    return {name: torch.where(mean > 0, mean, 1) for name, mean in means.items()}
+
+
+def rescaled(weights: Mapping[str, Tensor], means: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`weights` with each filter divided by its mean, and each input multiplied by the mean it was divided by.
+
+    Exact for any positive means, because ReLU, average and max pooling commute with a positive factor per channel.
+    """
+    result: dict[str, Tensor] = {}
+    before: Tensor | None = None
+    for name in CONVOLUTIONS:
+        weight, mean = weights[f"{name}.weight"], means[name]
+        scale = 1 / mean[:, None] if before is None else before[None, :] / mean[:, None]
+        result[f"{name}.weight"] = (weight.double() * scale[:, :, None, None]).to(weight.dtype)
+        result[f"{name}.bias"] = (weights[f"{name}.bias"].double() / mean).to(weight.dtype)
+        before = mean
+    return result
