@@ -1,0 +1,610 @@
+"""Weights: fetched from a real server on this machine, recognised by their tensors, kept whole, refused in words."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from impasto.download import download
+from impasto.errors import WeightsError
+from impasto.obtain import add, get, read_tensors
+from impasto.weights import Recognised, WeightsInfo, folder, metadata
+from impasto_vgg import WEIGHTS, build, random_weights
+from impasto_vgg.architecture import CONVOLUTIONS, torchvision_names
+from impasto_vgg.recognise import CAFFE_BIASES, recognise
+
+PAYLOAD = bytes(range(256)) * 20_000  # 5 MB, several reads
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves one file, and misbehaves as told."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.file: Path | bytes = PAYLOAD
+        self.ranges = True
+        self.shift = 0
+        """Bytes by which an answer to a Range starts too late."""
+        self.cuts: list[int] = []
+        """Bytes after which each of the next answers ends in the middle."""
+        self.statuses: list[int] = []
+        """Answers to the next requests instead of the file."""
+        self.rate = 0
+        """Bytes per second; 0 for all it can."""
+        self.asked: list[str | None] = []
+        """The Range header of every request."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/models/vgg19-dcbb9e9d.pth"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers["Range"]
+        self.server.asked.append(asked)
+        if self.server.statuses:
+            return self.send_error(self.server.statuses.pop(0))
+        source = self.server.file
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
+        if start >= size:
+            return self.send_error(416)
+        start += self.server.shift if start else 0
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        self.send_header("Content-Length", str(size - start))
+        self.end_headers()
+        cut = self.server.cuts.pop(0) if self.server.cuts else size
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            file.seek(start)
+            self._send(file, cut)
+        return None
+
+    def _send(self, file: io.BufferedIOBase, left: int) -> None:
+        try:
+            while left > 0 and (chunk := file.read(min(1 << 20, left))):
+                self.wfile.write(chunk)
+                left -= len(chunk)
+                time.sleep(len(chunk) / self.server.rate if self.server.rate else 0)
+        except OSError:
+            pass  # the client was killed, as a test wants
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own for every test."""
+    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def convolutions() -> dict[str, Tensor]:
+    """VGG-19's 16 convolutions with random numbers, as torchvision calls them."""
+    names = torchvision_names()
+    weights = random_weights(seed=7)
+    return {f"{names[key.split('.')[0]]}.{key.split('.')[1]}": weight for key, weight in weights.items()}
+
+
+def fetch(server: Server, path: Path, content: bytes = PAYLOAD, attempts: int = 3) -> None:
+    download(server.url, path, sha256(content), attempts=attempts, pause=0.01, timeout=5)
+
+
+# Downloading.
+
+
+def test_a_whole_file_arrives_with_its_progress(server: Server, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    path = tmp_path / "new folder" / "file.part"
+    download(server.url, path, sha256(PAYLOAD), lambda done, total: seen.append((done, total)))
+    assert path.read_bytes() == PAYLOAD
+    assert seen[0] == (0, len(PAYLOAD))
+    assert seen[-1] == (len(PAYLOAD), len(PAYLOAD))
+    assert seen == sorted(seen)
+
+
+def test_a_part_is_gone_on_with(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "file.part"
+    path.write_bytes(PAYLOAD[:1_000_000])
+    fetch(server, path)
+    assert path.read_bytes() == PAYLOAD
+    assert server.asked == ["bytes=1000000-"]
+
+
+def test_a_server_without_range_sends_all_again(server: Server, tmp_path: Path) -> None:
+    server.ranges = False
+    path = tmp_path / "file.part"
+    path.write_bytes(PAYLOAD[:1_000_000])
+    fetch(server, path)
+    assert path.read_bytes() == PAYLOAD
+    assert server.asked == ["bytes=1000000-"]
+
+
+def test_a_complete_part_asks_nobody(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "file.part"
+    path.write_bytes(PAYLOAD)
+    fetch(server, path)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("left", [b"of another file", PAYLOAD[::-1], PAYLOAD + b"too long"])
+def test_a_part_of_another_file_is_fetched_anew(server: Server, tmp_path: Path, left: bytes) -> None:
+    path = tmp_path / "file.part"
+    path.write_bytes(left)
+    fetch(server, path)
+    assert path.read_bytes() == PAYLOAD
+    assert server.asked == [f"bytes={len(left)}-", None]
+
+
+def test_a_truncated_answer_is_gone_on_with(server: Server, tmp_path: Path) -> None:
+    server.cuts = [1_500_000, 2_000_000]
+    fetch(server, tmp_path / "file.part")
+    assert server.asked == [None, "bytes=1500000-", "bytes=3500000-"]
+
+
+def test_too_many_interruptions_are_said_and_nothing_is_lost(server: Server, tmp_path: Path) -> None:
+    server.cuts = [1_000_000, 1_000_000]
+    path = tmp_path / "file.part"
+    with pytest.raises(WeightsError, match=r"ended after 2 of 5 MB\. .*repeat the command\. It goes on from 2 MB"):
+        fetch(server, path, attempts=2)
+    fetch(server, path)
+    assert server.asked[-1] == "bytes=2000000-"
+    assert path.read_bytes() == PAYLOAD
+
+
+def test_a_server_that_answers_the_wrong_range_is_not_believed(server: Server, tmp_path: Path) -> None:
+    server.shift = 10
+    path = tmp_path / "file.part"
+    path.write_bytes(PAYLOAD[:1000])
+    with pytest.raises(WeightsError, match="sent bytes 1010-5119999 when asked for those from 1000"):
+        fetch(server, path, attempts=2)
+    assert path.read_bytes() == PAYLOAD[:1000]
+
+
+def test_a_wrong_hash_leaves_nothing_behind(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "file.part"
+    with pytest.raises(WeightsError, match=f"sha256 {sha256(PAYLOAD)[:12]}..., expected {sha256(b'')[:12]}.*removed"):
+        fetch(server, path, content=b"")
+    assert not path.exists()
+
+
+def test_not_found_is_not_tried_again(server: Server, tmp_path: Path) -> None:
+    server.statuses = [404]
+    with pytest.raises(WeightsError, match=r"vgg19-dcbb9e9d\.pth: the server answers 404 Not Found\..*update impasto"):
+        fetch(server, tmp_path / "file.part")
+    assert server.asked == [None]
+    assert not (tmp_path / "file.part").exists()
+
+
+def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+    server.statuses = [503, 429]
+    fetch(server, tmp_path / "file.part")
+    assert server.asked == [None, None, None]
+    server.statuses = [503] * 3
+    with pytest.raises(WeightsError, match="the server answers 503 Service Unavailable"):
+        fetch(server, tmp_path / "other.part")
+
+
+def test_a_server_that_goes_away_midway(tmp_path: Path) -> None:
+    path = tmp_path / "file.part"
+    with Server() as server:
+        server.cuts = [3_000_000]
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        refused = threading.Thread(target=lambda: (thread.join(), server.server_close()))
+        refused.start()
+        with pytest.raises(WeightsError, match=r"http://127\.0\.0\.1.*: .*It goes on from 3 MB\."):
+            download(server.url, path, sha256(PAYLOAD), attempts=2, pause=0.5, timeout=1)
+        refused.join()
+    assert path.read_bytes() == PAYLOAD[:3_000_000]
+
+
+def test_a_refused_connection(tmp_path: Path) -> None:
+    with Server() as server:
+        url = server.url
+    with pytest.raises(WeightsError, match=r"Connection refused\. Check the connection and repeat the command\.$"):
+        download(url, tmp_path / "file.part", sha256(PAYLOAD), attempts=2, pause=0.01)
+    assert not (tmp_path / "file.part").exists()
+
+
+def test_a_folder_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WeightsError, match=r"cannot be written \(.*\)\. Set IMPASTO_DATA to a folder"):
+        fetch(server, tmp_path / "file" / "file.part")
+
+
+# Recognising.
+
+
+def test_torchvision_s_tensors(convolutions: dict[str, Tensor]) -> None:
+    found = recognise({**convolutions, "classifier.0.weight": torch.zeros(1)})
+    assert found.kind == "torchvision"
+    assert list(found.tensors) == [f"{name}.{part}" for name in CONVOLUTIONS for part in ("weight", "bias")]
+    assert found.tensors["conv1_1.weight"].equal(convolutions["features.0.weight"])
+    assert found.tensors["conv5_4.bias"].equal(convolutions["features.34.bias"])
+
+
+def test_caffe_s_tensors_by_its_first_biases_or_its_classifier(convolutions: dict[str, Tensor]) -> None:
+    biases = torch.cat([torch.tensor(CAFFE_BIASES), torch.zeros(60)])
+    found = recognise({**convolutions, "features.0.bias": biases})
+    assert found.kind == "caffe"
+    assert found.tensors["conv1_1.weight"].equal(convolutions["features.0.weight"][:, [2, 1, 0]])
+    assert recognise({**convolutions, "classifier.1.weight": torch.zeros(1)}).kind == "caffe"
+
+
+def test_gatys_tensors_by_their_names(convolutions: dict[str, Tensor]) -> None:
+    file = gatys(convolutions)
+    found = recognise(file)
+    assert found.kind == "gatys"
+    assert found.tensors["conv1_1.weight"].equal(file["conv1_1.weight"].float()[:, [2, 1, 0]])
+    assert found.tensors["conv2_1.weight"].equal(file["conv2_1.weight"].float())
+
+
+def gatys(convolutions: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same numbers under the names of Gatys' vgg_conv.pth, in half precision to see it undone."""
+    names = {theirs: ours for ours, theirs in torchvision_names().items()}
+    return {f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": w.half() for key, w in convolutions.items()}
+
+
+def test_the_kind_can_be_said(convolutions: dict[str, Tensor]) -> None:
+    assert recognise(convolutions, "caffe").kind == "caffe"
+    with pytest.raises(WeightsError, match=r"no kind 'keras' of VGG-19\. Kinds: torchvision, caffe, gatys"):
+        recognise(convolutions, "keras")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"features.0.weight": None}, "holds 31 tensors"),
+        ({"features.34.bias": None}, r"no tensor features\.34\.bias \(conv5_4\.bias of VGG-19\)"),
+        (
+            {"features.16.weight": torch.zeros(1).expand(512, 256, 3, 3)},
+            r"features\.16\.weight has shape \(512, 256, 3, 3\); conv3_4\.weight of VGG-19 has \(256, 256, 3, 3\)",
+        ),
+        ({"features.2.bias": torch.full((64,), torch.nan)}, r"features\.2\.bias holds values that are no numbers"),
+        (
+            {"features.2.bias": torch.zeros(64, dtype=torch.int32)},
+            r"features\.2\.bias holds values that are no numbers",
+        ),
+    ],
+)
+def test_other_tensors_are_refused_in_words(
+    convolutions: dict[str, Tensor], change: dict[str, Tensor | None], words: str
+) -> None:
+    tensors = {name: tensor for name, tensor in {**convolutions, **change}.items() if tensor is not None}
+    with pytest.raises(WeightsError, match=words):
+        recognise(tensors)
+
+
+# Adding files.
+
+
+def legacy(tensors: object, path: Path) -> None:
+    """The format before torch 1.6, in which torchvision, neural-style-pt and Gatys published."""
+    torch.save(tensors, path, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("write", [legacy, torch.save, save_file, lambda t, path: torch.save({"state_dict": t}, path)])
+def test_every_format_is_added(tmp_path: Path, write: Callable[[object, Path], None]) -> None:
+    write({"tiny": torch.arange(5.0), "head": torch.zeros(1000)}, tmp_path / "mine")
+    info = tiny("tiny", "http://127.0.0.1/", b"")
+    assert info.missing()
+    assert add(tmp_path / "mine", [WEIGHTS, info])[0] == info
+    stored = info.load()
+    assert (stored.kind, stored.source, stored.tensors["tiny"].tolist()) == ("plain", "mine", [0, 1, 2, 3, 4])
+    assert info.missing() == ""
+    assert [path.name for path in folder().iterdir()] == ["tiny.safetensors"]
+
+
+def test_a_stored_file_can_be_taken_to_another_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    WEIGHTS.save(Recognised("caffe", random_weights(1, width=4)), "somewhere")
+    first, before = WEIGHTS.path, WEIGHTS.load()
+    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "other"))
+    add(first, [WEIGHTS])
+    after = WEIGHTS.load()
+    assert after.kind == "caffe"
+    # Its names are Gatys', but its first filters take red first already.
+    assert after.tensors["conv1_1.weight"].equal(before.tensors["conv1_1.weight"])
+
+
+class Malicious:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
+    for number, write in enumerate([legacy, torch.save]):
+        write({"features.0.weight": Malicious(tmp_path / "ran")}, tmp_path / f"{number}.pth")
+        with pytest.raises(WeightsError, match="objects that could run code, which are not loaded"):
+            add(tmp_path / f"{number}.pth", [WEIGHTS])
+    assert not (tmp_path / "ran").exists()
+
+
+def test_files_that_are_none_are_refused_in_words(tmp_path: Path, convolutions: dict[str, Tensor]) -> None:
+    legacy({"features.0.weight": convolutions["features.28.weight"]}, tmp_path / "whole.pth")
+    torch.save({"features.0.weight": convolutions["features.28.weight"]}, tmp_path / "whole.pt")
+    save_file({"a": convolutions["features.28.weight"]}, tmp_path / "whole.safetensors")
+    contents = {
+        "page.pth": b"<!DOCTYPE html><html><head>",
+        "empty.pth": b"",
+        "short": b"PK",
+        "zip.pth": b"PK\x03\x04 and no more of it",
+        "cut.pth": (tmp_path / "whole.pth").read_bytes()[:1_000_000],
+        "cut.pt": (tmp_path / "whole.pt").read_bytes()[:1_000_000],
+        "cut.safetensors": (tmp_path / "whole.safetensors").read_bytes()[:1_000_000],
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WeightsError, match=rf"{re.escape(name)} is .*no file of tensors.*\. \w"):
+            read_tensors(tmp_path / name)
+    with pytest.raises(WeightsError, match=r"none\.pth: cannot be read \(No such file or directory\)"):
+        read_tensors(tmp_path / "none.pth")
+    with pytest.raises(WeightsError, match=r"cannot be read \(Is a directory\)"):
+        read_tensors(tmp_path)
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match=r"list\.pth holds a list, expected a state_dict"):
+        read_tensors(tmp_path / "list.pth")
+
+
+def test_every_network_says_why_it_does_not_take_a_file(tmp_path: Path) -> None:
+    torch.save({"fc.weight": torch.zeros(2)}, tmp_path / "resnet.pth")
+    with pytest.raises(
+        WeightsError, match=r"resnet\.pth is not recognised\. For vgg19: It holds 1 tensors \(fc\.weight"
+    ):
+        add(tmp_path / "resnet.pth", [WEIGHTS])
+    with pytest.raises(WeightsError, match="No installed network needs weights"):
+        add(tmp_path / "resnet.pth", [])
+
+
+# Keeping.
+
+
+def test_missing_weights_are_one_line_with_the_way_out() -> None:
+    with pytest.raises(WeightsError) as caught:
+        build()
+    assert (
+        str(caught.value)
+        == WEIGHTS.missing()
+        == (
+            "The network vgg19 has no weights yet. Run `impasto weights get vgg19` (575 MB to download, 80 MB kept), or"
+            " `impasto weights add FILE` if you have them; `--network wavelet` needs none and works now."
+        )
+    )
+
+
+def test_a_damaged_file_is_not_loaded() -> None:
+    info = tiny("tiny", "http://127.0.0.1/", b"")
+    info.save(recognise_tiny({"tiny": torch.arange(1000.0)}, ""), "here")
+    whole = info.path.read_bytes()
+    assert metadata(info.path)["kind"] == "plain"
+    flipped = whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:]
+    for content in (flipped, whole[:-1], whole[:100], b"", b"\xff" * 100):
+        info.path.write_bytes(content)
+        with pytest.raises(
+            WeightsError, match=r"tiny\.safetensors is damaged\. Run `impasto weights get tiny`, or add"
+        ):
+            info.load()
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    info, other = (tiny(name, "http://127.0.0.1/", b"") for name in ("tiny", "other"))
+    info.save(recognise_tiny({"tiny": torch.zeros(3)}, ""), "here")
+    with pytest.raises(WeightsError, match=r"For other: It was stored for the network tiny\."):
+        add(info.path, [other])
+
+
+def test_the_folder_is_where_the_platform_keeps_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert folder() == tmp_path / "data" / "weights"
+    monkeypatch.delenv("IMPASTO_DATA")
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+        assert folder() == Path("/somewhere/impasto/weights")
+        monkeypatch.setenv("XDG_DATA_HOME", "relative")
+        assert folder() == Path.home() / ".local/share/impasto/weights"
+
+
+# From the server to a network, with a small network of a third party.
+
+
+def tiny(name: str, url: str, file: bytes) -> WeightsInfo:
+    return WeightsInfo(name, "Tiny", url, sha256(file), len(file), 1000, "CC0-1.0", recognise_tiny)
+
+
+def recognise_tiny(tensors: Mapping[str, Tensor], kind: str) -> Recognised:
+    if "tiny" not in tensors:
+        raise WeightsError("It has no tensor tiny.")
+    return Recognised("plain", {"tiny": tensors["tiny"]})
+
+
+def tiny_file() -> bytes:
+    buffer = io.BytesIO()
+    torch.save({"tiny": torch.arange(5.0), "head": torch.zeros(1000)}, buffer)
+    return buffer.getvalue()
+
+
+def test_get_converts_removes_the_original_and_is_done_once(server: Server) -> None:
+    server.file = tiny_file()
+    info = tiny("tiny", server.url, server.file)
+    get(info)
+    assert info.load().tensors["tiny"].tolist() == [0, 1, 2, 3, 4]
+    assert info.load().source == server.url
+    assert [path.name for path in folder().iterdir()] == ["tiny.safetensors"]
+    get(info)
+    assert server.asked == [None]
+
+
+def test_get_repairs_a_damaged_file_and_clears_what_a_kill_left(server: Server) -> None:
+    server.file = tiny_file()
+    info = tiny("tiny", server.url, server.file)
+    get(info)
+    info.path.write_bytes(info.path.read_bytes()[:-3])
+    get(info)
+    assert server.asked == [None, None]
+    info.part.write_bytes(server.file)  # as killed after storing, before removing
+    get(info)
+    assert server.asked == [None, None]
+    assert not info.part.exists()
+
+
+PLUGIN = """
+from impasto.hooks import hookimpl
+from impasto.network import NetworkInfo
+from impasto.weights import Recognised, WeightsInfo
+
+def recognise(tensors, kind):
+    return Recognised("plain", {"tiny": tensors["tiny"]})
+
+weights = WeightsInfo("tiny", "Tiny", URL, SHA256, SIZE, 1000, "CC0-1.0", recognise)
+
+@hookimpl
+def impasto_networks():
+    return [NetworkInfo("tiny", "Tiny", build=dict, missing=weights.missing, weights=weights)]
+"""
+
+
+@pytest.fixture
+def command(server: Server, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`impasto weights` in a process of its own, with a third party's network `tiny` installed."""
+    server.file = tiny_file()
+    constants = f"URL, SHA256, SIZE = {server.url!r}, {sha256(server.file)!r}, {len(server.file)}\n"
+    (tmp_path / "site" / "tiny-1.dist-info").mkdir(parents=True)
+    (tmp_path / "site" / "tiny.py").write_text(constants + PLUGIN)
+    (tmp_path / "site" / "tiny-1.dist-info" / "METADATA").write_text("Name: tiny\nVersion: 1\n")
+    (tmp_path / "site" / "tiny-1.dist-info" / "entry_points.txt").write_text("[impasto]\ntiny = tiny\n")
+    code = "from impasto.cli_weights import weights; weights(prog_name='impasto weights')"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_the_commands(
+    command: Callable[..., subprocess.CompletedProcess[str]], server: Server, tmp_path: Path, data: Path
+) -> None:
+    before = command().stdout
+    assert re.search(r"^vgg19 +missing +`impasto weights get vgg19` \(575 MB to download; BSD-3-Clause", before, re.M)
+    assert re.search(r"^tiny +missing", before, re.M)
+    assert re.search(r"^wavelet +needs none$", before, re.M)
+    assert server.asked == []
+    got = command("get", "tiny")
+    assert got.returncode == 0, got.stderr
+    assert f"Tiny: 0 MB to download, 0 MB kept.\n{server.url}\nLicence: CC0-1.0.\n" in got.stdout
+    assert got.stdout.replace("\n", "").endswith(f"tiny is ready: {data / 'weights' / 'tiny.safetensors'}")
+    assert re.search(r"^tiny +there +plain, 0 MB: /", command().stdout, re.M)
+    assert command("get", "wavelet").stdout == "The network wavelet needs no weights.\n"
+    assert server.asked == [None]
+
+
+def test_add_by_command(
+    command: Callable[..., subprocess.CompletedProcess[str]],
+    convolutions: dict[str, Tensor],
+    tmp_path: Path,
+    data: Path,
+) -> None:
+    legacy(gatys(convolutions), tmp_path / "vgg_conv.pth")
+    added = command("add", str(tmp_path / "vgg_conv.pth"))
+    path = data / "weights" / "vgg19.safetensors"
+    assert added.stdout == f"vgg19 is ready, gatys (normalised, BGR, 0-255 minus mean): {path}\n", added.stderr
+    assert re.search(r"^vgg19 +there +gatys, 80 MB", command().stdout, re.M)
+    assert WEIGHTS.load().kind == "gatys"
+    assert path.stat().st_size == pytest.approx(WEIGHTS.kept, rel=1e-3)
+
+
+def test_looking_loads_no_torch_and_asks_nobody() -> None:
+    code = (
+        "import sys; from impasto.cli_weights import weights; weights([], standalone_mode=False);"
+        "assert not {'torch', 'rich', 'urllib3', 'safetensors'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+# The real size.
+
+
+@pytest.fixture(scope="module")
+def full_size(tmp_path_factory: pytest.TempPathFactory, convolutions: dict[str, Tensor]) -> Iterator[tuple[Path, str]]:
+    """A file like torchvision's, 575 MB in its format, and its sha256: random convolutions, a classifier of zeros."""
+    path = tmp_path_factory.mktemp("served") / "vgg19.pth"
+    shapes = {0: (4096, 25088), 3: (4096, 4096), 6: (1000, 4096)}
+    classifier = {f"classifier.{i}.weight": torch.zeros(shape) for i, shape in shapes.items()}
+    classifier |= {f"classifier.{i}.bias": torch.zeros(shape[0]) for i, shape in shapes.items()}
+    legacy({**convolutions, **classifier}, path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    yield path, digest
+    path.unlink()
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_and_repeated(
+    server: Server, full_size: tuple[Path, str], convolutions: dict[str, Tensor]
+) -> None:
+    server.file, digest = full_size
+    assert server.file.stat().st_size == pytest.approx(WEIGHTS.size, rel=1e-4)
+    server.rate = 200_000_000
+    call = f"get(WEIGHTS, url={server.url!r}, sha256={digest!r})"
+    code = f"from impasto.obtain import get; from impasto_vgg import WEIGHTS; {call}"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while not WEIGHTS.part.exists() or WEIGHTS.part.stat().st_size < 100_000_000:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    arrived = WEIGHTS.part.stat().st_size
+    assert 100_000_000 <= arrived < WEIGHTS.size
+    assert WEIGHTS.missing()
+    server.rate = 0
+    get(WEIGHTS, url=server.url, sha256=digest)
+    assert server.asked == [None, f"bytes={arrived}-"]
+    stored = WEIGHTS.load()
+    assert (stored.kind, stored.source) == ("torchvision", server.url)
+    names = torchvision_names()
+    assert all(stored.tensors[f"{name}.weight"].equal(convolutions[f"{names[name]}.weight"]) for name in CONVOLUTIONS)
+    assert [path.name for path in folder().iterdir()] == ["vgg19.safetensors"]
+    assert set(build()(torch.rand(1, 3, 32, 32), ["conv4_2", "conv5_1"])) == {"conv4_2", "conv5_1"}
