@@ -1,0 +1,407 @@
+"""The command line: bad input gets one line and nothing else happens; good input gives a picture that can be redone."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image
+
+from conftest import drawing
+from impasto import images
+from impasto.files import sha256
+from impasto.knobs import KNOBS
+from impasto.recipe import Recipe
+
+Run = Callable[..., Result]
+Process = Callable[..., subprocess.CompletedProcess[str]]
+QUICK = ("--size", 64, "--steps", 2, "--scales", 1, "--device", "cpu")
+
+
+@pytest.fixture
+def refused(impasto: Run, tmp_path: Path) -> Callable[..., str]:
+    """Runs a command that must be refused, and gives the one line it says."""
+
+    def run(*args: object) -> str:
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        result = impasto(*args)
+        assert result.exit_code == 2, result.output
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+        assert result.stdout == ""
+        assert result.stderr.startswith("impasto: error: ")
+        assert result.stderr.count("\n") == 1
+        return result.stderr
+
+    return run
+
+
+def wrong(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+# Refused before any computing
+
+
+def test_bad_content_and_style_are_refused(refused: Callable[..., str], tmp_path: Path, content: Path) -> None:
+    out = tmp_path / "out.png"
+    truncated = wrong(tmp_path / "truncated.png", content.read_bytes()[:-3000])
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    Image.new("RGB", (20000, 3)).save(tmp_path / "strip.png")
+    cases = {
+        tmp_path / "missing.jpg": "there is no such file",
+        wrong(tmp_path / "empty.png", b""): "the file is empty",
+        wrong(tmp_path / "text.png", b"not a picture, but a text"): "this is not a PNG",
+        truncated: "damaged",
+        tmp_path / "dot.png": "1x1",
+        tmp_path / "strip.png": "20000x3",
+        tmp_path: "this is a folder",
+    }
+    for bad, reason in cases.items():
+        for pair in ((bad, content), (content, bad)):
+            line = refused(*pair, "-o", out)
+            assert str(bad) in line
+            assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("out.gif", "'.gif' is unknown"),
+        ("out", "no suffix"),
+        ("nowhere/out.png", "there is no folder"),
+        ("content.png", "one of the input pictures"),
+        ("style.png", "one of the input pictures"),
+        ("link.png", "one of the input pictures"),
+        ("folder.png", "is no file"),
+    ],
+)
+def test_bad_outputs_are_refused(
+    refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "link.png").symlink_to(style)
+    (tmp_path / "folder.png").mkdir()
+    assert reason in refused(content, style, "-o", tmp_path / name)
+    assert reason in refused(content, style, "-o", tmp_path / "fine.png", "--preview", tmp_path / name)
+
+
+def test_the_preview_cannot_be_the_result(
+    refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    out = tmp_path / "out.png"
+    assert "the result itself" in refused(content, style, "-o", out, "--preview", out)
+
+
+def test_numbered_pictures_never_hit_an_input(refused: Callable[..., str], tmp_path: Path, content: Path) -> None:
+    style = tmp_path / "out-000001.png"
+    shutil.copy(content, style)
+    assert "one of the input pictures" in refused(content, style, "-o", tmp_path / "out.png", "--save-every", 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--size", "9", "size is '9'; expected a whole number, 16 to 32768"),
+        ("--size", "big", "size is 'big'; expected a whole number"),
+        ("--strength", "101", "strength is '101'; expected a number, 0 to 100"),
+        ("--strength", "nan", "strength is 'nan'"),
+        ("--learning-rate", "0", "above 0 to 10"),
+        ("--steps", "0", "1 to 100000"),
+        ("--seed", "-1", "seed is '-1'"),
+        ("--precision", "float8", "expected one of auto, float32, bfloat16"),
+        ("--profile", "mine", "expected one of impasto"),
+        ("--style-layers", "a=-1", "style_layers.a is '-1'; expected LAYER=WEIGHT"),
+        ("--style-layers", "", "expected LAYER=WEIGHT"),
+        ("--network", "vgg99", "There is no network 'vgg99'; installed: "),
+        ("--backend", "abacus", "There is no backend 'abacus'; installed: "),
+        ("--init", "chaos", "expected content, noise, style, or the name of a picture file"),
+        ("--save-every", "0", "'--save-every'"),
+        ("--colour", "red", "No such option"),
+        ("--device", "cuda", "cuda"),
+        ("--device", "gpu", "gpu"),
+    ],
+)
+def test_bad_knobs_are_refused(
+    refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, option: str, value: str, words: str
+) -> None:
+    if value == "cuda":
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("this machine has CUDA")
+    assert words in refused(content, style, "-o", tmp_path / "out.png", *QUICK, option, value)
+
+
+def test_layers_that_the_network_does_not_have_are_refused(
+    refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    assert "nosuch" in refused(content, style, "-o", tmp_path / "out.png", *QUICK, "--style-layers", "nosuch=1")
+
+
+def test_a_result_too_narrow_for_the_network_is_refused(
+    refused: Callable[..., str], tmp_path: Path, style: Path
+) -> None:
+    Image.new("RGB", (600, 20)).save(tmp_path / "narrow.png")
+    assert "--size 480" in refused(tmp_path / "narrow.png", style, "-o", tmp_path / "out.png", "--size", 256)
+
+
+def test_webp_cannot_hold_very_large_pictures(
+    refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    assert "16383" in refused(content, style, "-o", tmp_path / "out.webp", "--size", 20000)
+
+
+def test_missing_words_are_asked_for(refused: Callable[..., str], content: Path, style: Path) -> None:
+    assert "STYLE" in refused(content)
+    assert "--output" in refused(content, style)
+    assert "PICTURE" in refused("again")
+
+
+def test_a_real_process_refuses_with_code_2(process: Process, tmp_path: Path, content: Path) -> None:
+    done = process(content, tmp_path / "missing.png", "-o", tmp_path / "out.png")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"impasto: error: {tmp_path}/missing.png: there is no such file. Check the name.\n"
+    assert not (tmp_path / "out.png").exists()
+
+
+# Help
+
+
+def test_help_names_every_knob_with_range_and_default(impasto: Run) -> None:
+    text = " ".join(impasto("--help").stdout.split())
+    for name, knob in KNOBS.items():
+        assert f"--{name.replace('_', '-')}" in text
+        assert knob.description in text
+        if knob.kind in ("whole", "real"):
+            assert knob.range in text
+        assert f"default {knob.source if knob.default is None else knob.default}" in text
+    assert "again" in text
+    assert "plugins" in text
+
+
+def test_knobs_and_recipe_agree() -> None:
+    assert list(KNOBS) == list(Recipe.model_fields)
+    assert Recipe().model_dump() == {name: knob.default for name, knob in KNOBS.items()}
+    schema = Recipe.model_json_schema()["properties"]
+    for name, knob in KNOBS.items():
+        assert tuple(schema[name].get("enum", [])) == (knob.choices if len(knob.choices) > 1 else ())
+        assert knob.source
+
+
+def test_version(impasto: Run) -> None:
+    import impasto as package
+
+    assert impasto("--version").stdout == f"impasto {package.__version__}\n"
+
+
+# Painting
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_a_picture_and_its_recipe(impasto: Run, tmp_path: Path, content: Path, style: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    result = impasto(content, style, "-o", out, *QUICK, "--seed", 7)
+    assert result.exit_code == 0, result.output
+    assert f"{out}: 64x43 pixels" in result.stderr
+    assert images.read(out).size == (64, 43)
+    carried = json.loads(images.read_comment(out))
+    assert carried["recipe"]["seed"] == 7
+    assert carried["sources"]["content"] == {"path": "content.png", "sha256": sha256(content)}
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["content.png", "style.png", out.name])
+
+
+def test_the_long_name_and_quiet(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    result = impasto("paint", content, style, "-o", tmp_path / "out.png", *QUICK, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("init", ["content", "noise", "style"])
+def test_the_same_seed_gives_the_same_bytes(
+    impasto: Run, tmp_path: Path, content: Path, style: Path, init: str
+) -> None:
+    for name, seed in (("one", 1), ("two", 1), ("three", 2)):
+        impasto(content, style, "-o", tmp_path / f"{name}.png", *QUICK, "--init", init, "--seed", seed)
+    one, two, three = (tmp_path / f"{name}.png" for name in ("one", "two", "three"))
+    assert one.read_bytes() == two.read_bytes()
+    assert np.array_equal(images.read(one).pixels, images.read(three).pixels) == (init != "noise")
+
+
+def test_transparent_pixels_come_back_untouched(impasto: Run, tmp_path: Path, style: Path) -> None:
+    there = Image.fromarray(drawing(64, 48)).convert("RGBA")
+    there.putalpha(Image.new("L", (64, 48), 255))
+    there.paste((10, 200, 30, 0), (0, 0, 20, 48))
+    there.save(tmp_path / "layer.png")
+    impasto(tmp_path / "layer.png", style, "-o", tmp_path / "out.png", *QUICK)
+    with Image.open(tmp_path / "out.png") as file:
+        back = np.asarray(file)
+    assert np.array_equal(back[..., 3], np.asarray(there)[..., 3])
+    assert (back[:, :20] == (10, 200, 30, 0)).all()
+
+
+def test_a_jpeg_says_that_it_has_no_transparency(impasto: Run, tmp_path: Path, style: Path) -> None:
+    Image.new("RGBA", (64, 48), (10, 200, 30, 0)).save(tmp_path / "layer.png")
+    assert "becomes white" in impasto(tmp_path / "layer.png", style, "-o", tmp_path / "out.jpg", *QUICK).stderr
+
+
+def test_progress_without_a_terminal_is_a_few_lines(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    lines = impasto(content, style, "-o", tmp_path / "out.png", *QUICK, "--steps", 40).stderr.splitlines()
+    assert 8 <= len(lines) <= 14
+    assert "stage 1/1, 64 px, step " in lines[0]
+    assert "loss" in lines[0]
+
+
+def test_progress_in_a_terminal_is_a_bar(tmp_path: Path, content: Path, style: Path) -> None:
+    ours, theirs = pty.openpty()
+    args = [content, style, "-o", tmp_path / "out.png", *QUICK, "--steps", 30]
+    env = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    command = [sys.executable, "-m", "impasto", *map(str, args)]
+    with subprocess.Popen(command, stderr=theirs, env=env) as running:
+        os.close(theirs)
+        seen = b""
+        while chunk := _read(ours):
+            seen += chunk
+    os.close(ours)
+    assert running.returncode == 0
+    assert b"step 30/30" in seen
+    assert "━".encode() in seen
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # what Linux says when the other end is closed
+        return b""
+
+
+def test_preview_and_numbered_pictures(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    out, preview = tmp_path / "out.png", tmp_path / "preview.jpg"
+    args = [*QUICK, "--steps", 5, "--preview", preview, "--save-every", 2]
+    assert impasto(content, style, "-o", out, *args).exit_code == 0
+    kept = [tmp_path / "out-000002.png", tmp_path / "out-000004.png"]
+    assert sorted(tmp_path.iterdir()) == sorted([content, style, out, preview, *kept])
+    assert images.read(preview).size == images.read(kept[0]).size == (64, 43)
+    assert not np.array_equal(images.read(kept[0]).pixels, images.read(kept[1]).pixels)
+
+
+# Making it again
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_again_gives_the_same_bytes(impasto: Run, tmp_path: Path, content: Path, style: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    impasto(content, style, "-o", out, *QUICK, "--init", "noise", "--seed", 5, "--strength", 70)
+    assert impasto("again", out).exit_code == 0
+    assert (tmp_path / f"out-again{suffix}").read_bytes() == out.read_bytes()
+
+
+def test_again_from_a_start_file_and_a_kept_step(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    start, out = tmp_path / "start.png", tmp_path / "out.png"
+    Image.fromarray(drawing(seed=9)).save(start)
+    impasto(content, style, "-o", out, *QUICK, "--steps", 4, "--init", start, "--save-every", 2)
+    for picture in (out, tmp_path / "out-000002.png"):
+        assert impasto("again", picture, "-o", tmp_path / "new.png").exit_code == 0
+        assert (tmp_path / "new.png").read_bytes() == picture.read_bytes()
+
+
+def test_again_follows_the_folder(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    (tmp_path / "out").mkdir()
+    impasto(content, style, "-o", tmp_path / "out" / "out.png", *QUICK)
+    before = (tmp_path / "out" / "out.png").read_bytes()
+    assert b"../content.png" in before
+    assert str(tmp_path).encode() not in before
+    shutil.copytree(tmp_path, tmp_path.with_name("moved"))
+    moved = tmp_path.with_name("moved") / "out" / "out.png"
+    assert impasto("again", moved).exit_code == 0
+    assert moved.with_name("out-again.png").read_bytes() == before
+    shutil.rmtree(tmp_path.with_name("moved"))
+
+
+def test_again_says_what_has_moved_or_changed(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    out, elsewhere = tmp_path / "out.png", tmp_path / "elsewhere.png"
+    impasto(content, style, "-o", out, *QUICK)
+    content.rename(elsewhere)
+    line = refused("again", out)
+    assert str(content) in line
+    assert "--content FILE" in line
+    assert impasto("again", out, "--content", elsewhere).exit_code == 0
+    assert np.array_equal(images.read(tmp_path / "out-again.png").pixels, images.read(out).pixels)
+    Image.fromarray(drawing(seed=5)).save(content)
+    assert "not the content picture of that time" in refused("again", out)
+
+
+def test_again_needs_a_recipe_and_another_name(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    out = tmp_path / "out.png"
+    assert "carries no recipe" in refused("again", content)
+    assert "no such file" in refused("again", tmp_path / "missing.png")
+    for comment in ("{}", "[1]", "{", '{"recipe": {}, "sources": {}}', '{"recipe": 1, "sources": 2}', "null"):
+        images.write(out, images.read(content), comment)
+        assert "carries no recipe" in refused("again", out)
+    images.write(out, images.read(content), '{"recipe": {"colour": 1}, "sources": {}}')
+    assert "no knob 'colour'" in refused("again", out)
+    impasto(content, style, "-o", out, *QUICK)
+    assert "one of the input pictures" in refused("again", out, "-o", out)
+
+
+def test_again_says_when_the_version_differs(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    out = tmp_path / "out.png"
+    impasto(content, style, "-o", out, *QUICK)
+    old = images.read_comment(out).replace('"impasto": "', '"impasto": "0.0.')
+    images.write(out, images.read(out), old)
+    assert "made by version 0.0." in impasto("again", out).stderr
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_keeps_the_picture_so_far(tmp_path: Path, content: Path, style: Path, impasto: Run) -> None:
+    out, preview = tmp_path / "out.png", tmp_path / "preview.png"
+    args = [content, style, "-o", out, "--preview", preview, *QUICK, "--steps", 100_000]
+    command = [sys.executable, "-m", "impasto", *map(str, args)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        _wait_for(preview)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "impasto: stopped at step " in said
+    assert f"{out} holds the picture so far" in said
+    assert images.read(out).size == (64, 43)
+    assert sorted(tmp_path.iterdir()) == sorted([content, style, out, preview])
+    assert json.loads(images.read_comment(out))["taken"] > 0
+    assert impasto("again", out).exit_code == 0
+    assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
+
+
+def _wait_for(path: Path) -> None:
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.05)
+
+
+# The real thing
+
+
+@pytest.mark.slow
+def test_a_real_pair(impasto: Run, shared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    pair = (shared / "tubingen.jpg", shared / "the_scream.jpg")
+    assert impasto(*pair, "-o", out, "--size", 128, "--steps", 10).exit_code == 0
+    painted, photograph = images.read(out), images.read(pair[0])
+    before = photograph.resized(*painted.size)
+    assert 0.03 < np.abs(painted.pixels - before.pixels).mean() < 0.4
