@@ -11,17 +11,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.errors import ImageError, RecipeError
+from impasto.errors import ImageError, RecipeError, WeightsError
 from impasto_vgg import random_weights
-from impasto_vgg.architecture import CONVOLUTIONS, LAYERS, shapes, torchvision_names
+from impasto_vgg.architecture import CONVOLUTIONS, LAYERS, shapes
 from impasto_vgg.network import VGG19
 from impasto_vgg.normalise import mean_activations, normalised, rescaled
-from impasto_vgg.recognise import recognise
+from impasto_vgg.recognise import CAFFE_BIASES, recognise
+from impasto_vgg.untrained import as_torchvision
 
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, Tensor]:
     return random_weights(seed=1)
+
+
+@pytest.fixture(scope="module")
+def convolutions(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return as_torchvision(weights)
 
 
 @pytest.fixture
@@ -57,14 +63,12 @@ def test_the_paper_s_layers_and_defaults(thin: dict[str, Tensor]) -> None:
     assert network.pooling == "average"
 
 
-def test_every_layer_equals_torchvision(weights: dict[str, Tensor]) -> None:
+def test_every_layer_equals_torchvision(weights: dict[str, Tensor], convolutions: dict[str, Tensor]) -> None:
     from torchvision.models import VGG19_Weights, vgg19
 
     with torch.device("meta"):
         reference = vgg19(weights=None).features
-    names = torchvision_names()
-    theirs = {f"{names[key.split('.')[0]]}.{key.split('.')[1]}"[len("features.") :]: w for key, w in weights.items()}
-    reference.load_state_dict(theirs, assign=True)
+    reference.load_state_dict({n.removeprefix("features."): w for n, w in convolutions.items()}, assign=True)
     preset = VGG19_Weights.IMAGENET1K_V1.transforms()
     image = picture(37, 50)
     ours = VGG19(weights, "torchvision", pooling="max")(image, LAYERS)
@@ -77,13 +81,11 @@ def test_every_layer_equals_torchvision(weights: dict[str, Tensor]) -> None:
     assert next(layers, None) is None
 
 
-@pytest.mark.parametrize(("kind", "prefix"), [("caffe", "features."), ("gatys", "")])
+@pytest.mark.parametrize("kind", ["caffe", "gatys"])
 def test_caffe_s_filters_see_blue_first_of_255_minus_the_mean(
-    weights: dict[str, Tensor], kind: str, prefix: str
+    weights: dict[str, Tensor], convolutions: dict[str, Tensor], kind: str
 ) -> None:
-    names = torchvision_names() if prefix else {name: name for name in CONVOLUTIONS}
-    file = {f"{names[key.split('.')[0]]}.{key.split('.')[1]}": weight for key, weight in weights.items()}
-    found = recognise(file, kind)
+    found = recognise(convolutions if kind == "caffe" else weights, kind)
     image = picture(20, 21)
     # As neural-style-pt and Gatys' notebook prepare a picture.
     prepared = 255 * image[:, [2, 1, 0]] - torch.tensor([103.939, 116.779, 123.68])[:, None, None]
@@ -217,6 +219,60 @@ def test_random_weights_keep_the_size_of_activations() -> None:
     assert {name: tuple(weights[f"{name}.weight"].shape) for name in CONVOLUTIONS} == shapes(16)
     maps = VGG19(weights)(picture(32, 32), CONVOLUTIONS)
     assert all(0.05 < features.std() < 5 for features in maps.values())
+
+
+def test_torchvision_s_tensors(convolutions: dict[str, Tensor]) -> None:
+    found = recognise({**convolutions, "classifier.0.weight": torch.zeros(1)})
+    assert found.kind == "torchvision"
+    assert list(found.tensors) == [f"{name}.{part}" for name in CONVOLUTIONS for part in ("weight", "bias")]
+    assert found.tensors["conv1_1.weight"].equal(convolutions["features.0.weight"])
+    assert found.tensors["conv5_4.bias"].equal(convolutions["features.34.bias"])
+
+
+def test_caffe_s_tensors_by_its_first_biases_or_its_classifier(convolutions: dict[str, Tensor]) -> None:
+    biases = torch.cat([torch.tensor(CAFFE_BIASES), torch.zeros(60)])
+    found = recognise({**convolutions, "features.0.bias": biases})
+    assert found.kind == "caffe"
+    assert found.tensors["conv1_1.weight"].equal(convolutions["features.0.weight"][:, [2, 1, 0]])
+    assert recognise({**convolutions, "classifier.1.weight": torch.zeros(1)}).kind == "caffe"
+
+
+def test_gatys_tensors_by_their_names(weights: dict[str, Tensor]) -> None:
+    file = {name: weight.half() for name, weight in weights.items()}
+    found = recognise(file)
+    assert found.kind == "gatys"
+    assert found.tensors["conv1_1.weight"].equal(file["conv1_1.weight"].float()[:, [2, 1, 0]])
+    assert found.tensors["conv2_1.weight"].equal(file["conv2_1.weight"].float())
+
+
+def test_the_kind_can_be_said(convolutions: dict[str, Tensor]) -> None:
+    assert recognise(convolutions, "caffe").kind == "caffe"
+    with pytest.raises(WeightsError, match=r"no kind 'keras' of VGG-19\. Kinds: torchvision, caffe, gatys"):
+        recognise(convolutions, "keras")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"features.0.weight": None}, "holds 31 tensors"),
+        ({"features.34.bias": None}, r"no tensor features\.34\.bias \(conv5_4\.bias of VGG-19\)"),
+        (
+            {"features.16.weight": torch.zeros(1).expand(512, 256, 3, 3)},
+            r"features\.16\.weight has shape \(512, 256, 3, 3\); conv3_4\.weight of VGG-19 has \(256, 256, 3, 3\)",
+        ),
+        ({"features.2.bias": torch.full((64,), torch.nan)}, r"features\.2\.bias holds values that are no numbers"),
+        (
+            {"features.2.bias": torch.zeros(64, dtype=torch.int32)},
+            r"features\.2\.bias holds values that are no numbers",
+        ),
+    ],
+)
+def test_other_tensors_are_refused_in_words(
+    convolutions: dict[str, Tensor], change: dict[str, Tensor | None], words: str
+) -> None:
+    tensors = {name: tensor for name, tensor in {**convolutions, **change}.items() if tensor is not None}
+    with pytest.raises(WeightsError, match=words):
+        recognise(tensors)
 
 
 def test_registering_imports_no_torch() -> None:

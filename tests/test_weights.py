@@ -1,16 +1,14 @@
-"""Weights: fetched from a real server on this machine, recognised by their tensors, kept whole, refused in words."""
+"""Weights: kept whole, refused in words, and had by commands in processes of their own."""
 
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,92 +18,18 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from impasto.download import download
 from impasto.errors import WeightsError
 from impasto.obtain import add, get, read_tensors
 from impasto.weights import Recognised, WeightsInfo, folder, metadata
 from impasto_vgg import WEIGHTS, build, random_weights
-from impasto_vgg.architecture import CONVOLUTIONS, torchvision_names
-from impasto_vgg.recognise import CAFFE_BIASES, recognise
-
-PAYLOAD = bytes(range(256)) * 20_000  # 5 MB, several reads
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves one file, and misbehaves as told."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.file: Path | bytes = PAYLOAD
-        self.ranges = True
-        self.shift = 0
-        """Bytes by which an answer to a Range starts too late."""
-        self.cuts: list[int] = []
-        """Bytes after which each of the next answers ends in the middle."""
-        self.statuses: list[int] = []
-        """Answers to the next requests instead of the file."""
-        self.rate = 0
-        """Bytes per second; 0 for all it can."""
-        self.asked: list[str | None] = []
-        """The Range header of every request."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/models/vgg19-dcbb9e9d.pth"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        asked = self.headers["Range"]
-        self.server.asked.append(asked)
-        if self.server.statuses:
-            return self.send_error(self.server.statuses.pop(0))
-        source = self.server.file
-        size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
-        if start >= size:
-            return self.send_error(416)
-        start += self.server.shift if start else 0
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
-        self.send_header("Content-Length", str(size - start))
-        self.end_headers()
-        cut = self.server.cuts.pop(0) if self.server.cuts else size
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            file.seek(start)
-            self._send(file, cut)
-        return None
-
-    def _send(self, file: io.BufferedIOBase, left: int) -> None:
-        try:
-            while left > 0 and (chunk := file.read(min(1 << 20, left))):
-                self.wfile.write(chunk)
-                left -= len(chunk)
-                time.sleep(len(chunk) / self.server.rate if self.server.rate else 0)
-        except OSError:
-            pass  # the client was killed, as a test wants
-
-    def log_message(self, *_: object) -> None:
-        pass
+from impasto_vgg.untrained import as_torchvision
+from local_server import Server, serving, sha256
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.05,))
-        thread.start()
+    with serving() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -116,201 +40,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def convolutions() -> dict[str, Tensor]:
-    """VGG-19's 16 convolutions with random numbers, as torchvision calls them."""
-    names = torchvision_names()
-    weights = random_weights(seed=7)
-    return {f"{names[key.split('.')[0]]}.{key.split('.')[1]}": weight for key, weight in weights.items()}
-
-
-def fetch(server: Server, path: Path, content: bytes = PAYLOAD, attempts: int = 3) -> None:
-    download(server.url, path, sha256(content), attempts=attempts, pause=0.01, timeout=5)
-
-
-# Downloading.
-
-
-def test_a_whole_file_arrives_with_its_progress(server: Server, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    path = tmp_path / "new folder" / "file.part"
-    download(server.url, path, sha256(PAYLOAD), lambda done, total: seen.append((done, total)))
-    assert path.read_bytes() == PAYLOAD
-    assert seen[0] == (0, len(PAYLOAD))
-    assert seen[-1] == (len(PAYLOAD), len(PAYLOAD))
-    assert seen == sorted(seen)
-
-
-def test_a_part_is_gone_on_with(server: Server, tmp_path: Path) -> None:
-    path = tmp_path / "file.part"
-    path.write_bytes(PAYLOAD[:1_000_000])
-    fetch(server, path)
-    assert path.read_bytes() == PAYLOAD
-    assert server.asked == ["bytes=1000000-"]
-
-
-def test_a_server_without_range_sends_all_again(server: Server, tmp_path: Path) -> None:
-    server.ranges = False
-    path = tmp_path / "file.part"
-    path.write_bytes(PAYLOAD[:1_000_000])
-    fetch(server, path)
-    assert path.read_bytes() == PAYLOAD
-    assert server.asked == ["bytes=1000000-"]
-
-
-def test_a_complete_part_asks_nobody(server: Server, tmp_path: Path) -> None:
-    path = tmp_path / "file.part"
-    path.write_bytes(PAYLOAD)
-    fetch(server, path)
-    assert server.asked == []
-
-
-@pytest.mark.parametrize("left", [b"of another file", PAYLOAD[::-1], PAYLOAD + b"too long"])
-def test_a_part_of_another_file_is_fetched_anew(server: Server, tmp_path: Path, left: bytes) -> None:
-    path = tmp_path / "file.part"
-    path.write_bytes(left)
-    fetch(server, path)
-    assert path.read_bytes() == PAYLOAD
-    assert server.asked == [f"bytes={len(left)}-", None]
-
-
-def test_a_truncated_answer_is_gone_on_with(server: Server, tmp_path: Path) -> None:
-    server.cuts = [1_500_000, 2_000_000]
-    fetch(server, tmp_path / "file.part")
-    assert server.asked == [None, "bytes=1500000-", "bytes=3500000-"]
-
-
-def test_too_many_interruptions_are_said_and_nothing_is_lost(server: Server, tmp_path: Path) -> None:
-    server.cuts = [1_000_000, 1_000_000]
-    path = tmp_path / "file.part"
-    with pytest.raises(WeightsError, match=r"ended after 2 of 5 MB\. .*repeat the command\. It goes on from 2 MB"):
-        fetch(server, path, attempts=2)
-    fetch(server, path)
-    assert server.asked[-1] == "bytes=2000000-"
-    assert path.read_bytes() == PAYLOAD
-
-
-def test_a_server_that_answers_the_wrong_range_is_not_believed(server: Server, tmp_path: Path) -> None:
-    server.shift = 10
-    path = tmp_path / "file.part"
-    path.write_bytes(PAYLOAD[:1000])
-    with pytest.raises(WeightsError, match="sent bytes 1010-5119999 when asked for those from 1000"):
-        fetch(server, path, attempts=2)
-    assert path.read_bytes() == PAYLOAD[:1000]
-
-
-def test_a_wrong_hash_leaves_nothing_behind(server: Server, tmp_path: Path) -> None:
-    path = tmp_path / "file.part"
-    with pytest.raises(WeightsError, match=f"sha256 {sha256(PAYLOAD)[:12]}..., expected {sha256(b'')[:12]}.*removed"):
-        fetch(server, path, content=b"")
-    assert not path.exists()
-
-
-def test_not_found_is_not_tried_again(server: Server, tmp_path: Path) -> None:
-    server.statuses = [404]
-    with pytest.raises(WeightsError, match=r"vgg19-dcbb9e9d\.pth: the server answers 404 Not Found\..*update impasto"):
-        fetch(server, tmp_path / "file.part")
-    assert server.asked == [None]
-    assert not (tmp_path / "file.part").exists()
-
-
-def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
-    server.statuses = [503, 429]
-    fetch(server, tmp_path / "file.part")
-    assert server.asked == [None, None, None]
-    server.statuses = [503] * 3
-    with pytest.raises(WeightsError, match="the server answers 503 Service Unavailable"):
-        fetch(server, tmp_path / "other.part")
-
-
-def test_a_server_that_goes_away_midway(tmp_path: Path) -> None:
-    path = tmp_path / "file.part"
-    with Server() as server:
-        server.cuts = [3_000_000]
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        refused = threading.Thread(target=lambda: (thread.join(), server.server_close()))
-        refused.start()
-        with pytest.raises(WeightsError, match=r"http://127\.0\.0\.1.*: .*It goes on from 3 MB\."):
-            download(server.url, path, sha256(PAYLOAD), attempts=2, pause=0.5, timeout=1)
-        refused.join()
-    assert path.read_bytes() == PAYLOAD[:3_000_000]
-
-
-def test_a_refused_connection(tmp_path: Path) -> None:
-    with Server() as server:
-        url = server.url
-    with pytest.raises(WeightsError, match=r"Connection refused\. Check the connection and repeat the command\.$"):
-        download(url, tmp_path / "file.part", sha256(PAYLOAD), attempts=2, pause=0.01)
-    assert not (tmp_path / "file.part").exists()
-
-
-def test_a_folder_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(WeightsError, match=r"cannot be written \(.*\)\. Set IMPASTO_DATA to a folder"):
-        fetch(server, tmp_path / "file" / "file.part")
-
-
-# Recognising.
-
-
-def test_torchvision_s_tensors(convolutions: dict[str, Tensor]) -> None:
-    found = recognise({**convolutions, "classifier.0.weight": torch.zeros(1)})
-    assert found.kind == "torchvision"
-    assert list(found.tensors) == [f"{name}.{part}" for name in CONVOLUTIONS for part in ("weight", "bias")]
-    assert found.tensors["conv1_1.weight"].equal(convolutions["features.0.weight"])
-    assert found.tensors["conv5_4.bias"].equal(convolutions["features.34.bias"])
-
-
-def test_caffe_s_tensors_by_its_first_biases_or_its_classifier(convolutions: dict[str, Tensor]) -> None:
-    biases = torch.cat([torch.tensor(CAFFE_BIASES), torch.zeros(60)])
-    found = recognise({**convolutions, "features.0.bias": biases})
-    assert found.kind == "caffe"
-    assert found.tensors["conv1_1.weight"].equal(convolutions["features.0.weight"][:, [2, 1, 0]])
-    assert recognise({**convolutions, "classifier.1.weight": torch.zeros(1)}).kind == "caffe"
-
-
-def test_gatys_tensors_by_their_names(convolutions: dict[str, Tensor]) -> None:
-    file = gatys(convolutions)
-    found = recognise(file)
-    assert found.kind == "gatys"
-    assert found.tensors["conv1_1.weight"].equal(file["conv1_1.weight"].float()[:, [2, 1, 0]])
-    assert found.tensors["conv2_1.weight"].equal(file["conv2_1.weight"].float())
-
-
-def gatys(convolutions: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same numbers under the names of Gatys' vgg_conv.pth, in half precision to see it undone."""
-    names = {theirs: ours for ours, theirs in torchvision_names().items()}
-    return {f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": w.half() for key, w in convolutions.items()}
-
-
-def test_the_kind_can_be_said(convolutions: dict[str, Tensor]) -> None:
-    assert recognise(convolutions, "caffe").kind == "caffe"
-    with pytest.raises(WeightsError, match=r"no kind 'keras' of VGG-19\. Kinds: torchvision, caffe, gatys"):
-        recognise(convolutions, "keras")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"features.0.weight": None}, "holds 31 tensors"),
-        ({"features.34.bias": None}, r"no tensor features\.34\.bias \(conv5_4\.bias of VGG-19\)"),
-        (
-            {"features.16.weight": torch.zeros(1).expand(512, 256, 3, 3)},
-            r"features\.16\.weight has shape \(512, 256, 3, 3\); conv3_4\.weight of VGG-19 has \(256, 256, 3, 3\)",
-        ),
-        ({"features.2.bias": torch.full((64,), torch.nan)}, r"features\.2\.bias holds values that are no numbers"),
-        (
-            {"features.2.bias": torch.zeros(64, dtype=torch.int32)},
-            r"features\.2\.bias holds values that are no numbers",
-        ),
-    ],
-)
-def test_other_tensors_are_refused_in_words(
-    convolutions: dict[str, Tensor], change: dict[str, Tensor | None], words: str
-) -> None:
-    tensors = {name: tensor for name, tensor in {**convolutions, **change}.items() if tensor is not None}
-    with pytest.raises(WeightsError, match=words):
-        recognise(tensors)
+def weights() -> dict[str, Tensor]:
+    """VGG-19's 16 convolutions with random numbers."""
+    return random_weights(seed=7)
 
 
 # Adding files.
@@ -362,10 +94,10 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_files_that_are_none_are_refused_in_words(tmp_path: Path, convolutions: dict[str, Tensor]) -> None:
-    legacy({"features.0.weight": convolutions["features.28.weight"]}, tmp_path / "whole.pth")
-    torch.save({"features.0.weight": convolutions["features.28.weight"]}, tmp_path / "whole.pt")
-    save_file({"a": convolutions["features.28.weight"]}, tmp_path / "whole.safetensors")
+def test_files_that_are_none_are_refused_in_words(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    legacy({"features.0.weight": weights["conv5_1.weight"]}, tmp_path / "whole.pth")
+    torch.save({"features.0.weight": weights["conv5_1.weight"]}, tmp_path / "whole.pt")
+    save_file({"a": weights["conv5_1.weight"]}, tmp_path / "whole.safetensors")
     contents = {
         "page.pth": b"<!DOCTYPE html><html><head>",
         "empty.pth": b"",
@@ -543,11 +275,11 @@ def test_the_commands(
 
 def test_add_by_command(
     command: Callable[..., subprocess.CompletedProcess[str]],
-    convolutions: dict[str, Tensor],
+    weights: dict[str, Tensor],
     tmp_path: Path,
     data: Path,
 ) -> None:
-    legacy(gatys(convolutions), tmp_path / "vgg_conv.pth")
+    legacy({name: weight.half() for name, weight in weights.items()}, tmp_path / "vgg_conv.pth")
     added = command("add", str(tmp_path / "vgg_conv.pth"))
     path = data / "weights" / "vgg19.safetensors"
     assert added.stdout == f"vgg19 is ready, gatys (normalised, BGR, 0-255 minus mean): {path}\n", added.stderr
@@ -568,13 +300,13 @@ def test_looking_loads_no_torch_and_asks_nobody() -> None:
 
 
 @pytest.fixture(scope="module")
-def full_size(tmp_path_factory: pytest.TempPathFactory, convolutions: dict[str, Tensor]) -> Iterator[tuple[Path, str]]:
+def full_size(tmp_path_factory: pytest.TempPathFactory, weights: dict[str, Tensor]) -> Iterator[tuple[Path, str]]:
     """A file like torchvision's, 575 MB in its format, and its sha256: random convolutions, a classifier of zeros."""
     path = tmp_path_factory.mktemp("served") / "vgg19.pth"
     shapes = {0: (4096, 25088), 3: (4096, 4096), 6: (1000, 4096)}
     classifier = {f"classifier.{i}.weight": torch.zeros(shape) for i, shape in shapes.items()}
     classifier |= {f"classifier.{i}.bias": torch.zeros(shape[0]) for i, shape in shapes.items()}
-    legacy({**convolutions, **classifier}, path)
+    legacy({**as_torchvision(weights), **classifier}, path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     yield path, digest
@@ -583,7 +315,7 @@ def full_size(tmp_path_factory: pytest.TempPathFactory, convolutions: dict[str, 
 
 @pytest.mark.slow
 def test_killed_in_the_middle_and_repeated(
-    server: Server, full_size: tuple[Path, str], convolutions: dict[str, Tensor]
+    server: Server, full_size: tuple[Path, str], weights: dict[str, Tensor]
 ) -> None:
     server.file, digest = full_size
     assert server.file.stat().st_size == pytest.approx(WEIGHTS.size, rel=1e-4)
@@ -604,7 +336,6 @@ def test_killed_in_the_middle_and_repeated(
     assert server.asked == [None, f"bytes={arrived}-"]
     stored = WEIGHTS.load()
     assert (stored.kind, stored.source) == ("torchvision", server.url)
-    names = torchvision_names()
-    assert all(stored.tensors[f"{name}.weight"].equal(convolutions[f"{names[name]}.weight"]) for name in CONVOLUTIONS)
+    assert all(tensor.equal(weights[name]) for name, tensor in stored.tensors.items())
     assert [path.name for path in folder().iterdir()] == ["vgg19.safetensors"]
     assert set(build()(torch.rand(1, 3, 32, 32), ["conv4_2", "conv5_1"])) == {"conv4_2", "conv5_1"}

@@ -6,11 +6,12 @@ They make no pictures worth looking at; they make the same speed, memory and exa
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from .architecture import shapes
+from .architecture import shapes, torchvision_names
 
 
 def random_weights(seed: int = 0, width: int = 64) -> dict[str, Tensor]:
@@ -28,3 +29,9 @@ def random_weights(seed: int = 0, width: int = 64) -> dict[str, Tensor]:
         weights[f"{name}.weight"] = torch.randn(shape, generator=generator) * deviation
         weights[f"{name}.bias"] = torch.randn(shape[0], generator=generator) * 0.1
     return weights
+
+
+def as_torchvision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights under torchvision's names, features.0.weight .., to give them to other implementations too."""
+    names = torchvision_names()
+    return {f"{names[layer]}.{part}": weights[f"{layer}.{part}"] for layer in names for part in ("weight", "bias")}
