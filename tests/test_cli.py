@@ -186,8 +186,14 @@ def test_help_names_every_knob_with_range_and_default(impasto: Run) -> None:
         if knob.kind in ("whole", "real"):
             assert knob.range in text
         assert f"default {knob.source if knob.default is None else knob.default}" in text
-    assert "again" in text
-    assert "plugins" in text
+    assert "again Make PICTURE again" in text
+    assert "plugins List" in text
+    assert "weights List" in text
+
+
+def test_weights_is_a_command(impasto: Run, refused: Callable[..., str]) -> None:
+    assert "wavelet" in impasto("weights").stdout
+    assert "nosuch" in refused("weights", "get", "nosuch")
 
 
 def test_knobs_and_recipe_agree() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -16,15 +17,43 @@ REFUSED, FAILED, STOPPED = 2, 1, 130
 FILE = click.Path(path_type=Path)
 
 
+class Elsewhere(NamedTuple):
+    """A command in a module that `--help` need not load."""
+
+    module: str
+    help: str
+
+
+ELSEWHERE = {"weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need.")}
+
+
 class Impasto(click.Group):
     """A group whose default command is `paint`, and whose errors are one line each."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Anything that is neither a command nor an option of ours starts the default command."""
-        ours = [*self.commands, *(name for param in self.get_params(ctx) for name in param.opts)]
+        ours = [*self.list_commands(ctx), *(name for param in self.get_params(ctx) for name in param.opts)]
         if args and args[0] not in ours:
             args = ["paint", *args]
         return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Those of this module, and those that are loaded when they are called."""
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of this name, loaded now if it lives elsewhere."""
+        if name not in ELSEWHERE:
+            return super().get_command(ctx, name)
+        command: click.Command = getattr(import_module(ELSEWHERE[name].module, __package__), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading any."""
+        helps = {name: command.get_short_help_str(100) for name, command in self.commands.items()}
+        helps |= {name: other.help for name, other in ELSEWHERE.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(helps.items()))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the default command as what one types."""
