@@ -205,6 +205,11 @@ def test_knobs_and_recipe_agree() -> None:
         assert knob.source
 
 
+def test_no_words_at_all_are_a_call_for_help(impasto: Run) -> None:
+    assert impasto().exit_code == 0
+    assert impasto().stdout == impasto("--help").stdout == impasto("-h").stdout
+
+
 def test_version(impasto: Run) -> None:
     import impasto as package
 

@@ -31,11 +31,11 @@ class Impasto(click.Group):
     """A group whose default command is `paint`, and whose errors are one line each."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Anything that is neither a command nor an option of ours starts the default command."""
+        """Anything that is neither a command nor an option of ours starts the default command; nothing asks for help."""
         ours = [*self.list_commands(ctx), *(name for param in self.get_params(ctx) for name in param.opts)]
         if args and args[0] not in ours:
             args = ["paint", *args]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, args or ["--help"])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Those of this module, and those that are loaded when they are called."""
@@ -83,11 +83,7 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-@click.group(
-    cls=Impasto,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
+@click.group(cls=Impasto, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="impasto %(version)s")
 def impasto() -> None:
     """Paint CONTENT, a photograph, in the manner of STYLE, a painting."""

@@ -6,7 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from .. import images
+from ..errors import OutputError
 
 if TYPE_CHECKING:
     from ..stylize import Step
@@ -16,7 +19,10 @@ SHARE = 10
 
 
 class Preview:
-    """Writes the steps offered to it: at most every half second, and for at most a tenth of the time."""
+    """Writes the steps offered to it: at most every half second, and for at most a tenth of the time.
+
+    A preview that cannot be written is given up with a line, rather than the painting with it.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -27,6 +33,10 @@ class Preview:
         begin = time.monotonic()
         if self.path is None or begin < self._next:
             return
-        images.write(self.path, step.picture())
+        try:
+            images.write(self.path, step.picture())
+        except OutputError as error:  # a full disk may have room again when the painting is done
+            click.echo(f"impasto: no preview: {error}", err=True)
+            self.path = None
         end = time.monotonic()
         self._next = end + max(SHORTEST, SHARE * (end - begin))
