@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from . import codecs, files
 from .errors import ImageError
 
-Pixels = NDArray[np.float32]
+Pixels = codecs.Floats
 FAINTEST = 1e-3
 """Alpha below which a resampled pixel has no colour of its own: 8 bits cannot show it."""
 

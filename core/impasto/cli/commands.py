@@ -31,7 +31,7 @@ class Impasto(click.Group):
     """A group whose default command is `paint`, and whose errors are one line each."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Anything that is neither a command nor an option of ours starts the default command; nothing asks for help."""
+        """What is neither a command nor an option of ours starts the default command; nothing asks for help."""
         ours = [*self.list_commands(ctx), *(name for param in self.get_params(ctx) for name in param.opts)]
         if args and args[0] not in ours:
             args = ["paint", *args]
