@@ -128,8 +128,8 @@ def _alpha(image: Image.Image) -> Floats | None:
     if not image.has_transparency_data:
         return None
     if image.mode.startswith("I;16"):
-        return (np.asarray(image) != image.info["transparency"]).astype(np.float32)
-    alpha = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / np.float32(255)
+        return np.not_equal(np.asarray(image), image.info["transparency"]).astype(np.float32)
+    alpha: Floats = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / np.float32(255)
     return None if alpha.min() == 1 else alpha
 
 
@@ -184,4 +184,5 @@ def _options(form: str, comment: str) -> dict[str, object]:
         exif[IMAGE_DESCRIPTION] = comment
         return {"exif": exif, "compression": "tiff_adobe_deflate"}
     exif.get_ifd(EXIF)[USER_COMMENT] = ASCII + comment.encode("ascii")
-    return {"exif": exif} | ({"subsampling": 0} if form == "JPEG" else {"exact": True}) | {"quality": 95}
+    best: dict[str, object] = {"subsampling": 0} if form == "JPEG" else {"exact": True}
+    return best | {"exif": exif, "quality": 95}
