@@ -128,7 +128,8 @@ def _alpha(image: Image.Image) -> Floats | None:
     if not image.has_transparency_data:
         return None
     if image.mode.startswith("I;16"):
-        return np.not_equal(np.asarray(image), image.info["transparency"]).astype(np.float32)
+        hidden = int(image.info["transparency"])
+        return (np.asarray(image) != hidden).astype(np.float32)
     alpha: Floats = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / np.float32(255)
     return None if alpha.min() == 1 else alpha
 
