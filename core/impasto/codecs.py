@@ -129,7 +129,7 @@ def _alpha(image: Image.Image) -> Floats | None:
         return None
     if image.mode.startswith("I;16"):
         hidden = int(image.info["transparency"])
-        return (np.asarray(image) != hidden).astype(np.float32)
+        return np.asarray(np.asarray(image, np.uint16) != hidden, np.float32)
     alpha: Floats = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / np.float32(255)
     return None if alpha.min() == 1 else alpha
 
