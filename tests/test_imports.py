@@ -23,6 +23,7 @@ ORDER = [
     "network backend",
     "hooks",
     "registry",
+    "losses profiles",
     "optimiser objective schedule",
     "stylize",
     "provenance worker batch testing",

@@ -67,7 +67,7 @@ KNOBS: dict[str, Knob] = {
     "init": Knob(
         PICTURE, "text", "content", "Start from content, noise, style, or a picture FILE.", source="Johnson 2015"
     ),
-    "seed": Knob(PICTURE, "whole", 0, "Seed of the noise start.", low=0, high=2**32 - 1, source="any number"),
+    "seed": Knob(PICTURE, "whole", 0, "Seed of the noise in the start.", low=0, high=2**32 - 1, source="any number"),
     "network": Knob(
         LOOK,
         "text",
@@ -121,5 +121,9 @@ KNOBS: dict[str, Knob] = {
     ),
     "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12, source="by the size"),
     "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000, source="the profile's"),
-    "learning_rate": Knob(RUN, "real", 0.03, "Adam's step on the [0, 1] image.", above=0, high=10, source="tried"),
+    "optimiser": Knob(
+        RUN, "choice", "lbfgs", "L-BFGS or Adam.", choices=("lbfgs", "adam"), source="half of Adam's steps, measured"
+    ),
+    "history": Knob(RUN, "whole", 12, "Steps that L-BFGS remembers.", low=1, high=1000, source="measured"),
+    "learning_rate": Knob(RUN, "real", 0.03, "Adam's step on the [0, 1] image.", above=0, high=10, source="measured"),
 }

@@ -1,87 +1,104 @@
-"""Gatys' objective on feature maps, in the paper's terms. It does not know which network it looks at.
-
-Notation (Gatys, Ecker and Bethge, CVPR 2016): a layer l has N_l channels on M_l positions. F^l are the features of the
-picture being painted, P^l of the content, both (N_l, M_l); G^l is the Gram matrix of F^l, A^l the style's.
-"""
+"""The objective: every loss of one painting at one size, against targets that are computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-# Luma, yellow-blue and red-green: rows of unit length, so that the colour loss weighs them alike.
-OPPONENT = torch.nn.functional.normalize(
-    torch.tensor([[0.299, 0.587, 0.114], [0.5, 0.5, -1.0], [1.0, -1.0, 0.0]]), dim=1
-)
+from .backend import Evaluator
+from .losses import gram, histogram_loss
+from .profiles import Profile
+from .recipe import Recipe
+
+MIDDLE = 50.0
+"""The strength at which content and style have the weights that the profile gives them."""
 
 
-def gram(features: Tensor) -> Tensor:
-    """G = F F^T (eq. 3), unnormalised: (1, N, h, w) -> (N, N)."""
-    f = features.flatten(2)[0]
-    return f @ f.T
+@dataclass(frozen=True)
+class Weights:
+    """What each loss counts: per layer for content and style, plain numbers for the others."""
+
+    content: Mapping[str, float]
+    style: Mapping[str, float]
+    variation: float
+    histogram: float
+
+    @classmethod
+    def of(cls, recipe: Recipe, profile: Profile, content: Mapping[str, float], style: Mapping[str, float]) -> Weights:
+        """The recipe's weights, or the profile's; `content` and `style` are the w_l of the layers.
+
+        alpha falls and beta rises in a straight line with the strength: at 0 only content counts, at 100 only style.
+        """
+        towards = recipe.strength / MIDDLE
+        alpha = (2 - towards) * _or(recipe.content_weight, profile.content_weight)
+        beta = towards * _or(recipe.style_weight, profile.style_weight)
+        return cls(
+            {layer: alpha * weight for layer, weight in content.items()},
+            {layer: beta * weight for layer, weight in style.items()},
+            _or(recipe.tv_weight, profile.tv_weight),
+            towards * _or(recipe.histogram_weight, profile.histogram_weight),
+        )
 
 
-def relative_error(value: Tensor, target: Tensor) -> Tensor:
-    """sum (value - target)^2 / sum target^2: the same strength means the same for every layer and style."""
-    return (value - target).square().sum() / target.square().sum().clamp_min(1e-12)
+@dataclass(frozen=True)
+class Targets:
+    """What the picture is to match: P^l of the content, A^l of the style, the style's colour quantiles (3, H * W)."""
+
+    content: Mapping[str, Tensor]
+    style: Mapping[str, Tensor]
+    colours: Tensor
 
 
-def total_variation(image: Tensor) -> Tensor:
-    """Mean squared difference of neighbours, down and across: (1, 3, H, W) in [0, 1] -> scalar."""
-    down, across = image.diff(dim=2), image.diff(dim=3)
-    return down.square().mean() + across.square().mean()
+@torch.no_grad()
+def content_targets(evaluate: Evaluator, content: Tensor, weights: Weights) -> dict[str, Tensor]:
+    """P^l of the layers that count."""
+    return evaluate(content, [layer for layer, weight in weights.content.items() if weight])
 
 
-def sorted_opponent(image: Tensor) -> Tensor:
-    """Each opponent colour of (1, 3, H, W), sorted: (3, H * W), a colour histogram of the finest bins."""
-    return opponent(image).sort(dim=1).values
-
-
-def opponent(image: Tensor) -> Tensor:
-    """Luma, yellow-blue, red-green of (1, 3, H, W) as (3, H * W)."""
-    return OPPONENT.to(image) @ image.flatten(2)[0]
-
-
-def histogram_loss(image: Tensor, target: Tensor) -> Tensor:
-    """Mean squared distance of the sorted opponent colours to `target`, (3, H * W): 1-D Wasserstein-2, squared.
-
-    Source: Risser, Wilmot and Barnes (2017), section 4, histogram loss; here on colours and by exact sorting, where
-    the paper matches histograms of features in bins.
-    """
-    return (sorted_opponent(image) - target).square().mean()
-
-
-def style_loss(grams: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """sum_l w_l E_l (eq. 5), with E_l the relative error of the Gram matrix per position."""
-    return torch.stack([weights[layer] * relative_error(grams[layer], a) for layer, a in targets.items()]).sum()
+@torch.no_grad()
+def style_targets(evaluate: Evaluator, style: Tensor, weights: Weights) -> dict[str, Tensor]:
+    """A^l, per position, of the layers that count."""
+    features = evaluate(style, [layer for layer, weight in weights.style.items() if weight])
+    return {layer: gram(maps) for layer, maps in features.items()}
 
 
 class Objective:
-    """The losses of one painting at one size, against targets computed once."""
+    """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "histogram"."""
 
-    def __init__(self, recipe, evaluate, layers, content, style, histogram, weights):  # type: ignore[no-untyped-def]
-        self.recipe, self.evaluate, self.layers = recipe, evaluate, layers
-        self.content, self.style, self.histogram, self.weights = content, style, histogram, weights
-
-    @classmethod
-    @torch.no_grad()
-    def of(cls, recipe, network, evaluate, content: Tensor, style: Tensor):  # type: ignore[no-untyped-def]
-        p = evaluate(content, network.content_layers)
-        a = {k: gram(v) / v[0, 0].numel() for k, v in evaluate(style, network.style_layers).items()}
-        n = content[0, 0].numel()
-        histogram = torch.nn.functional.interpolate(sorted_opponent(style)[None], size=n, mode="linear")[0]
-        a = {k: v for k, v in a.items() if k in evaluate(content, network.style_layers)}
-        return cls(recipe, evaluate, [*p, *a], p, a, histogram, {**network.content_layers, **network.style_layers})
+    def __init__(self, profile: Profile, weights: Weights, targets: Targets, evaluate: Evaluator) -> None:
+        """Layers that a picture of this size does not reach hand their weight to those it does."""
+        self.profile, self.targets, self.evaluate = profile, targets, evaluate
+        self.weights = Weights(
+            _shared_out(weights.content, targets.content),
+            _shared_out(weights.style, targets.style),
+            weights.variation,
+            weights.histogram,
+        )
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        features = self.evaluate(image, self.layers)
-        grams = {k: gram(features[k]) / features[k][0, 0].numel() for k in self.style}
-        s = self.recipe.strength / 50
-        content = torch.stack([self.weights[k] * relative_error(features[k], p) for k, p in self.content.items()]).sum()
-        return {
-            "content": (2 - s) * content,
-            "style": s * style_loss(grams, self.style, self.weights),
-            "histogram": s * 50 * histogram_loss(image, self.histogram),
-        }
+        """Weighted losses; their sum is what is minimised."""
+        layers = dict.fromkeys([*self.targets.content, *self.targets.style])
+        features = self.evaluate(image, list(layers)) if layers else {}
+        losses: dict[str, Tensor] = {}
+        for layer, target in self.targets.content.items():
+            losses[f"content {layer}"] = self.weights.content[layer] * self.profile.content(features[layer], target)
+        for layer, target in self.targets.style.items():
+            if layer in features:
+                losses[f"style {layer}"] = self.weights.style[layer] * self.profile.style(gram(features[layer]), target)
+        if self.weights.variation:
+            losses["tv"] = self.weights.variation * self.profile.variation(image)
+        if self.weights.histogram:
+            losses["histogram"] = self.weights.histogram * histogram_loss(image, self.targets.colours)
+        return losses
+
+
+def _shared_out(weights: Mapping[str, float], present: Mapping[str, Tensor]) -> dict[str, float]:
+    total, here = sum(weights.values()), sum(weights[layer] for layer in present)
+    return {layer: weights[layer] * total / here for layer in present}
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

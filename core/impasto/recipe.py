@@ -53,6 +53,8 @@ class Recipe(BaseModel):
     histogram_weight: float | None = _knob("histogram_weight")
     scales: int | None = _knob("scales")
     steps: int | None = _knob("steps")
+    optimiser: Literal["lbfgs", "adam"] = _knob("optimiser")
+    history: int = _knob("history")
     learning_rate: float = _knob("learning_rate")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Coarse to fine: at which sizes to work, for how many steps, at which rate."""
+"""Coarse to fine: at which sizes to work, and for how many steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .recipe import Recipe
 
 COARSEST = 128
-STEPS = 60
+STEPS = 30
+GROWTH = 1.6
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,23 @@ class Stage:
     size: int
     steps: int
 
+    @property
+    def work(self) -> float:
+        """What the stage costs, relative to others: its pixels, and something for each step itself."""
+        return self.steps * (self.size**2 + COARSEST**2)
 
-def stages(recipe: Recipe) -> list[Stage]:
-    """Doubling sizes up to the recipe's, with fewer steps as they grow: half as many again for each size down."""
+
+def stages(recipe: Recipe, shortest: int) -> list[Stage]:
+    """Sizes that double up to the recipe's, with fewer steps as they grow.
+
+    Large shapes settle at small sizes, where a step costs little: each size down takes 1.6 times the steps of the one
+    above, up to twice those of the last. The coarsest has a longest side of about 128 pixels; `shortest` is the short
+    side of the result, of which no stage makes less than 16 pixels.
+    """
     scales = recipe.scales or 1 + max(0, round(math.log2(recipe.size / COARSEST)))
-    steps = recipe.steps or STEPS
-    downs = range(scales - 1, -1, -1)
-    return [Stage(round(recipe.size / 2**down), round(steps * 1.6**down)) for down in downs]
-
-
-def rate(recipe: Recipe, step: int, steps: int) -> float:
-    """Cosine decay of the learning rate from its full value to a twentieth, over `steps`."""
-    return recipe.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    scales = min(scales, 1 + int(math.log2(max(shortest, 16) / 16)))
+    last = recipe.steps or STEPS
+    return [
+        Stage(round(recipe.size / 2**down), min(round(last * GROWTH**down), 2 * last))
+        for down in range(scales - 1, -1, -1)
+    ]

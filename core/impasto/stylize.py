@@ -1,10 +1,18 @@
-"""Paints: coarse to fine, the image that minimises the objective, as a generator of steps."""
+"""Painting: the image that minimises the objective, coarse to fine, as a generator of steps.
+
+    for step in paint(content, style, Recipe(size=768)):
+        print(step.fraction, step.loss)
+    result = step.picture()
+
+Pulling is progress, closing the generator is cancel, and whoever stops early has the last picture.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,13 +20,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .backend import Evaluator
-from .errors import DivergedError
-from .images import Picture
-from .objective import Objective
-from .optimiser import Adam
+from .errors import DivergedError, RecipeError
+from .images import Picture, read
+from .losses import quantiles, recoloured
+from .network import Network
+from .objective import Objective, Targets, Weights, content_targets, style_targets
+from .optimiser import LBFGS, Adam, Optimiser
+from .profiles import PROFILES, Profile
 from .recipe import Recipe
 from .registry import registry
-from .schedule import Stage, rate, stages
+from .schedule import Stage, stages
+
+EARLIEST_ESTIMATE = 0.02
+"""Share of the work after which the time left can be told."""
 
 
 @dataclass(frozen=True)
@@ -26,53 +40,144 @@ class Step:
     """One step taken: where it stands, what the losses are, and the picture so far."""
 
     stage: int
+    """Number of the stage, from 0."""
     stages: int
+    size: int
+    """Longest side at which this stage works, in pixels."""
     step: int
+    """Steps taken in this stage, from 1."""
     steps: int
     fraction: float
     """Share of the whole work done, 0 to 1."""
-    losses: dict[str, float]
     seconds: float
+    """Since the start."""
+    losses: dict[str, float]
+    """Weighted, by name: "content <layer>", "style <layer>", "tv", "histogram"."""
     image: Tensor
-    recipe: Recipe
+    """(1, 3, h, w) at this stage's size; not to be written to."""
     content: Picture
+    """The content at the size of the result."""
 
     @property
     def loss(self) -> float:
         """The sum of the losses."""
         return sum(self.losses.values())
 
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left, or None while that is unknown."""
+        return self.seconds * (1 / self.fraction - 1) if self.fraction > EARLIEST_ESTIMATE else None
+
     def picture(self) -> Picture:
-        """The picture so far, at the size of this stage."""
-        pixels = self.image.detach().squeeze(0).permute(1, 2, 0).contiguous().cpu().numpy().copy()
-        return Picture(pixels)
+        """The picture so far at the size of the result, with the content's alpha."""
+        pixels = self.image[0].permute(1, 2, 0).float().cpu().numpy()
+        return self.content.behind(Picture(np.array(pixels, order="C")).resized(*self.content.size))
 
 
-def paint(content: Picture, style: Picture, recipe: Recipe) -> Iterator[Step]:
-    """Paint `content` in the manner of `style`. Pull steps to go on; close the generator to stop."""
-    network = registry().network(recipe.network).build()
-    backend = registry().backend(recipe.backend).build(recipe.device, recipe.precision)
-    evaluate = backend.load(network)
-    plan = stages(recipe)
-    work = [stage.steps * stage.size**2 for stage in plan]
-    image, adam = None, Adam()
-    begin = time.perf_counter()
-    for number, stage in enumerate(plan):
-        here, there = _fit(content, stage.size), _fit(style, stage.size)
-        targets = Objective.of(recipe, network, evaluate, _tensor(here), _tensor(there))
-        image = _tensor(here) if image is None else _enlarged(image, here.size)
-        adam = Adam()
-        for step in range(stage.steps):
-            image.requires_grad_()
-            losses = targets(image)
-            (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), image)
-            image = image.detach()
-            adam.step(image, gradient, rate(recipe, step, stage.steps))
-            done = (sum(work[:number]) + work[number] * (step + 1) / stage.steps) / sum(work)
-            figures = {name: float(value) for name, value in losses.items()}
-            if not np.isfinite(sum(figures.values())):
-                raise DivergedError(f"The loss is {figures} at step {step}.", "Lower --learning-rate.")
-            yield Step(number, len(plan), step + 1, stage.steps, done, figures, time.perf_counter() - begin, image, recipe, content)
+def stylized(content: Picture, style: Picture, **knobs: object) -> Picture:
+    """`content` painted in the manner of `style`; `knobs` are those of `Recipe`."""
+    for step in paint(content, style, Recipe.of(**knobs)):
+        pass
+    return step.picture()
+
+
+def paint(content: Picture, style: Picture, recipe: Recipe) -> Generator[Step, None, None]:
+    """Paint `content` in the manner of `style`, one `Step` at a time.
+
+    Raises `PluginError`, `DeviceError`, `WeightsError` or `RecipeError` before the first step, and `DivergedError` when
+    a loss is no longer a number.
+    """
+    return _Painting(content, style, recipe).steps()
+
+
+class _Painting:
+    """What stays the same from stage to stage."""
+
+    def __init__(self, content: Picture, style: Picture, recipe: Recipe) -> None:
+        backend = registry().backend(recipe.backend).build(recipe.device, recipe.precision)
+        network = registry().network(recipe.network).build()
+        self.recipe, self.profile, self.device = recipe, PROFILES[recipe.profile], backend.device
+        self.weights = _weights(recipe, self.profile, network)
+        self.evaluate: Evaluator = backend.load(network)
+        self.content, self.style = _fit(content, recipe.size), style
+        self.start = None if recipe.init in ("content", "noise", "style") else read(recipe.init)
+        self.noise = torch.Generator().manual_seed(recipe.seed)
+
+    def steps(self) -> Generator[Step, None, None]:
+        """The steps of all stages."""
+        plan = stages(self.recipe, min(self.content.size))
+        total, done, begin = sum(stage.work for stage in plan), 0.0, time.perf_counter()
+        image: Tensor | None = None
+        for number, stage in enumerate(plan):
+            content, objective = self._objective(stage)
+            image = self._first(content, objective.targets) if image is None else _enlarged(image, content)
+            optimiser = self._optimiser(stage)
+            for taken in range(1, stage.steps + 1):
+                image, losses = _descend(image, objective, optimiser)
+                fraction = (done + stage.work * taken / stage.steps) / total
+                seconds = time.perf_counter() - begin
+                yield Step(
+                    number, len(plan), stage.size, taken, stage.steps, fraction, seconds, losses, image, self.content
+                )
+            done += stage.work
+
+    def _objective(self, stage: Stage) -> tuple[Tensor, Objective]:
+        """The content at the size of `stage`, and the losses against it and the style at that size."""
+        content, style = (self._tensor(_fit(picture, stage.size)) for picture in (self.content, self.style))
+        targets = Targets(
+            content_targets(self.evaluate, content, self.weights),
+            style_targets(self.evaluate, style, self.weights),
+            quantiles(style, content[0, 0].numel()),
+        )
+        return content, Objective(self.profile, self.weights, targets, self.evaluate)
+
+    def _first(self, content: Tensor, targets: Targets) -> Tensor:
+        """Where the first stage starts."""
+        width, height = content.shape[-1], content.shape[-2]
+        if self.start is not None:
+            return self._tensor(self.start.resized(width, height))
+        grain = torch.randn(content.shape, generator=self.noise).to(content)
+        if self.recipe.init == "noise":
+            return (0.5 + 0.2 * grain).clamp_(0, 1)
+        if self.recipe.init == "style":
+            return self._tensor(self.style.resized(width, height))
+        towards = min(self.recipe.strength / 50, 1.0)
+        image = recoloured(content, targets.colours) if self.profile.recolour and towards else content
+        return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
+
+    def _optimiser(self, stage: Stage) -> Optimiser:
+        if self.recipe.optimiser == "adam":
+            return Adam(self.recipe.learning_rate, stage.steps)
+        return LBFGS(self.recipe.history)
+
+    def _tensor(self, picture: Picture) -> Tensor:
+        """(1, 3, H, W) on the device."""
+        return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous().to(self.device)
+
+
+def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
+    for kind, chosen in (("content", recipe.content_layers), ("style", recipe.style_layers)):
+        for layer in chosen or ():
+            if layer not in network.layers:
+                raise RecipeError(
+                    f"The network {recipe.network} has no layer {layer!r}, asked for as a {kind} layer.",
+                    f"Layers: {', '.join(network.layers)}.",
+                )
+    content = recipe.content_layers or network.content_layers
+    return Weights.of(recipe, profile, content, recipe.style_layers or network.style_layers)
+
+
+def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
+    """The image after one step, and the losses before it."""
+    image = image.requires_grad_()
+    losses = objective(image)
+    values = torch.stack(list(losses.values()))
+    (gradient,) = torch.autograd.grad(values.sum(), image)
+    figures = dict(zip(losses, values.tolist(), strict=True))
+    if not np.isfinite(sum(figures.values())):
+        worst = next(name for name, value in figures.items() if not np.isfinite(value))
+        raise DivergedError(f"The loss {worst!r} is {figures[worst]}.", "Lower the weights or the learning rate.")
+    return optimiser.step(image.detach(), gradient), figures
 
 
 def _fit(picture: Picture, longest: int) -> Picture:
@@ -81,9 +186,5 @@ def _fit(picture: Picture, longest: int) -> Picture:
     return picture.resized(width, height)
 
 
-def _tensor(picture: Picture) -> Tensor:
-    return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous()
-
-
-def _enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(image, size=size[::-1], mode="bicubic").clamp_(0, 1)
+def _enlarged(image: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(image.detach(), size=like.shape[-2:], mode="bicubic").clamp_(0, 1)

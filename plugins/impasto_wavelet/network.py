@@ -1,66 +1,129 @@
-"""The network `wavelet`: two layers of rectified oriented wavelets on a pyramid, in opponent colour.
+"""The network `wavelet`: two layers of rectified oriented wavelets on a pyramid, in opponent colour. No weights.
 
-Sources: Portilla and Simoncelli (IJCV 2000); Brochard, Zhang and Mallat (ICLR 2022).
+Level l looks at the picture halved l - 1 times. Its layers are
+
+    fine1       the finest strokes, at every pixel (level 1 only)
+    band<l>     wavelets in 8 orientations of luma, 4 of each chroma axis, and smooth colour
+    pair<l>     band<l> beside band<l+1>, so that a Gram matrix relates neighbouring scales
+    swirl<l>_d  wavelets on the energy of each orientation, at distance d (1 or 2): how strokes lie beside one another
+    streak<l>_d energies gathered along and across their own orientation: how long strokes are
+    shape<l>    luma wavelets, pooled: what the content is recognised by
+
+Sources: rectified wavelets and their covariances: Brochard, Zhang and Mallat (ICLR 2022); magnitudes, neighbours in
+scale and a second layer: Portilla and Simoncelli (IJCV 2000). Ours are: half-density sampling, streaks, colours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .filters import OPPONENT, gabor
+from impasto.errors import RecipeError
+
+from .bank import DenseBank, bank
+from .filters import PHASES, block_diagonal, blob, coloured, streaks, wavelets
 
 LEVELS = 6
-BINOMIAL = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+ORIENTATIONS = 8
+SMALLEST = 12
+"""Shortest side, in pixels, of the coarsest level: three strokes across."""
+
+# Gains bring the groups of channels to like strength on paintings, so that a Gram matrix is not all colour.
+CHROMA_GAIN, COLOUR_GAIN, BAND_CONSTANT, SWIRL_CONSTANT, STREAK_CONSTANT = 2.0, 0.2, 0.012, 0.004, 0.02
+
+STYLE_WEIGHTS = {"fine": 1.0, "band": 1.0, "pair": 1.0, "swirl": 0.5, "streak": 6.0}
 
 
 class Wavelet(torch.nn.Module):
-    """Layers `band1..6`, `pair1..5` and `flow1..6`, from fine to coarse; `shape2..6` for content."""
+    """Layers as the module says, fine to coarse; any size of picture, and levels as far as it reaches."""
+
+    binomial: Tensor
+    gather: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        luma = torch.cat([gabor(8, 9, 0.25, 1.6, 0.7), gabor(4, 9, 0.42, 1.0, 0.7)])
-        chroma = gabor(4, 9, 0.25, 1.6, 0.7)
-        planes = [OPPONENT[0][:, None, None] * luma[:, None]]
-        planes += [OPPONENT[c][:, None, None] * chroma[:, None] for c in (1, 2)]
-        self.register_buffer("first", torch.cat(planes))
-        self.register_buffer("second", gabor(4, 7, 0.25, 1.4, 0.7)[:, None])
-        names = [f"{kind}{level}" for level in range(1, LEVELS + 1) for kind in ("band", "pair", "flow", "shape")]
-        self.layers = tuple(name for name in names if name != f"pair{LEVELS}")
-        self.content_layers = {f"shape{level}": 0.4 / 5 for level in range(2, LEVELS + 1)}
-        self.style_layers = {name: 1.0 for name in self.layers if not name.startswith("shape")}
+        luma = wavelets(ORIENTATIONS, 10, 0.25, 1.7, 0.35)
+        chroma = wavelets(4, 10, 0.25, 1.7, 0.35)
+        colour = [COLOUR_GAIN * sign * coloured(blob(10, 2.0)[None], axis) for axis in range(3) for sign in (1, -1)]
+        tinted = [CHROMA_GAIN * coloured(chroma, axis) for axis in (1, 2)]
+        self.band = bank(torch.cat([coloured(luma, 0), *tinted, *colour]), BAND_CONSTANT)
+        self.fine = DenseBank(coloured(wavelets(5, 7, 0.42, 1.0, 0.7), 0), BAND_CONSTANT)
+        self.swirl = bank(block_diagonal([wavelets(4, 8, 0.25, 1.4, 0.5)] * ORIENTATIONS), SWIRL_CONSTANT)
+        angles = [math.pi * o / ORIENTATIONS for o in range(ORIENTATIONS)]
+        along = [streaks(angle, 12, [(0.7, 2.0), (0.7, 4.0), (2.0, 0.7)]) for angle in angles]
+        self.streak = bank(block_diagonal(along), STREAK_CONSTANT)
+        row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+        self.register_buffer("binomial", (row[:, None] * row).expand(3, 1, 5, 5).clone())
+        gather = torch.zeros(len(self.band.bias), ORIENTATIONS)
+        gather[: ORIENTATIONS * PHASES] = torch.eye(ORIENTATIONS).repeat_interleave(PHASES, 0)
+        self.register_buffer("gather", gather)
+        self.layers = tuple(self._names())
+        self.content_layers = {f"shape{level}": 0.2 for level in range(2, LEVELS + 1)}
+        kinds = {name: name.rstrip("0123456789_") for name in self.layers}
+        self.style_layers = {name: STYLE_WEIGHTS[kind] for name, kind in kinds.items() if kind != "shape"}
+
+    def _names(self) -> Iterator[str]:
+        yield "fine1"
+        for level in range(1, LEVELS + 1):
+            if level > 1:
+                yield f"pair{level - 1}"
+            yield from (f"{kind}{level}" for kind in ("band", "shape"))
+            yield from (f"{kind}{level}_{distance}" for distance in (1, 2) for kind in ("swirl", "streak"))
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """See `impasto.network.Network`; `RecipeError` for a layer that there is none of."""
+        wanted = self._known(layers)
         found: dict[str, Tensor] = {}
-        x, previous = image - 0.5, None
-        for level in range(1, LEVELS + 1):
-            if min(x.shape[-2:]) < 12:
+        x, finer = image - 0.5, None
+        for level in range(1, max(map(_level, wanted), default=0) + 1):
+            if min(x.shape[-2:]) < SMALLEST:
                 break
-            band = _rectified(x, self.first)
-            found[f"band{level}"] = _with_constant(band)
-            if previous is not None:
-                found[f"pair{level - 1}"] = torch.cat([F.interpolate(previous, size=band.shape[-2:], mode="area"), band], 1)
-            energy = _halved(band[:, :32].unflatten(1, (8, 4)).sum(2))
-            flow = _rectified(energy.transpose(0, 1), self.second).flatten(0, 1)[None]
-            found[f"flow{level}"] = _with_constant(flow)
-            found[f"shape{level}"] = F.avg_pool2d(band, 4, ceil_mode=True)
-            x, previous = _halved(x), band
+            if "fine1" in wanted and level == 1:
+                found["fine1"] = self.fine(x)
+            band = self.band(x)
+            pooled = F.avg_pool2d(band, 2, ceil_mode=True)
+            found[f"band{level}"] = band
+            found[f"shape{level}"] = pooled[:, : ORIENTATIONS * PHASES]
+            if finer is not None:
+                found[f"pair{level - 1}"] = torch.cat([finer, band], 1)
+            found |= self._second(band, level, wanted)
+            x, finer = self._halved(x), pooled
         return {layer: found[layer] for layer in layers if layer in found}
 
+    def _known(self, layers: Collection[str]) -> set[str]:
+        unknown = sorted(set(layers) - set(self.layers))
+        if unknown:
+            raise RecipeError(f"The network wavelet has no layer {unknown[0]!r}.", f"Layers: {', '.join(self.layers)}.")
+        return set(layers)
 
-def _rectified(x: Tensor, kernels: Tensor) -> Tensor:
-    pad = kernels.shape[-1] // 2
-    return F.relu(F.conv2d(F.pad(x, (pad,) * 4, mode="reflect"), kernels))
+    def _second(self, band: Tensor, level: int, wanted: set[str]) -> dict[str, Tensor]:
+        """The layers that look at the energy of each orientation: `swirl` and `streak`, at two distances."""
+        found: dict[str, Tensor] = {}
+        energy = None
+        for distance in (1, 2):
+            for kind, bank in (("swirl", self.swirl), ("streak", self.streak)):
+                name = f"{kind}{level}_{distance}"
+                if name in wanted:
+                    energy = self._energy(band) if energy is None else energy
+                    seen = energy if distance == 1 else F.avg_pool2d(energy, 2, ceil_mode=True)
+                    if bank.fits(seen):
+                        found[name] = bank(seen)
+        return found
+
+    def _energy(self, band: Tensor) -> Tensor:
+        """(1, N, h, w) -> (1, ORIENTATIONS, h, w): the four phases of each orientation of luma, summed."""
+        rows = band.permute(0, 2, 3, 1)
+        return (rows @ self.gather).permute(0, 3, 1, 2)
+
+    def _halved(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), self.binomial, stride=2, groups=3)
 
 
-def _halved(x: Tensor) -> Tensor:
-    channels = x.shape[1]
-    kernel = (BINOMIAL[:, None] * BINOMIAL).to(x).expand(channels, 1, 5, 5)
-    return F.conv2d(F.pad(x, (2,) * 4, mode="reflect"), kernel, stride=2, groups=channels)
-
-
-def _with_constant(x: Tensor) -> Tensor:
-    return torch.cat([x, x.new_ones(1, 1, *x.shape[-2:])], 1)
+def _level(layer: str) -> int:
+    """The level at which `layer` is known: a pair is known with its coarser half."""
+    kind, digits = layer.rstrip("0123456789_"), layer.strip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits.partition("_")[0]) + (kind == "pair")
