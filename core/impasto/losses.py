@@ -39,10 +39,10 @@ class _Gram(torch.autograd.Function):
 
 
 def gram(features: Tensor) -> Tensor:
-    """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32."""
+    """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32 or better."""
     rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # no copy where channels are last in memory
-    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
-    product: Tensor = _Gram.apply(rows)  # type: ignore[no-untyped-call]
+    rows = _precise(rows)
+    product: Tensor = _Gram.apply(rows)
     return product / len(rows)
 
 
@@ -52,10 +52,20 @@ def relative_error(value: Tensor, target: Tensor) -> Tensor:
 
 
 def direction_error(value: Tensor, target: Tensor) -> Tensor:
-    """|v - t|^2 of both scaled to length one, which is 2 (1 - cosine): shapes are compared, contrast is not."""
-    value, target = value.float(), target.float()
-    lengths = (value.square().sum() * target.square().sum()).clamp_min(TINY).sqrt()
-    return 2 - 2 * (value * target).sum() / lengths
+    """|v - t|^2 of both scaled to length one, which is 2 (1 - cosine): shapes are compared, contrast is not.
+
+    Written as a difference, because 2 - 2 cos leaves a rounding error with a gradient where both are the same.
+    """
+    return (_direction(value) - _direction(target)).square().sum()
+
+
+def _direction(maps: Tensor) -> Tensor:
+    maps = _precise(maps)
+    return maps / maps.square().sum().clamp_min(TINY).sqrt()
+
+
+def _precise(maps: Tensor) -> Tensor:
+    return maps.to(torch.promote_types(maps.dtype, torch.float32))
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -70,7 +80,7 @@ def opponent(image: Tensor) -> Tensor:
 
 def from_opponent(colours: Tensor, like: Tensor) -> Tensor:
     """The image (1, 3, H, W), of `like`'s shape, that has these opponent colours (3, H * W)."""
-    inverse = torch.linalg.inv(OPPONENT.double()).to(colours)
+    inverse: Tensor = torch.linalg.inv(OPPONENT.double()).to(colours)
     return (inverse @ colours).view_as(like)
 
 
@@ -99,7 +109,7 @@ def histogram_loss(image: Tensor, target: Tensor) -> Tensor:
 
 
 def recoloured(image: Tensor, target: Tensor) -> Tensor:
-    """`image`, (1, 3, H, W), with each opponent colour replaced by the quantile of `target`, (3, H * W), of its rank."""
+    """`image`, (1, 3, H, W), each opponent colour replaced by the quantile of `target`, (3, H * W), of its rank."""
     rows = opponent(image)
     matched = torch.empty_like(rows).scatter_(1, order(rows), target)
     return from_opponent(matched, image).clamp(0, 1)
