@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .backend import Evaluator
+from .errors import RecipeError
 from .losses import gram, histogram_loss
 from .profiles import Profile
 from .recipe import Recipe
@@ -69,7 +70,13 @@ class Objective:
     """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "histogram"."""
 
     def __init__(self, profile: Profile, weights: Weights, targets: Targets, evaluate: Evaluator) -> None:
-        """Layers that a picture of this size does not reach hand their weight to those it does."""
+        """Layers that a picture of this size does not reach hand their weight to those it does.
+
+        Raises `RecipeError` where that leaves no loss at all.
+        """
+        if not (targets.content or targets.style or weights.variation or weights.histogram):
+            seen = "Nothing is left to match: every weight is 0, or the picture does not reach the layers asked for."
+            raise RecipeError(seen, "Raise a weight or the size, or choose other layers.")
         self.profile, self.targets, self.evaluate = profile, targets, evaluate
         self.weights = Weights(
             _shared_out(weights.content, targets.content),

@@ -10,9 +10,9 @@ Pulling is progress, closing the generator is cancel, and whoever stops early ha
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -76,9 +76,8 @@ class Step:
 
 def stylized(content: Picture, style: Picture, **knobs: object) -> Picture:
     """`content` painted in the manner of `style`; `knobs` are those of `Recipe`."""
-    for step in paint(content, style, Recipe.of(**knobs)):
-        pass
-    return step.picture()
+    (last,) = deque(paint(content, style, Recipe.of(**knobs)), maxlen=1)
+    return last.picture()
 
 
 def paint(content: Picture, style: Picture, recipe: Recipe) -> Generator[Step, None, None]:
@@ -169,7 +168,7 @@ def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
 
 def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
     """The image after one step, and the losses before it."""
-    image = image.requires_grad_()
+    image = image.detach().requires_grad_()  # a step that someone kept must stay a plain picture
     losses = objective(image)
     values = torch.stack(list(losses.values()))
     (gradient,) = torch.autograd.grad(values.sum(), image)
