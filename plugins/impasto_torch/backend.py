@@ -22,7 +22,7 @@ class TorchBackend:
 
     def load(self, network: Network) -> Evaluator:
         """`network` on this device, channels last, its arithmetic in this backend's precision."""
-        module = cast(torch.nn.Module, network).to(self.device, memory_format=torch.channels_last)
+        module = cast(torch.nn.Module, network).to(self.device).to(memory_format=torch.channels_last)
 
         def evaluate(image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
             return cast(Network, module)(image, layers)
@@ -34,8 +34,8 @@ def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(1, device=name)
+        torch.zeros(1, device=name).item()  # the device `meta` has no values to give back
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         raise DeviceError(f"The device {name!r} is not there: {reason}.", "Use --device cpu, or auto.") from None
     return name
