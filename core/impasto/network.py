@@ -19,14 +19,20 @@ if TYPE_CHECKING:
 class Network(Protocol):
     """What the objective asks of a network; any `torch.nn.Module` with these attributes will do."""
 
-    layers: tuple[str, ...]
-    """Every layer that can be asked for, shallow to deep."""
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that can be asked for, shallow to deep."""
+        ...
 
-    content_layers: Mapping[str, float]
-    """Default content layers and their weights w_l."""
+    @property
+    def content_layers(self) -> Mapping[str, float]:
+        """Default content layers and their weights w_l."""
+        ...
 
-    style_layers: Mapping[str, float]
-    """Default style layers and their weights w_l."""
+    @property
+    def style_layers(self) -> Mapping[str, float]:
+        """Default style layers and their weights w_l."""
+        ...
 
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Feature maps F^l of `image`, float (1, 3, H, W), sRGB-encoded in [0, 1].
