@@ -1,4 +1,4 @@
-"""Everything impasto raises on purpose. Each message says what was seen, what was expected and what to do.
+"""Everything impasto raises on purpose.
 
     ImpastoError
     ├── RecipeError     a knob is unknown, or its value is out of range
@@ -8,6 +8,8 @@
     ├── WeightsError    a network's weights are missing or damaged
     ├── DeviceError     the device is not there, or does not have what was asked for
     └── DivergedError   the optimisation left the numbers a picture is made of
+
+Each message says what was seen, what was expected and what to do.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""The two hooks a plug-in may implement (pluggy, entry-point group `impasto`).
+"""The two hooks a plug-in may implement, either or both.
 
     from impasto.hooks import hookimpl
 
     @hookimpl
     def impasto_networks():
         return [NetworkInfo("mine", "One line about it", build)]
+
+The module that holds them is an entry point in the group `impasto`, which pluggy reads.
 """
 
 from __future__ import annotations

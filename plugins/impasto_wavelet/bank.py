@@ -30,8 +30,8 @@ class Bank(torch.nn.Module):
     """relu(kernels * x + bias) on a grid of half the density.
 
     Filters that pass a band well below the grid's frequency lose nothing at half the density, and cost a quarter.
-    Stride two over c channels is computed as stride one over 4 c channels of a picture folded 2 x 2 (`pixel_unshuffle`),
-    which keeps vector units full.
+    Stride two over c channels is computed as stride one over 4 c channels of a picture folded 2 x 2
+    (`pixel_unshuffle`), which keeps vector units full.
     """
 
     kernels: Tensor
