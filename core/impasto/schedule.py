@@ -34,6 +34,8 @@ def stages(recipe: Recipe, shortest: int) -> list[Stage]:
     """
     scales = recipe.scales or 1 + max(0, round(math.log2(recipe.size / COARSEST)))
     scales = min(scales, 1 + int(math.log2(max(shortest, 16) / 16)))
+    if recipe.init == "content" and not recipe.strength:
+        scales = 1  # the content is there already, and smaller sizes would only blur it
     last = recipe.steps or STEPS
     return [
         Stage(round(recipe.size / 2**down), min(round(last * GROWTH**down), 2 * last))
