@@ -2,13 +2,17 @@
 
 A network is a torch module that knows its layers, which of them describe content and style by default, its own input
 normalisation and the weights it needs. It knows nothing of losses. See `docs/plugins.md` for a complete one.
+
+It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from .errors import RecipeError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,9 +54,29 @@ class NetworkInfo:
 
     name: str
     summary: str
-    build: Callable[[], Network]
-    """Imports torch and loads the weights."""
+    build: Callable[..., Network]
+    """Imports torch and loads the weights; takes `options` by name."""
     missing: Callable[[], str] = lambda: ""
     """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""
     weights: WeightsInfo | None = None
     """The weights it needs, for `impasto weights`; none if it needs none."""
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Ways to build it: name -> values, of which the first is the default."""
+
+    def chosen(self, asked: Mapping[str, str], wished: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What to build with: `asked`, and where that is silent `wished`, as far as this network knows of it.
+
+        Raises `RecipeError` for anything asked for that there is none of.
+        """
+        for option, value in asked.items():
+            self._check(option, value)
+        known = {option: value for option, value in (wished or {}).items() if value in self.options.get(option, ())}
+        return {**known, **asked}
+
+    def _check(self, option: str, value: str) -> None:
+        if option not in self.options:
+            options = f"Its options: {', '.join(self.options)}." if self.options else "It has none."
+            raise RecipeError(f"The network {self.name} has no option {option!r}.", options)
+        if value not in self.options[option]:
+            seen = f"The option {option} of {self.name} is {value!r}"
+            raise RecipeError(f"{seen}; expected one of {', '.join(self.options[option])}.")

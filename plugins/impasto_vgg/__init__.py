@@ -16,14 +16,14 @@ from impasto.hooks import hookimpl
 from impasto.network import Network, NetworkInfo
 from impasto.weights import Recognised, WeightsInfo
 
-from .architecture import KINDS
+from .architecture import KINDS, OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
 
-    from .network import Padding, Pooling
+    from .architecture import Padding, Pooling, Scale
 
 
 def random_weights(seed: int = 0, width: int = 64) -> dict[str, Tensor]:
@@ -39,12 +39,12 @@ def _recognise(tensors: Mapping[str, Tensor], kind: str) -> Recognised:
     return recognise(tensors, kind)
 
 
-def build(pooling: Pooling = "average", padding: Padding = "zeros") -> Network:
+def build(pooling: Pooling = "average", padding: Padding = "zeros", scale: Scale = "trained") -> Network:
     """`vgg19` with the stored weights; `WeightsError` says how to get them. Options as `network.VGG19` has them."""
     stored = WEIGHTS.load()
     from .network import VGG19
 
-    return VGG19(stored.tensors, stored.kind, pooling, padding)
+    return VGG19(stored.tensors, stored.kind, pooling, padding, scale)
 
 
 WEIGHTS = WeightsInfo(
@@ -65,6 +65,11 @@ def impasto_networks() -> Iterable[NetworkInfo]:
     """The network `vgg19`."""
     return [
         NetworkInfo(
-            "vgg19", "VGG-19 of the paper; needs weights", build=build, missing=WEIGHTS.missing, weights=WEIGHTS
+            "vgg19",
+            "VGG-19 of the paper; needs weights",
+            build=build,
+            missing=WEIGHTS.missing,
+            weights=WEIGHTS,
+            options=OPTIONS,
         )
     ]

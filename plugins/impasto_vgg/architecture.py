@@ -6,6 +6,13 @@ Source: Simonyan and Zisserman (ICLR 2015), table 1, column E, without the three
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+Pooling = Literal["average", "max"]
+Padding = Literal["zeros", "replicate", "replicate-first"]
+Scale = Literal["trained", "255", "256"]
+OPTIONS = {"pooling": get_args(Pooling), "padding": get_args(Padding), "scale": get_args(Scale)}
+"""What can be chosen when the network is built, defaults first; `network.VGG19` explains them."""
 
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 WIDTH_OF_BLOCK = (1, 2, 4, 8, 8)
@@ -45,6 +52,13 @@ class Kind:
     """Subtracted from red, green and blue in [0, 1]."""
     std: tuple[float, float, float]
     """Then divided by."""
+
+    def preparation(self, scale: Scale) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """(mean, std) for pictures in [0, 1] at this scale."""
+        if scale == "trained":
+            return self.mean, self.std
+        white = float(scale)
+        return tuple(255 / white * mean for mean in self.mean), (1 / white,) * 3
 
 
 # The mean colour of ImageNet as Caffe's VGG has it (BGR 103.939, 116.779, 123.68 of 255), here red first.

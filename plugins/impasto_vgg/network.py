@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,7 @@ from torch import Tensor
 
 from impasto.errors import RecipeError
 
-from .architecture import ALIASES, CONVOLUTIONS, KINDS, LAYERS
-
-Pooling = Literal["average", "max"]
-Padding = Literal["zeros", "replicate", "replicate-first"]
+from .architecture import ALIASES, CONVOLUTIONS, KINDS, LAYERS, OPTIONS, Padding, Pooling, Scale
 
 
 class VGG19(torch.nn.Module):
@@ -25,6 +22,8 @@ class VGG19(torch.nn.Module):
     pooling: "average" as the paper ("slightly more appealing results", section 2), or "max" as VGG was trained.
     padding: "zeros" as VGG was trained; "replicate", the border repeated, in every convolution; "replicate-first", in
     conv1_1 only, as crowsonkb/style-transfer-pytorch.
+    scale: "trained", the preprocessing the weights were trained with; "255", white is 255 and only the mean is
+    subtracted, as Caffe does and gordicaleksa also on torchvision's weights; "256", white is 256, as jcjohnson.
 
     Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
     """
@@ -43,18 +42,20 @@ class VGG19(torch.nn.Module):
         kind: str = "torchvision",
         pooling: Pooling = "average",
         padding: Padding = "zeros",
+        scale: Scale = "trained",
     ) -> None:
         super().__init__()
         _check("kind", kind, KINDS)
-        _check("pooling", pooling, get_args(Pooling))
-        _check("padding", padding, get_args(Padding))
-        self.kind, self.pooling, self.padding = kind, pooling, padding
+        for option, value in (("pooling", pooling), ("padding", padding), ("scale", scale)):
+            _check(option, value, OPTIONS[option])
+        self.kind, self.pooling, self.padding, self.scale = kind, pooling, padding, scale
         self.layers = LAYERS
         self.aliases = ALIASES
         self.content_layers = {"conv4_2": 1.0}
         self.style_layers = {f"conv{block}_1": 1 / 5 for block in range(1, 6)}
-        self.register_buffer("mean", torch.tensor(KINDS[kind].mean)[:, None, None])
-        self.register_buffer("std", torch.tensor(KINDS[kind].std)[:, None, None])
+        mean, std = KINDS[kind].preparation(scale)
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
         for name in CONVOLUTIONS:
             replicate = padding == "replicate" or (padding == "replicate-first" and name == "conv1_1")
             self.add_module(name, _convolution(weights, name, replicate))

@@ -27,7 +27,7 @@ def normalised(network: VGG19, pictures: Iterable[Tensor]) -> VGG19:
     small to reach conv5_4.
     """
     weights = rescaled(network.weights, mean_activations(network, pictures))
-    return VGG19(weights, network.kind, network.pooling, network.padding).to(network.mean)
+    return VGG19(weights, network.kind, network.pooling, network.padding, network.scale).to(network.mean)
 
 
 @torch.no_grad()
