@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from .recipe import Recipe
 
 COARSEST = 128
-STEPS = 30
-GROWTH = 1.6
+STEPS = 32
+GROWTH = 1.32
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Stage:
 def stages(recipe: Recipe, shortest: int) -> list[Stage]:
     """Sizes that double up to the recipe's, with fewer steps as they grow.
 
-    Large shapes settle at small sizes, where a step costs little: each size down takes 1.6 times the steps of the one
-    above, up to twice those of the last. The coarsest has a longest side of about 128 pixels; `shortest` is the short
-    side of the result, of which no stage makes less than 16 pixels.
+    Large shapes settle at small sizes, where a step costs little: each size down takes a third more steps than the one
+    above it, up to twice those of the last. The coarsest has a longest side of about 128 pixels; `shortest` is the
+    short side of the result, of which no stage makes less than 16 pixels.
     """
     scales = recipe.scales or 1 + max(0, round(math.log2(recipe.size / COARSEST)))
     scales = min(scales, 1 + int(math.log2(max(shortest, 16) / 16)))
