@@ -23,7 +23,7 @@ ORDER = [
     "network backend",
     "hooks",
     "registry",
-    "losses profiles",
+    "losses formulas profiles",
     "optimiser objective schedule",
     "stylize",
     "provenance worker batch testing",

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 MOST_WEIGHT = 1e12
+EXPECTED = {
+    "whole": "a whole number, ",
+    "real": "a number, ",
+    "text": "a word",
+    "choice": "one of ",
+    "weights": "LAYER=WEIGHT,..., each weight 0 to 1e+12",
+    "options": "OPTION=VALUE,...",
+}
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class Knob:
     """One knob. `default` None leaves the choice to the profile or the network."""
 
     group: str
-    kind: Literal["whole", "real", "text", "choice", "weights"]
+    kind: Literal["whole", "real", "text", "choice", "weights", "options"]
     default: int | float | str | None
     description: str
     low: float | None = None
@@ -41,8 +49,7 @@ class Knob:
     @property
     def expected(self) -> str:
         """What a value must be, to complete "expected ..."."""
-        nouns = {"whole": "a whole number, ", "real": "a number, ", "choice": "one of ", "text": "a word"}
-        return "LAYER=WEIGHT,..., each weight 0 to 1e+12" if self.kind == "weights" else nouns[self.kind] + self.range
+        return EXPECTED[self.kind] + self.range
 
 
 def _plain(number: float | None) -> str:
@@ -64,9 +71,7 @@ KNOBS: dict[str, Knob] = {
         high=100,
         source="middle of the scale",
     ),
-    "init": Knob(
-        PICTURE, "text", "content", "Start from content, noise, style, or a picture FILE.", source="Johnson 2015"
-    ),
+    "init": Knob(PICTURE, "text", None, "Start from content, noise, style, or a picture FILE.", source="the profile's"),
     "seed": Knob(PICTURE, "whole", 0, "Seed of the noise in the start.", low=0, high=2**32 - 1, source="any number"),
     "network": Knob(
         LOOK,
@@ -74,6 +79,9 @@ KNOBS: dict[str, Knob] = {
         "wavelet",
         "Network that looks at the pictures; `impasto plugins` lists them.",
         source="no download",
+    ),
+    "network_options": Knob(
+        LOOK, "options", None, "Ways to build the network, as pooling=max.", source="the profile's, or the network's"
     ),
     "backend": Knob(LOOK, "text", "torch", "Backend that runs the network.", source="differentiable"),
     "device": Knob(LOOK, "text", "auto", "auto, cpu, cuda, cuda:N or mps.", source="the fastest there is"),
@@ -90,7 +98,7 @@ KNOBS: dict[str, Knob] = {
         "choice",
         "impasto",
         "Whose loss formulas and weights.",
-        choices=("impasto",),
+        choices=("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson"),
         source="one scale for all styles",
     ),
     "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l.", source="the network's"),

@@ -1,12 +1,19 @@
-"""Profiles: whose formulas and weights the objective takes. Implementations differ by factors that change the picture."""
+"""Profiles: whose formulas and weights the objective takes. Implementations differ by factors that change the picture.
+
+A profile other than ours gives the losses that its source computes, to float32 rounding, with the weights the source
+was written for (`impasto weights` says which can be had) at strength 50. What is ours in all of them: pictures are kept
+in [0, 1] and resampled by our one filter, the optimiser is the recipe's, and work goes from coarse to fine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
+from . import formulas
 from .losses import direction_error, relative_error, total_variation
 
 Formula = Callable[[Tensor, Tensor], Tensor]
@@ -31,6 +38,14 @@ class Profile:
     """Deviation of the noise added to the start."""
     recolour: bool = False
     """Whether a start from the content takes the style's colours first."""
+    start: Literal["content", "noise"] = "content"
+    grain: float = 0.2
+    """Deviation of a start from noise, around middle grey."""
+    content_layers: Mapping[str, float] = field(default_factory=dict)
+    """Layers and their w_l, where the network has them; empty for the network's own."""
+    style_layers: Mapping[str, float] = field(default_factory=dict)
+    network_options: Mapping[str, str] = field(default_factory=dict)
+    """How to build the network, as far as it offers that."""
 
 
 IMPASTO = Profile(
@@ -42,8 +57,90 @@ IMPASTO = Profile(
     content_weight=0.8,
     style_weight=1.0,
     histogram_weight=50.0,
-    noise=0.1,
+    noise=0.08,
     recolour=True,
 )
 
-PROFILES = {profile.name: profile for profile in (IMPASTO,)}
+CONTENT = {"conv4_2": 1.0}
+STYLE = {f"conv{block}_1": 1.0 for block in range(1, 6)}
+"""All five take these layers of VGG-19, after the ReLU."""
+
+# With Gatys' normalised weights; on others E_l and the content loss are out of balance. The paper does not say how
+# strong its white noise is.
+GATYS2016 = Profile(
+    name="gatys2016",
+    source="Gatys, Ecker and Bethge, CVPR 2016: eq. 1, 4, 5 and 7, w_l = 1/5, alpha/beta = 1e-3 (figure 3)",
+    content=formulas.half_squares,
+    style=formulas.gatys,
+    variation=total_variation,
+    content_weight=1.0,
+    style_weight=1e3,
+    start="noise",
+    content_layers=CONTENT,
+    style_layers=dict.fromkeys(STYLE, 1 / 5),
+    network_options={"pooling": "average"},
+)
+
+# With the same weights. Its 1e3/N^2 per layer is 1e3 here and 1/N^2 in the formula.
+GATYS_NOTEBOOK = Profile(
+    name="gatys-notebook",
+    source="leongatys/PytorchNeuralStyleTransfer at be6c8e2, the notebook's first pass",
+    content=formulas.mean_squares,
+    style=formulas.mean_by_channels,
+    variation=total_variation,
+    content_weight=1.0,
+    style_weight=1e3,
+    content_layers=CONTENT,
+    style_layers=STYLE,
+    network_options={"pooling": "max"},
+)
+
+# With Caffe's weights. Its noise lies around the mean colour of ImageNet; ours around middle grey.
+JOHNSON = Profile(
+    name="johnson",
+    source="jcjohnson/neural-style at 07c4b82, defaults of neural_style.lua",
+    content=formulas.mean_squares,
+    style=formulas.mean_by_channels,
+    variation=formulas.squared_variation,
+    content_weight=5.0,
+    style_weight=100.0,
+    tv_weight=1e-3,
+    start="noise",
+    grain=0.001 / 256,
+    content_layers=CONTENT,
+    style_layers=STYLE,
+    network_options={"pooling": "max", "scale": "256"},
+)
+
+# With torchvision's weights.
+GORDIC = Profile(
+    name="gordic",
+    source="gordicaleksa/pytorch-neural-style-transfer at a244dc6, defaults of neural_style_transfer.py",
+    content=formulas.mean_squares,
+    style=formulas.sum_by_channels,
+    variation=formulas.absolute_variation,
+    content_weight=1e5,
+    style_weight=3e4,
+    tv_weight=1.0,
+    grain=90 / 255,
+    content_layers=CONTENT,
+    style_layers=dict.fromkeys(STYLE, 1 / 5),
+    network_options={"pooling": "max", "scale": "255"},
+)
+
+# With torchvision's weights. The program itself compares means and covariances; this is the Gram loss it also has.
+CROWSON = Profile(
+    name="crowson",
+    source="crowsonkb/style-transfer-pytorch at e7e2c71, defaults, with its class StyleLoss on Gram matrices",
+    content=formulas.mean_squares,
+    style=formulas.steady,
+    variation=formulas.nine_point_variation,
+    content_weight=0.015,
+    style_weight=1.0,
+    tv_weight=2.0,
+    content_layers=CONTENT,
+    style_layers={layer: 4.0**-number * 256 / 341 for number, layer in enumerate(STYLE)},
+    network_options={"pooling": "max", "padding": "replicate-first"},
+)
+
+PROFILES = {profile.name: profile for profile in (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON)}

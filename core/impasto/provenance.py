@@ -11,9 +11,6 @@ from . import __version__, files, images
 from .errors import ImageError, RecipeError
 from .recipe import Recipe
 
-STARTS = ("content", "noise", "style")
-"""Values of the knob `init` that are not the name of a file."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -58,8 +55,8 @@ class Provenance:
     def of(cls, recipe: Recipe, content: Path, style: Path, folder: Path) -> Provenance:
         """What a result in `folder` made from these files carries."""
         paths = {"content": content, "style": style}
-        if recipe.init not in STARTS:
-            paths["init"] = Path(recipe.init)
+        if recipe.start_file:
+            paths["init"] = Path(recipe.start_file)
         sources = {name: Source.of(path, folder) for name, path in paths.items()}
         init = sources["init"].path if "init" in sources else recipe.init
         return cls(recipe.model_copy(update={"init": init}), sources)
@@ -80,7 +77,7 @@ class Provenance:
             fields = json.loads(images.read_comment(path))
             recipe = Recipe.of(**fields["recipe"])
             sources = {name: Source(**source) for name, source in fields["sources"].items()}
-            if not {"content", "style"} <= sources.keys() or ("init" in sources) == (recipe.init in STARTS):
+            if not {"content", "style"} <= sources.keys() or ("init" in sources) != bool(recipe.start_file):
                 raise KeyError("sources")
             return cls(recipe, sources, fields["taken"], fields["impasto"])
         except RecipeError as error:

@@ -21,6 +21,14 @@ def _weights(value: object) -> object:
     return {layer.strip(): weight if equals else 1.0 for layer, equals, weight in pairs}
 
 
+def _options(value: object) -> object:
+    """The command line's "pooling=max,padding=replicate" as a dict."""
+    if not isinstance(value, str):
+        return value
+    pairs = (item.partition("=") for item in value.split(","))
+    return {option.strip(): choice.strip() for option, _, choice in pairs}
+
+
 def _knob(name: str) -> Any:
     knob = KNOBS[name]
     return Field(knob.default, ge=knob.low, gt=knob.above, le=knob.high, description=knob.description)
@@ -28,6 +36,7 @@ def _knob(name: str) -> Any:
 
 Name = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
+Options = Annotated[dict[Name, Name], BeforeValidator(_options)]
 Weights = Annotated[dict[Name, Weight], BeforeValidator(_weights), Field(min_length=1)]
 
 
@@ -38,13 +47,14 @@ class Recipe(BaseModel):
 
     size: int = _knob("size")
     strength: float = _knob("strength")
-    init: Name = _knob("init")
+    init: Name | None = _knob("init")
     seed: int = _knob("seed")
     network: Name = _knob("network")
+    network_options: Options | None = _knob("network_options")
     backend: Name = _knob("backend")
     device: Name = _knob("device")
     precision: Literal["auto", "float32", "bfloat16"] = _knob("precision")
-    profile: Literal["impasto"] = _knob("profile")
+    profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson"] = _knob("profile")
     content_layers: Weights | None = _knob("content_layers")
     style_layers: Weights | None = _knob("style_layers")
     content_weight: float | None = _knob("content_weight")
@@ -56,6 +66,11 @@ class Recipe(BaseModel):
     optimiser: Literal["lbfgs", "adam"] = _knob("optimiser")
     history: int = _knob("history")
     learning_rate: float = _knob("learning_rate")
+
+    @property
+    def start_file(self) -> str | None:
+        """The picture file to start from, if `init` names one."""
+        return None if self.init in (None, "content", "noise", "style") else self.init
 
     @classmethod
     def of(cls, **knobs: Any) -> Recipe:

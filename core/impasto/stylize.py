@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,13 +93,17 @@ class _Painting:
     """What stays the same from stage to stage."""
 
     def __init__(self, content: Picture, style: Picture, recipe: Recipe) -> None:
+        self.profile = PROFILES[recipe.profile]
+        self.recipe = recipe.model_copy(update={"init": recipe.init or self.profile.start})
+        info = registry().network(recipe.network)
+        options = info.chosen(recipe.network_options or {}, self.profile.network_options)
         backend = registry().backend(recipe.backend).build(recipe.device, recipe.precision)
-        network = registry().network(recipe.network).build()
-        self.recipe, self.profile, self.device = recipe, PROFILES[recipe.profile], backend.device
+        network = info.build(**options)
+        self.device = backend.device
         self.weights = _weights(recipe, self.profile, network)
         self.evaluate: Evaluator = backend.load(network)
         self.content, self.style = _fit(content, recipe.size), style
-        self.start = None if recipe.init in ("content", "noise", "style") else read(recipe.init)
+        self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
 
     def steps(self) -> Generator[Step, None, None]:
@@ -137,7 +141,7 @@ class _Painting:
             return self._tensor(self.start.resized(width, height))
         grain = torch.randn(content.shape, generator=self.noise).to(content)
         if self.recipe.init == "noise":
-            return (0.5 + 0.2 * grain).clamp_(0, 1)
+            return (0.5 + self.profile.grain * grain).clamp_(0, 1)
         if self.recipe.init == "style":
             return self._tensor(self.style.resized(width, height))
         towards = min(self.recipe.strength / 50, 1.0)
@@ -155,15 +159,31 @@ class _Painting:
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
-    for kind, chosen in (("content", recipe.content_layers), ("style", recipe.style_layers)):
-        for layer in chosen or ():
-            if layer not in network.layers:
-                raise RecipeError(
-                    f"The network {recipe.network} has no layer {layer!r}, asked for as a {kind} layer.",
-                    f"Layers: {', '.join(network.layers)}.",
-                )
-    content = recipe.content_layers or network.content_layers
-    return Weights.of(recipe, profile, content, recipe.style_layers or network.style_layers)
+    """The layers and w_l asked for, else the profile's if the network has them, else the network's."""
+    content = _layers("content", recipe.content_layers, profile.content_layers, recipe.network, network)
+    style = _layers("style", recipe.style_layers, profile.style_layers, recipe.network, network)
+    return Weights.of(recipe, profile, content or network.content_layers, style or network.style_layers)
+
+
+def _layers(
+    kind: str, asked: Mapping[str, float] | None, wished: Mapping[str, float], name: str, network: Network
+) -> Mapping[str, float]:
+    if asked:
+        return _known(kind, asked, name, network)
+    return wished if wished.keys() <= set(network.layers) else {}
+
+
+def _known(kind: str, asked: Mapping[str, float], name: str, network: Network) -> dict[str, float]:
+    """`asked` by the network's own names of the layers; one that is asked for by two names counts twice."""
+    aliases: Mapping[str, str] = getattr(network, "aliases", {})
+    layers: dict[str, float] = {}
+    for layer, weight in asked.items():
+        own = aliases.get(layer, layer)
+        if own not in network.layers:
+            seen = f"The network {name} has no layer {layer!r}, asked for as a {kind} layer."
+            raise RecipeError(seen, f"Layers: {', '.join(network.layers)}.")
+        layers[own] = layers.get(own, 0.0) + weight
+    return layers
 
 
 def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:

@@ -13,7 +13,7 @@ from ..codecs import SMALLEST
 from ..errors import ImageError, OutputError, PluginError, RecipeError
 from ..files import check_output
 from ..images import Picture
-from ..provenance import STARTS, Provenance
+from ..provenance import Provenance
 from ..recipe import Recipe
 from ..registry import missing, registry
 
@@ -34,7 +34,7 @@ class Job:
     @property
     def inputs(self) -> list[Path]:
         """The files that must not be written over."""
-        start = [] if self.recipe.init in STARTS else [Path(self.recipe.init)]
+        start = [Path(self.recipe.start_file)] if self.recipe.start_file else []
         return [self.content, self.style, *start]
 
     def numbered(self, taken: int) -> Path:
@@ -64,8 +64,8 @@ def check(job: Job) -> tuple[Picture, Picture]:
     """
     _check_plugins(job.recipe)
     _check_outputs(job)
-    if job.recipe.init not in STARTS:
-        _check_start(job.recipe.init)
+    if job.recipe.start_file:
+        _check_start(job.recipe.start_file)
     pictures = images.read(job.content), images.read(job.style)
     for path, picture in zip((job.content, job.style), pictures, strict=True):
         _check_fit(path, picture, job.recipe.size)
@@ -76,6 +76,7 @@ def _check_plugins(recipe: Recipe) -> None:
     for info in (registry().network(recipe.network), registry().backend(recipe.backend)):
         if need := missing(info):
             raise PluginError(f"{info.name} is not ready: {need}")
+    registry().network(recipe.network).chosen(recipe.network_options or {})
 
 
 def _check_outputs(job: Job) -> None:

@@ -9,7 +9,7 @@ import click
 
 from ..knobs import KNOBS, Knob
 
-METAVARS = {"whole": "N", "real": "X", "text": "NAME", "weights": "LAYER=W,..."}
+METAVARS = {"whole": "N", "real": "X", "text": "NAME", "weights": "LAYER=W,...", "options": "NAME=V,..."}
 Command = Callable[..., Any]
 
 

@@ -1,0 +1,80 @@
+"""Other people's formulas, as their papers and programs have them; `profiles.py` puts them together.
+
+Content formulas take F^l and P^l, (1, N, h, w); style formulas take Gram matrices per position, G / M and A / M' with
+each picture's own number of positions, both (N, N). Total variations take the picture, (1, 3, H, W) in [0, 1], and
+bring it to the range of their source. All give a scalar, not weighted.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def half_squares(value: Tensor, target: Tensor) -> Tensor:
+    """1/2 sum (F - P)^2: Gatys, Ecker and Bethge (CVPR 2016), eq. 1."""
+    return _difference(value, target).square().sum() / 2
+
+
+def mean_squares(value: Tensor, target: Tensor) -> Tensor:
+    """mean (F - P)^2: every implementation after the paper."""
+    return _difference(value, target).square().mean()
+
+
+def gatys(gram: Tensor, target: Tensor) -> Tensor:
+    """E_l = sum (G - A)^2 / (4 N^2 M^2): Gatys, Ecker and Bethge (CVPR 2016), eq. 4.
+
+    The paper has one M, for a style of the picture's size. Here G and A are each divided by their own, which is the
+    same there and lets sizes differ.
+    """
+    return _difference(gram, target).square().sum() / (4 * len(gram) ** 2)
+
+
+def mean_by_channels(gram: Tensor, target: Tensor) -> Tensor:
+    """mean ((G - A) / (N M))^2, which is 4 E_l / N^2: wide layers count for less than in the paper."""
+    return mean_squares(gram, target) / len(gram) ** 2
+
+
+def sum_by_channels(gram: Tensor, target: Tensor) -> Tensor:
+    """sum ((G - A) / (N M))^2, which is 4 E_l: layers count as in the paper."""
+    return _difference(gram, target).square().sum() / len(gram) ** 2
+
+
+def steady(gram: Tensor, target: Tensor) -> Tensor:
+    """sum d^2 / (sum |d| + 1e-8) of d = (G - A) / M: its gradient with respect to G hardly shrinks as G nears A."""
+    difference = _difference(gram, target)
+    return difference.square().sum() / (difference.abs().sum() + 1e-8)
+
+
+def squared_variation(image: Tensor) -> Tensor:
+    """1/2 sum (dx^2 + dy^2) of 256 x, in all rows and columns but the last: jcjohnson/neural-style, `nn.TVLoss`.
+
+    There only its gradient is computed, and the printed loss leaves it out; here it is a loss like the others.
+    """
+    dx, dy = 256 * image.diff(dim=3)[..., :-1, :], 256 * image.diff(dim=2)[..., :-1]
+    return (dx.square() + dy.square()).sum() / 2
+
+
+def absolute_variation(image: Tensor) -> Tensor:
+    """sum |dx| + sum |dy| of 255 x: gordicaleksa/pytorch-neural-style-transfer, `total_variation`."""
+    return 255 * (image.diff(dim=3).abs().sum() + image.diff(dim=2).abs().sum())
+
+
+def nine_point_variation(image: Tensor) -> Tensor:
+    """2 (dx^2/3 + dy^2/3 + two diagonals^2/12), means, over a border repeated once: crowsonkb, `TVLoss`."""
+    x = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    right, down = x[..., 1:-1, 2:] - x[..., 1:-1, 1:-1], x[..., 2:, 1:-1] - x[..., 1:-1, 1:-1]
+    falling, rising = x[..., 1:, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, 1:]
+    straight, diagonal = _power(right) + _power(down), _power(falling) + _power(rising)
+    return 2 * (straight / 3 + diagonal / 12)
+
+
+def _power(difference: Tensor) -> Tensor:
+    return difference.square().mean()
+
+
+def _difference(value: Tensor, target: Tensor) -> Tensor:
+    """In float32 or better: half precision would leave little of a small difference, and overflow when squared."""
+    kind = torch.promote_types(value.dtype, torch.float32)
+    return value.to(kind) - target.to(kind)
