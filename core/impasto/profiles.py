@@ -57,7 +57,7 @@ IMPASTO = Profile(
     content_weight=0.8,
     style_weight=1.0,
     histogram_weight=50.0,
-    noise=0.08,
+    noise=0.1,
     recolour=True,
 )
 
