@@ -58,6 +58,9 @@ def _plain(number: float | None) -> str:
 
 PICTURE, LOOK, LOSS, RUN = "The picture", "Who looks at it", "The losses", "The way there"
 
+NOISY = ("gatys2016", "johnson")
+"""Profiles that start from noise unless told otherwise, as their sources do."""
+
 KNOBS: dict[str, Knob] = {
     "size": Knob(
         PICTURE, "whole", 512, "Longest side of the result, in pixels.", low=16, high=32768, source="Gatys et al. 2016"
@@ -71,7 +74,13 @@ KNOBS: dict[str, Knob] = {
         high=100,
         source="middle of the scale",
     ),
-    "init": Knob(PICTURE, "text", None, "Start from content, noise, style, or a picture FILE.", source="the profile's"),
+    "init": Knob(
+        PICTURE,
+        "text",
+        "content",
+        f"Start from content, noise, style, or a picture FILE; {' and '.join(NOISY)} start from noise.",
+        source="Gatys' notebook",
+    ),
     "seed": Knob(PICTURE, "whole", 0, "Seed of the noise in the start.", low=0, high=2**32 - 1, source="any number"),
     "network": Knob(
         LOOK,

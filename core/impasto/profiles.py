@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import Tensor
 
@@ -38,7 +37,6 @@ class Profile:
     """Deviation of the noise added to the start."""
     recolour: bool = False
     """Whether a start from the content takes the style's colours first."""
-    start: Literal["content", "noise"] = "content"
     grain: float = 0.2
     """Deviation of a start from noise, around middle grey."""
     content_layers: Mapping[str, float] = field(default_factory=dict)
@@ -75,7 +73,6 @@ GATYS2016 = Profile(
     variation=total_variation,
     content_weight=1.0,
     style_weight=1e3,
-    start="noise",
     content_layers=CONTENT,
     style_layers=dict.fromkeys(STYLE, 1 / 5),
     network_options={"pooling": "average"},
@@ -105,7 +102,6 @@ JOHNSON = Profile(
     content_weight=5.0,
     style_weight=100.0,
     tv_weight=1e-3,
-    start="noise",
     grain=0.001 / 256,
     content_layers=CONTENT,
     style_layers=STYLE,

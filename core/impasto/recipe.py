@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import RecipeError
-from .knobs import KNOBS, MOST_WEIGHT
+from .knobs import KNOBS, MOST_WEIGHT, NOISY
 
 
 def _weights(value: object) -> object:
@@ -47,7 +47,7 @@ class Recipe(BaseModel):
 
     size: int = _knob("size")
     strength: float = _knob("strength")
-    init: Name | None = _knob("init")
+    init: Name = _knob("init")
     seed: int = _knob("seed")
     network: Name = _knob("network")
     network_options: Options | None = _knob("network_options")
@@ -70,7 +70,14 @@ class Recipe(BaseModel):
     @property
     def start_file(self) -> str | None:
         """The picture file to start from, if `init` names one."""
-        return None if self.init in (None, "content", "noise", "style") else self.init
+        return None if self.init in ("content", "noise", "style") else self.init
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start(cls, knobs: Any) -> Any:
+        """Some profiles start from noise; said here, so that a recipe always tells where it starts."""
+        noisy = isinstance(knobs, dict) and knobs.get("profile") in NOISY
+        return {"init": "noise", **knobs} if noisy else knobs
 
     @classmethod
     def of(cls, **knobs: Any) -> Recipe:

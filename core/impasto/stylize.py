@@ -93,8 +93,7 @@ class _Painting:
     """What stays the same from stage to stage."""
 
     def __init__(self, content: Picture, style: Picture, recipe: Recipe) -> None:
-        self.profile = PROFILES[recipe.profile]
-        self.recipe = recipe.model_copy(update={"init": recipe.init or self.profile.start})
+        self.recipe, self.profile = recipe, PROFILES[recipe.profile]
         info = registry().network(recipe.network)
         options = info.chosen(recipe.network_options or {}, self.profile.network_options)
         backend = registry().backend(recipe.backend).build(recipe.device, recipe.precision)
