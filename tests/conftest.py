@@ -16,6 +16,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "images"
 Run = Callable[..., Result]
+Install = Callable[..., Path]
 
 
 def drawing(width: int = 96, height: int = 64, seed: int = 0) -> NDArray[np.uint8]:
@@ -62,6 +63,21 @@ def process() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
     return run
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Puts a distribution with one plug-in where Python finds it, as an installer would."""
+
+    def put(name: str, code: str, folder: Path = tmp_path) -> Path:
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[impasto]\n{name} = {name}\n")
+        (folder / f"{name}.py").write_text(code)
+        return folder
+
+    return put
 
 
 @pytest.fixture

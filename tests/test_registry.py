@@ -36,21 +36,6 @@ Plugins = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def install(tmp_path: Path) -> Install:
-    """Puts a distribution with one plug-in where Python finds it, as an installer would."""
-
-    def put(name: str, code: str, folder: Path = tmp_path) -> Path:
-        info = folder / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[impasto]\n{name} = {name}\n")
-        (folder / f"{name}.py").write_text(code)
-        return folder
-
-    return put
-
-
-@pytest.fixture
 def plugins(tmp_path: Path) -> Plugins:
     """`impasto plugins`, or other words, as a process that finds what was installed."""
 

@@ -59,5 +59,5 @@ def test_work_counts_steps_and_pixels() -> None:
 
 
 def test_at_no_strength_the_content_stays_at_its_size() -> None:
-    assert [stage.size for stage in stages(Recipe(size=512, strength=0), 512)] == [512]
+    assert [stage.size for stage in stages(Recipe(size=512, strength=0, init="content"), 512)] == [512]
     assert len(stages(Recipe(size=512, strength=0, init="noise"), 512)) == 3
