@@ -162,6 +162,8 @@ def test_unknown_names_are_refused_in_words(thin: dict[str, Tensor]) -> None:
         VGG19(thin, pooling="l2")  # type: ignore[arg-type]
     with pytest.raises(RecipeError, match="padding is 'same'"):
         VGG19(thin, padding="same")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match=r"scale is '1'\. vgg19 knows trained, 255, 256"):
+        VGG19(thin, scale="1")  # type: ignore[arg-type]
     with pytest.raises(RecipeError, match=r"kind is 'keras'\. vgg19 knows torchvision, caffe, gatys"):
         VGG19(thin, kind="keras")
 
@@ -193,6 +195,13 @@ def test_normalising_twice_is_normalising_once(thin: dict[str, Tensor]) -> None:
     once = normalised(VGG19(thin).double(), pictures)
     for name, weight in normalised(once, pictures).weights.items():
         assert_near(weight, once.weights[name], relative=1e-9)
+
+
+def test_normalising_keeps_how_the_network_was_built(thin: dict[str, Tensor]) -> None:
+    network = VGG19(thin, "caffe", "max", "replicate-first", "256").double()
+    again = normalised(network, [picture(32, 32)])
+    assert (again.kind, again.pooling, again.padding, again.scale) == ("caffe", "max", "replicate-first", "256")
+    assert again.mean.equal(network.mean)
 
 
 def test_a_filter_that_never_answers_is_left_alone(thin: dict[str, Tensor]) -> None:
