@@ -1,6 +1,6 @@
 """Put a photograph, a painting and what impasto made of them side by side.
 
-    python examples/before_after.py examples/harbour.jpg examples/night.jpg painted.png docs/before_after.jpg
+    python examples/before_after.py examples/harbour.jpg examples/summer.jpg painted.png docs/before_after.jpg
 
 The photograph stands left with the painting in its corner, the result right.
 """

@@ -216,9 +216,9 @@ def objective(recipe: Recipe, content: Tensor, style: Tensor) -> Objective:
 def test_the_objective(strength: float) -> None:
     image, content, style = (random(1, 3, 8, 4, seed=seed) for seed in range(3))
     losses = objective(Recipe(strength=strength), content, style)(image)
-    alpha, beta = 3.0 * (2 - strength / 50), 0.7 * strength / 50
+    alpha, beta, colour = 3.0 * (2 - strength / 50) ** 2, 0.7 * (strength / 50) ** 2, 5.0 * (strength / 50) ** 2
     mine, theirs, painter = (evaluate(picture, ["raw", "square", "deep"]) for picture in (image, content, style))
-    expected = {"tv": 2.0 * plain_variation(image), "histogram": 5.0 * strength / 50 * plain_histogram(image, style)}
+    expected = {"tv": 2.0 * plain_variation(image), "histogram": colour * plain_histogram(image, style)}
     for layer, weight in {"square": 0.25, "deep": 0.75}.items():
         error = plain_direction(mine[layer].flatten().tolist(), theirs[layer].flatten().tolist())
         expected[f"content {layer}"] = alpha * weight * error
@@ -238,7 +238,7 @@ def test_the_slope_of_the_objective() -> None:
 def test_weights_of_the_recipe_take_the_place_of_the_profile_s() -> None:
     recipe = Recipe(strength=75, content_weight=8, style_weight=4, tv_weight=0, histogram_weight=2)
     weights = Weights.of(recipe, PROFILE, {"raw": 0.5}, {"raw": 1.0, "deep": 0.25})
-    assert weights == Weights({"raw": 2.0}, {"raw": 6.0, "deep": 1.5}, 0.0, 3.0)
+    assert weights == Weights({"raw": 1.0}, {"raw": 9.0, "deep": 2.25}, 0.0, 4.5)
 
 
 def test_layers_out_of_reach_hand_on_their_weight() -> None:

@@ -31,10 +31,11 @@ class Weights:
     def of(cls, recipe: Recipe, profile: Profile, content: Mapping[str, float], style: Mapping[str, float]) -> Weights:
         """The recipe's weights, or the profile's; `content` and `style` are the w_l of the layers.
 
-        alpha falls and beta rises in a straight line with the strength: at 0 only content counts, at 100 only style.
+        alpha / beta goes with the square of the odds, (100 - strength) / strength: a straight line would leave nearly
+        all of the change to the last few points. At 0 only content counts, at 100 only style.
         """
-        towards = recipe.strength / MIDDLE
-        alpha = (2 - towards) * _or(recipe.content_weight, profile.content_weight)
+        towards = (recipe.strength / MIDDLE) ** 2
+        alpha = (2 - recipe.strength / MIDDLE) ** 2 * _or(recipe.content_weight, profile.content_weight)
         beta = towards * _or(recipe.style_weight, profile.style_weight)
         return cls(
             {layer: alpha * weight for layer, weight in content.items()},

@@ -52,10 +52,10 @@ IMPASTO = Profile(
     content=direction_error,
     style=relative_error,
     variation=total_variation,
-    content_weight=0.8,
+    content_weight=1.05,
     style_weight=1.0,
     histogram_weight=50.0,
-    noise=0.1,
+    noise=0.08,
     recolour=True,
 )
 
