@@ -67,7 +67,7 @@ STYLE = {f"conv{block}_1": 1.0 for block in range(1, 6)}
 # strong its white noise is.
 GATYS2016 = Profile(
     name="gatys2016",
-    source="Gatys, Ecker and Bethge, CVPR 2016: eq. 1, 4, 5 and 7, w_l = 1/5, alpha/beta = 1e-3 (figure 3)",
+    source="Gatys, Ecker and Bethge, CVPR 2016: eq. 1, 4, 5 and 7, w_l = 1/5, alpha/beta = 1e-3 (figure 3 B)",
     content=formulas.half_squares,
     style=formulas.gatys,
     variation=total_variation,
