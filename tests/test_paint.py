@@ -293,3 +293,12 @@ def test_the_largest_weights_still_give_a_picture(weight: str, optimiser: str) -
     assert np.isfinite(pixels).all()
     assert pixels.min() >= 0
     assert pixels.max() <= 1
+
+
+# How it is computed
+
+
+def test_bfloat16_is_used_when_asked_for_and_ends_close_by() -> None:
+    exact, coarse = (steps(precision=precision, steps=1)[0].loss for precision in ("float32", "bfloat16"))
+    assert exact != coarse  # eight bits of mantissa show in any loss
+    assert coarse == pytest.approx(exact, rel=0.02)

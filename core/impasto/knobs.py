@@ -98,9 +98,9 @@ KNOBS: dict[str, Knob] = {
         LOOK,
         "choice",
         "auto",
-        "Arithmetic inside the network.",
+        "Arithmetic inside the network; bfloat16 is fast where the processor has it.",
         choices=("auto", "float32", "bfloat16"),
-        source="the fastest the device has",
+        source="float32",
     ),
     "profile": Knob(
         LOSS,

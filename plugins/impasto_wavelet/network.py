@@ -25,7 +25,7 @@ from torch import Tensor
 from impasto.errors import RecipeError
 
 from .bank import DenseBank, bank
-from .filters import PHASES, block_diagonal, blob, coloured, streaks, wavelets
+from .filters import PHASES, blob, block_diagonal, coloured, streaks, wavelets
 
 LEVELS = 6
 ORIENTATIONS = 8
@@ -105,13 +105,13 @@ class Wavelet(torch.nn.Module):
         found: dict[str, Tensor] = {}
         energy = None
         for distance in (1, 2):
-            for kind, bank in (("swirl", self.swirl), ("streak", self.streak)):
+            for kind, filters in (("swirl", self.swirl), ("streak", self.streak)):
                 name = f"{kind}{level}_{distance}"
                 if name in wanted:
                     energy = self._energy(band) if energy is None else energy
                     seen = energy if distance == 1 else F.avg_pool2d(energy, 2, ceil_mode=True)
-                    if bank.fits(seen):
-                        found[name] = bank(seen)
+                    if filters.fits(seen):
+                        found[name] = filters(seen)
         return found
 
     def _energy(self, band: Tensor) -> Tensor:
