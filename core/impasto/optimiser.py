@@ -5,11 +5,15 @@ Both take the image and the gradient of the loss and give the next image, kept i
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+FLAT = 1e-10
+"""Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
 
 
 class Optimiser(Protocol):
@@ -46,7 +50,7 @@ class LBFGS:
         if self.last is not None:
             move, change = image - self.last[0], gradient - self.last[1]
             curvature = _dot(move, change)
-            if curvature > 1e-10 * _dot(change, change):
+            if curvature > FLAT * math.sqrt(_dot(move, move) * _dot(change, change)):
                 self.pairs.append((move, change, 1 / curvature))
         self.last = image, gradient
 
