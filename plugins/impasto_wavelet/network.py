@@ -62,7 +62,7 @@ class Wavelet(torch.nn.Module):
         gather[: ORIENTATIONS * PHASES] = torch.eye(ORIENTATIONS).repeat_interleave(PHASES, 0)
         self.register_buffer("gather", gather)
         self.layers = tuple(self._names())
-        self.content_layers = {f"shape{level}": 0.2 for level in range(2, LEVELS + 1)}
+        self.content_layers = {f"shape{level}": 0.125 if level < 4 else 0.25 for level in range(2, LEVELS + 1)}
         kinds = {name: name.rstrip("0123456789_") for name in self.layers}
         self.style_layers = {name: STYLE_WEIGHTS[kind] for name, kind in kinds.items() if kind != "shape"}
 
