@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import RecipeError
+from impasto.formulas import alpha_norm, power_variation
 from impasto.losses import (
     direction_error,
     gram,
@@ -22,7 +23,7 @@ from impasto.losses import (
     total_variation,
 )
 from impasto.objective import Objective, Targets, Weights, content_targets, style_targets
-from impasto.profiles import PROFILES
+from impasto.profiles import PROFILES, Profile
 from impasto.recipe import Recipe
 
 EXACT = 1e-12
@@ -154,6 +155,57 @@ def test_the_error_of_a_flat_picture_is_a_number() -> None:
         (slope,) = torch.autograd.grad(loss, flat)
         assert torch.isfinite(loss)
         assert torch.isfinite(slope).all()
+
+
+def plain_norm(image: Tensor, power: float) -> float:
+    """sum |x - 1/2|^alpha, with lambda = 1 / (H W B^alpha), B = 1/2."""
+    pixels = image.flatten().tolist()
+    return sum(abs(x - 0.5) ** power for x in pixels) / (len(pixels) / 3 * 0.5**power)
+
+
+def plain_power_variation(image: Tensor, power: float) -> float:
+    """sum (dx^2 + dy^2)^(beta/2), with lambda = 1 / (H W (a B)^beta), a B = 0.005."""
+    _, _, height, width = image.shape
+    total = 0.0
+    for plane in image[0].tolist():
+        for y in range(height):
+            for x in range(width):
+                dx = plane[y][x + 1] - plane[y][x] if x + 1 < width else 0.0
+                dy = plane[y + 1][x] - plane[y][x] if y + 1 < height else 0.0
+                total += (dx * dx + dy * dy) ** (power / 2)
+    return total / (height * width * 0.005**power)
+
+
+@pytest.mark.parametrize("power", [6, 2, 3.5])
+def test_alpha_norm(power: float) -> None:
+    image = random(1, 3, 5, 7)
+    assert float(alpha_norm(image, power)) == pytest.approx(plain_norm(image, power), rel=EXACT)
+    assert_slope(lambda x: alpha_norm(x, power), image)
+
+
+@pytest.mark.parametrize("power", [2, 1, 3])
+def test_power_variation(power: float) -> None:
+    image = random(1, 3, 5, 7)
+    # The last pixel, which has no differences, counts 1e-12 to the power of beta / 2.
+    assert float(power_variation(image, power)) == pytest.approx(plain_power_variation(image, power), rel=1e-8)
+    # Slopes at rough pixels are thousands here; rounding takes 1e-7 of that.
+    assert_slope(lambda x: 1e-4 * power_variation(x, power), image)
+
+
+def test_a_flat_picture_has_no_slope_of_variation() -> None:
+    flat = torch.full((1, 3, 4, 5), 0.3, dtype=torch.float64).requires_grad_()
+    (slope,) = torch.autograd.grad(power_variation(flat, 1), flat)
+    assert torch.equal(slope, torch.zeros_like(slope))
+
+
+def test_a_recipe_chooses_the_exponents() -> None:
+    image = random(1, 3, 5, 7)
+    chosen = Profile.of(Recipe(norm_power=3, tv_power=1))
+    assert float(chosen.norm(image)) == float(alpha_norm(image, 3))
+    assert float(chosen.variation(image)) == float(power_variation(image, 1))
+    own = Profile.of(Recipe())
+    assert float(own.norm(image)) == float(alpha_norm(image, 6))
+    assert float(own.variation(image)) == float(total_variation(image))
 
 
 def test_total_variation() -> None:

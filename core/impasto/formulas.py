@@ -70,6 +70,33 @@ def nine_point_variation(image: Tensor) -> Tensor:
     return 2 * (straight / 3 + diagonal / 12)
 
 
+RANGE = 1 / 2
+"""B of Mahendran and Vedaldi: natural pixels lie within B of middle grey."""
+SLOPE = RANGE / 100
+"""a B: neighbouring natural pixels differ by about a hundredth of that, a = 1%."""
+TINY = 1e-12
+
+
+def alpha_norm(image: Tensor, power: float = 6) -> Tensor:
+    """lambda sum |x - 1/2|^alpha, lambda = 1 / (H W B^alpha): keeps pixels in their range.
+
+    Source: Mahendran and Vedaldi (CVPR 2015), section 3, R_alpha, alpha = 6, with the lambda that they suggest there,
+    by which sizes agree. Their pictures have their mean taken off, ours middle grey.
+    """
+    return ((image - 0.5) / RANGE).abs().pow(power).sum() / image[0, 0].numel()
+
+
+def power_variation(image: Tensor, power: float = 2) -> Tensor:
+    """lambda sum (dx^2 + dy^2)^(beta/2), lambda = 1 / (H W (a B)^beta): keeps neighbours alike.
+
+    Source: Mahendran and Vedaldi (CVPR 2015), section 3, R_V^beta, beta = 2, with the lambda that they suggest there.
+    The last column has no dx and the last row no dy.
+    """
+    dx, dy = F.pad(image.diff(dim=3), (0, 1, 0, 0)), F.pad(image.diff(dim=2), (0, 0, 0, 1))
+    squares = (dx.square() + dy.square()) / SLOPE**2
+    return squares.clamp_min(TINY).pow(power / 2).sum() / image[0, 0].numel()  # below 2, the slope at 0 has no end
+
+
 def _power(difference: Tensor) -> Tensor:
     return difference.square().mean()
 

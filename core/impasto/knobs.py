@@ -74,6 +74,15 @@ KNOBS: dict[str, Knob] = {
         high=100,
         source="middle of the scale",
     ),
+    "style_scale": Knob(
+        PICTURE,
+        "real",
+        1,
+        "Longest side of the style beside that of the result: smaller makes finer strokes.",
+        above=0,
+        high=8,
+        source="jcjohnson/neural-style",
+    ),
     "init": Knob(
         PICTURE,
         "text",
@@ -107,7 +116,7 @@ KNOBS: dict[str, Knob] = {
         "choice",
         "impasto",
         "Whose loss formulas and weights.",
-        choices=("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson"),
+        choices=("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran"),
         source="one scale for all styles",
     ),
     "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l.", source="the network's"),
@@ -132,6 +141,27 @@ KNOBS: dict[str, Knob] = {
     ),
     "tv_weight": Knob(
         LOSS, "real", None, "Weight of the total variation loss.", low=0, high=MOST_WEIGHT, source="the profile's"
+    ),
+    "tv_power": Knob(
+        LOSS,
+        "real",
+        None,
+        "beta of Mahendran and Vedaldi's total variation, sum (dx^2 + dy^2)^(beta/2); theirs is 2.",
+        above=0,
+        high=10,
+        source="the profile's own form",
+    ),
+    "norm_weight": Knob(
+        LOSS,
+        "real",
+        None,
+        "Weight of the alpha-norm, sum |x - 1/2|^alpha, which keeps colours in range.",
+        low=0,
+        high=MOST_WEIGHT,
+        source="the profile's",
+    ),
+    "norm_power": Knob(
+        LOSS, "real", 6, "alpha of the alpha-norm.", low=1, high=20, source="Mahendran and Vedaldi 2015"
     ),
     "histogram_weight": Knob(
         LOSS, "real", None, "Weight of the colour histogram loss.", low=0, high=MOST_WEIGHT, source="the profile's"

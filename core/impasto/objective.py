@@ -26,6 +26,7 @@ class Weights:
     style: Mapping[str, float]
     variation: float
     histogram: float
+    norm: float = 0.0
 
     @classmethod
     def of(cls, recipe: Recipe, profile: Profile, content: Mapping[str, float], style: Mapping[str, float]) -> Weights:
@@ -42,6 +43,7 @@ class Weights:
             {layer: beta * weight for layer, weight in style.items()},
             _or(recipe.tv_weight, profile.tv_weight),
             towards * _or(recipe.histogram_weight, profile.histogram_weight),
+            _or(recipe.norm_weight, profile.norm_weight),
         )
 
 
@@ -68,22 +70,23 @@ def style_targets(evaluate: Evaluator, style: Tensor, weights: Weights) -> dict[
 
 
 class Objective:
-    """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "histogram"."""
+    """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"."""
 
     def __init__(self, profile: Profile, weights: Weights, targets: Targets, evaluate: Evaluator) -> None:
         """Layers that a picture of this size does not reach hand their weight to those it does.
 
-        Raises `RecipeError` where that leaves no loss at all.
+        Raises `RecipeError` where that leaves nothing but regularisers, which would make a grey sheet.
         """
-        if not (targets.content or targets.style or weights.variation or weights.histogram):
+        if not (targets.content or targets.style or weights.histogram):
             seen = "Nothing is left to match: every weight is 0, or the picture does not reach the layers asked for."
-            raise RecipeError(seen, "Raise a weight or the size, or choose other layers.")
+            raise RecipeError(seen, "Raise a weight or the size, choose other layers, or set scales to 1.")
         self.profile, self.targets, self.evaluate = profile, targets, evaluate
         self.weights = Weights(
             _shared_out(weights.content, targets.content),
             _shared_out(weights.style, targets.style),
             weights.variation,
             weights.histogram,
+            weights.norm,
         )
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
@@ -98,6 +101,8 @@ class Objective:
                 losses[f"style {layer}"] = self.weights.style[layer] * self.profile.style(gram(features[layer]), target)
         if self.weights.variation:
             losses["tv"] = self.weights.variation * self.profile.variation(image)
+        if self.weights.norm:
+            losses["norm"] = self.weights.norm * self.profile.norm(image)
         if self.weights.histogram:
             losses["histogram"] = self.weights.histogram * histogram_loss(image, self.targets.colours)
         return losses

@@ -1,19 +1,22 @@
 """Profiles: whose formulas and weights the objective takes. Implementations differ by factors that change the picture.
 
 A profile other than ours gives the losses that its source computes, to float32 rounding, with the weights the source
-was written for (`impasto weights` says which can be had) at strength 50. What is ours in all of them: pictures are kept
-in [0, 1] and resampled by our one filter, the optimiser is the recipe's, and work goes from coarse to fine.
+was written for (`impasto weights` says which can be had) at strength 50; `mahendran` has its source's formulas and
+weights of ours. What is ours in all of them: pictures are kept in [0, 1] and resampled by our one filter, the optimiser
+is the recipe's, and work goes from coarse to fine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from torch import Tensor
 
 from . import formulas
 from .losses import direction_error, relative_error, total_variation
+from .recipe import Recipe
 
 Formula = Callable[[Tensor, Tensor], Tensor]
 
@@ -33,6 +36,8 @@ class Profile:
     style_weight: float
     tv_weight: float = 0.0
     histogram_weight: float = 0.0
+    norm: Callable[[Tensor], Tensor] = formulas.alpha_norm
+    norm_weight: float = 0.0
     noise: float = 0.0
     """Deviation of the noise added to the start."""
     recolour: bool = False
@@ -44,6 +49,15 @@ class Profile:
     style_layers: Mapping[str, float] = field(default_factory=dict)
     network_options: Mapping[str, str] = field(default_factory=dict)
     """How to build the network, as far as it offers that."""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Profile:
+        """The recipe's profile, with the exponents that the recipe asks for."""
+        profile = PROFILES[recipe.profile]
+        norm = partial(formulas.alpha_norm, power=recipe.norm_power)
+        if recipe.tv_power is None:
+            return replace(profile, norm=norm)
+        return replace(profile, norm=norm, variation=partial(formulas.power_variation, power=recipe.tv_power))
 
 
 IMPASTO = Profile(
@@ -139,4 +153,21 @@ CROWSON = Profile(
     network_options={"pooling": "max", "padding": "replicate-first"},
 )
 
-PROFILES = {profile.name: profile for profile in (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON)}
+# For reconstructions, at strength 0, where alpha is four times the content weight: their 1. A relative error, as
+# theirs, puts every layer and picture on one scale with the regularisers; a loss that compares direction only, as our
+# own, would not bring the contrast back. What a layer does not see, as colour in the shapes of `wavelet`, is left to
+# the regularisers: the total variation is strong enough to smooth the noise of the start out of it.
+MAHENDRAN = Profile(
+    name="mahendran",
+    source="Mahendran and Vedaldi, CVPR 2015, section 3; lambdas of ours, a fraction of those they suggest",
+    content=relative_error,
+    style=relative_error,
+    variation=formulas.power_variation,
+    content_weight=1 / 4,
+    style_weight=0.0,
+    tv_weight=1e-4,
+    norm_weight=1e-3,
+)
+
+ALL = (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON, MAHENDRAN)
+PROFILES = {profile.name: profile for profile in ALL}

@@ -47,6 +47,7 @@ class Recipe(BaseModel):
 
     size: int = _knob("size")
     strength: float = _knob("strength")
+    style_scale: float = _knob("style_scale")
     init: Name = _knob("init")
     seed: int = _knob("seed")
     network: Name = _knob("network")
@@ -54,12 +55,17 @@ class Recipe(BaseModel):
     backend: Name = _knob("backend")
     device: Name = _knob("device")
     precision: Literal["auto", "float32", "bfloat16"] = _knob("precision")
-    profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson"] = _knob("profile")
+    profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran"] = _knob(
+        "profile"
+    )
     content_layers: Weights | None = _knob("content_layers")
     style_layers: Weights | None = _knob("style_layers")
     content_weight: float | None = _knob("content_weight")
     style_weight: float | None = _knob("style_weight")
     tv_weight: float | None = _knob("tv_weight")
+    tv_power: float | None = _knob("tv_power")
+    norm_weight: float | None = _knob("norm_weight")
+    norm_power: float = _knob("norm_power")
     histogram_weight: float | None = _knob("histogram_weight")
     scales: int | None = _knob("scales")
     steps: int | None = _knob("steps")
@@ -86,6 +92,24 @@ class Recipe(BaseModel):
             return cls(**knobs)
         except ValidationError as error:
             raise RecipeError(*_explain(error)) from None
+
+    @classmethod
+    def reconstruction(cls, **knobs: Any) -> Recipe:
+        """A recipe for content alone, from noise (Gatys et al. 2016, figure 1), with Mahendran and Vedaldi's losses.
+
+        Another `profile` may be asked for; strength and init are set here.
+        """
+        return cls.of(**{"profile": "mahendran"} | knobs | {"strength": 0, "init": "noise"})
+
+    @classmethod
+    def texture(cls, style: tuple[int, int], canvas: tuple[int, int], **knobs: Any) -> Recipe:
+        """A recipe for style alone, from noise, on a `canvas` of (width, height) pixels.
+
+        A style of fewer pixels is not enlarged: there will be more of the texture, not a coarser one. Size,
+        strength and init are set here.
+        """
+        scale = min(1.0, max(style) / max(canvas))
+        return cls.of(**{"style_scale": scale} | knobs | {"size": max(canvas), "strength": 100, "init": "noise"})
 
 
 def _explain(error: ValidationError) -> tuple[str, str]:

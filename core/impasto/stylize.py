@@ -26,7 +26,7 @@ from .losses import quantiles, recoloured
 from .network import Network
 from .objective import Objective, Targets, Weights, content_targets, style_targets
 from .optimiser import LBFGS, Adam, Optimiser
-from .profiles import PROFILES, Profile
+from .profiles import Profile
 from .recipe import Recipe
 from .registry import registry
 from .schedule import Stage, stages
@@ -52,7 +52,7 @@ class Step:
     seconds: float
     """Since the start."""
     losses: dict[str, float]
-    """Weighted, by name: "content <layer>", "style <layer>", "tv", "histogram"."""
+    """Weighted, by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"."""
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
     content: Picture
@@ -93,7 +93,7 @@ class _Painting:
     """What stays the same from stage to stage."""
 
     def __init__(self, content: Picture, style: Picture, recipe: Recipe) -> None:
-        self.recipe, self.profile = recipe, PROFILES[recipe.profile]
+        self.recipe, self.profile = recipe, Profile.of(recipe)
         info = registry().network(recipe.network)
         options = info.chosen(recipe.network_options or {}, self.profile.network_options)
         backend = registry().backend(recipe.backend).build(recipe.device, recipe.precision)
@@ -125,7 +125,8 @@ class _Painting:
 
     def _objective(self, stage: Stage) -> tuple[Tensor, Objective]:
         """The content at the size of `stage`, and the losses against it and the style at that size."""
-        content, style = (self._tensor(_fit(picture, stage.size)) for picture in (self.content, self.style))
+        content = self._tensor(_fit(self.content, stage.size))
+        style = self._tensor(_fit(self.style, stage.size * self.recipe.style_scale))
         targets = Targets(
             content_targets(self.evaluate, content, self.weights),
             style_targets(self.evaluate, style, self.weights),
@@ -198,7 +199,7 @@ def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple
     return optimiser.step(image.detach(), gradient), figures
 
 
-def _fit(picture: Picture, longest: int) -> Picture:
+def _fit(picture: Picture, longest: float) -> Picture:
     scale = longest / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
     return picture.resized(width, height)
