@@ -26,6 +26,7 @@ ORDER = [
     "losses formulas profiles",
     "optimiser objective schedule",
     "stylize",
+    "reconstruct",
     "provenance worker batch testing",
     "cli cli_weights",
     "__main__",
@@ -99,7 +100,10 @@ def test_import_impasto_loads_nothing_heavy() -> None:
     assert loaded("import impasto") == set()
 
 
-@pytest.mark.parametrize("args", [["--help"], ["weights"], ["paint", "--help"], ["again", "--help"], ["--version"], []])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["weights"], ["paint", "--help"], ["again", "--help"], ["texture", "--help"], ["--version"], []],
+)
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert loaded(f"from impasto.cli import main\ntry: main({args})\nexcept SystemExit: pass") == set()
 

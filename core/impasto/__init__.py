@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .images import read as read
     from .images import write as write
     from .recipe import Recipe as Recipe
+    from .reconstruct import reconstruct as reconstruct
+    from .reconstruct import texture as texture
     from .stylize import Step as Step
     from .stylize import paint as paint
     from .stylize import stylized as stylized
@@ -44,6 +46,7 @@ _HOMES = {
     ),
     "images": ("Picture", "read", "write"),
     "recipe": ("Recipe",),
+    "reconstruct": ("reconstruct", "texture"),
     "stylize": ("Step", "paint", "stylized"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

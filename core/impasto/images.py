@@ -37,6 +37,11 @@ class Picture:
         if self.alpha is not None:
             _expect(self.alpha, "alpha", self.pixels.shape[:2])
 
+    @classmethod
+    def blank(cls, width: int, height: int) -> Picture:
+        """Middle grey, for a content that only gives the size."""
+        return cls(np.full((height, width, 3), 0.5, np.float32))
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""

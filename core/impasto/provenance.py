@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from . import __version__, files, images
 from .errors import ImageError, RecipeError
@@ -49,17 +51,18 @@ class Provenance:
     sources: dict[str, Source]
     """By what they are for: content, style, and init where the start is a file."""
     taken: int | None = None
+    canvas: tuple[int, int] | None = None
+    """(width, height) of a texture, which has no content."""
     version: str = __version__
 
     @classmethod
-    def of(cls, recipe: Recipe, content: Path, style: Path, folder: Path) -> Provenance:
-        """What a result in `folder` made from these files carries."""
-        paths = {"content": content, "style": style}
-        if recipe.start_file:
-            paths["init"] = Path(recipe.start_file)
+    def of(
+        cls, recipe: Recipe, paths: Mapping[str, Path], folder: Path, canvas: tuple[int, int] | None = None
+    ) -> Provenance:
+        """What a result in `folder` made from these files, by what they are for, carries."""
         sources = {name: Source.of(path, folder) for name, path in paths.items()}
         init = sources["init"].path if "init" in sources else recipe.init
-        return cls(recipe.model_copy(update={"init": init}), sources)
+        return cls(recipe.model_copy(update={"init": init}), sources, canvas=canvas)
 
     def after(self, taken: int) -> Provenance:
         """The same for a picture kept after that many steps."""
@@ -68,7 +71,10 @@ class Provenance:
     def dumps(self) -> str:
         """One line of JSON in ASCII."""
         fields = {"impasto": self.version, "taken": self.taken, "recipe": self.recipe.model_dump(mode="json")}
-        return json.dumps(fields | {"sources": {name: asdict(source) for name, source in self.sources.items()}})
+        canvas = {"canvas": self.canvas} if self.canvas else {}
+        return json.dumps(
+            fields | canvas | {"sources": {name: asdict(source) for name, source in self.sources.items()}}
+        )
 
     @classmethod
     def read(cls, path: Path) -> Provenance:
@@ -77,12 +83,30 @@ class Provenance:
             fields = json.loads(images.read_comment(path))
             recipe = Recipe.of(**fields["recipe"])
             sources = {name: Source(**source) for name, source in fields["sources"].items()}
-            if not {"content", "style"} <= sources.keys() or ("init" in sources) != bool(recipe.start_file):
+            canvas = _canvas(fields)
+            if not _complete(sources.keys(), recipe, canvas):
                 raise KeyError("sources")
-            return cls(recipe, sources, fields["taken"], fields["impasto"])
+            return cls(recipe, sources, fields["taken"], canvas, fields["impasto"])
         except RecipeError as error:
             seen = f"{path}: its recipe is not for this version of impasto. {error}"
             raise ImageError(seen, "Paint it anew.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             hint = "Use a picture as impasto wrote it; many programs drop this when they save."
             raise ImageError(f"{path}: this picture carries no recipe.", hint) from None
+
+
+def _canvas(fields: Mapping[str, Any]) -> tuple[int, int] | None:
+    if "canvas" not in fields:
+        return None
+    width, height = map(int, fields["canvas"])
+    return width, height
+
+
+def _complete(sources: Set[str], recipe: Recipe, canvas: tuple[int, int] | None) -> bool:
+    """Whether that is all it takes: a painting from content and style, a texture, or a reconstruction."""
+    pictures = sources - {"init"}
+    if canvas:
+        whole = pictures == {"style"} and recipe.strength == 100 and max(canvas) == recipe.size and min(canvas) > 0
+    else:
+        whole = pictures == {"content", "style"} or (pictures == {"content"} and recipe.strength == 0)
+    return whole and ("init" in sources) == bool(recipe.start_file)

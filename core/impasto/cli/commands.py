@@ -11,10 +11,9 @@ import click
 
 from .. import __version__
 from ..errors import DivergedError, ImpastoError
-from .options import Grouped, given, knobs
+from .options import FILE, Grouped, given, knobs, results
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
-FILE = click.Path(path_type=Path)
 
 
 class Elsewhere(NamedTuple):
@@ -24,7 +23,11 @@ class Elsewhere(NamedTuple):
     help: str
 
 
-ELSEWHERE = {"weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need.")}
+ELSEWHERE = {
+    "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
+    "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
+    "reconstruct": Elsewhere(".alone", "Make CONTENT again from what a layer keeps of it."),
+}
 
 
 class Impasto(click.Group):
@@ -92,10 +95,7 @@ def impasto() -> None:
 @impasto.command(cls=Grouped)
 @click.argument("content", type=FILE)
 @click.argument("style", type=FILE)
-@click.option("-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: .png, .jpg, .tif or .webp.")
-@click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
-@click.option("--save-every", type=click.IntRange(1), metavar="N", help="Keep every Nth step beside OUT, numbered.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@results
 @knobs
 def paint(
     content: Path,

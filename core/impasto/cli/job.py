@@ -20,22 +20,32 @@ from ..registry import missing, registry
 
 @dataclass(frozen=True)
 class Job:
-    """What to paint and what to keep. `taken` stops after that many steps."""
+    """What to paint and what to keep. `taken` stops after that many steps.
 
-    content: Path
-    style: Path
+    A texture has no content but a `canvas`, (width, height); a reconstruction has no style.
+    """
+
+    content: Path | None
+    style: Path | None
     output: Path
     recipe: Recipe
     preview: Path | None = None
     save_every: int | None = None
     quiet: bool = False
     taken: int | None = None
+    canvas: tuple[int, int] | None = None
+
+    @property
+    def sources(self) -> dict[str, Path]:
+        """The files that go in, by what they are for."""
+        init = Path(self.recipe.start_file) if self.recipe.start_file else None
+        paths = {"content": self.content, "style": self.style, "init": init}
+        return {name: path for name, path in paths.items() if path}
 
     @property
     def inputs(self) -> list[Path]:
         """The files that must not be written over."""
-        start = [Path(self.recipe.start_file)] if self.recipe.start_file else []
-        return [self.content, self.style, *start]
+        return list(self.sources.values())
 
     def numbered(self, taken: int) -> Path:
         """The file that keeps the picture after `taken` steps, beside the output."""
@@ -54,7 +64,8 @@ def remake(
     recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
     if made.version != __version__ and not quiet:
         click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
-    return Job(found["content"], found["style"], output, recipe, preview, quiet=quiet, taken=made.taken)
+    content, style = found.get("content"), found.get("style")
+    return Job(content, style, output, recipe, preview, quiet=quiet, taken=made.taken, canvas=made.canvas)
 
 
 def check(job: Job) -> tuple[Picture, Picture]:
@@ -66,10 +77,12 @@ def check(job: Job) -> tuple[Picture, Picture]:
     _check_outputs(job)
     if job.recipe.start_file:
         _check_start(job.recipe.start_file)
-    pictures = images.read(job.content), images.read(job.style)
-    for path, picture in zip((job.content, job.style), pictures, strict=True):
+    pictures = [images.read(path) for path in (job.content, job.style) if path]
+    if job.canvas:
+        pictures.insert(0, Picture.blank(*job.canvas))
+    for path, picture in zip(job.inputs, pictures, strict=False):
         _check_fit(path, picture, job.recipe.size)
-    return pictures
+    return pictures[0], pictures[-1]
 
 
 def _check_plugins(recipe: Recipe) -> None:

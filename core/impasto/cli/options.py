@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from ..knobs import KNOBS, Knob
 
 METAVARS = {"whole": "N", "real": "X", "text": "NAME", "weights": "LAYER=W,...", "options": "NAME=V,..."}
+FILE = click.Path(path_type=Path)
 Command = Callable[..., Any]
 
 
@@ -30,12 +32,31 @@ def _limits(knob: Knob) -> str:
     return f"  [{'; '.join([*limits, f'default {default}'])}]"
 
 
-def knobs(command: Command) -> Command:
-    """Give `command` an option for every knob; those not used come as None."""
+def knobs(command: Command, without: Collection[str] = ()) -> Command:
+    """Give `command` an option for every knob but those; options not used come as None."""
     command.__click_params__ = [  # type: ignore[attr-defined]
         *getattr(command, "__click_params__", []),
-        *(KnobOption(name, knob) for name, knob in reversed(KNOBS.items())),
+        *(KnobOption(name, knob) for name, knob in reversed(KNOBS.items()) if name not in without),
     ]
+    return command
+
+
+def results(command: Command) -> Command:
+    """Give `command` the options for what it writes and says: `output`, `preview`, `save_every` and `quiet`."""
+    options = (
+        click.option(
+            "-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: .png, .jpg, .tif or .webp."
+        ),
+        click.option(
+            "--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows."
+        ),
+        click.option(
+            "--save-every", type=click.IntRange(1), metavar="N", help="Keep every Nth step beside OUT, numbered."
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    )
+    for option in reversed(options):
+        command = option(command)
     return command
 
 

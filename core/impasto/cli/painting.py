@@ -47,7 +47,7 @@ def _paint(job: Job, content: Picture, style: Picture, interrupt: Interrupt) -> 
     """Pull steps until they end or someone stops; write the last one's picture, which is returned with it."""
     from ..stylize import paint
 
-    carried = Provenance.of(job.recipe, job.content, job.style, job.output.parent)
+    carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
     preview = Preview(job.preview)
     with closing(paint(content, style, job.recipe)) as steps, progress(job.quiet) as show:
         for taken, step in enumerate(steps, 1):
