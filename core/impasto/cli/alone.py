@@ -20,8 +20,8 @@ STYLE = ("style_scale", "style_layers", "style_weight", "histogram_weight")
 @click.command(cls=Grouped)
 @click.argument("style", type=FILE)
 @results
-@click.option("--width", type=SIDE, metavar="N", help="Width of the result in pixels, 16 to 32768.")
-@click.option("--height", type=SIDE, metavar="N", help="Height of the result in pixels, 16 to 32768.")
+@click.option("--width", type=SIDE, metavar="N", help="Width of the result in pixels.")
+@click.option("--height", type=SIDE, metavar="N", help="Height of the result in pixels.")
 @partial(knobs, without=(*STARTED, *CONTENT))
 def texture(style: Path, width: int | None, height: int | None, **values: Any) -> int:
     """Make a texture of STYLE, of any size, from noise.
