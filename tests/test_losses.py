@@ -31,7 +31,7 @@ EXACT = 1e-12
 AXES = 1e-6
 """Relative: the opponent axes are kept in float32, which has 24 bits."""
 PROFILE = replace(
-    PROFILES["impasto"], content_weight=3.0, style_weight=0.7, tv_weight=2.0, histogram_weight=5.0
+    PROFILES["impasto"], content_weight=3.0, style_weight=0.7, tv_weight=2.0, histogram_weight=5.0, doubt=0.0
 )  # numbers of its own, so that the test does not move with the taste of the profile
 Loss = Callable[[Tensor], Tensor]
 
@@ -279,6 +279,17 @@ def test_the_objective(strength: float) -> None:
         expected[f"style {layer}"] = beta * weight * error
     counting = {name: value for name, value in expected.items() if value}
     assert {name: float(loss) for name, loss in losses.items()} == pytest.approx(counting, rel=AXES)
+
+
+def test_a_gram_matrix_over_few_positions_counts_less() -> None:
+    image, content, style = (random(1, 3, 8, 4, seed=seed) for seed in range(3))
+    sure = objective(Recipe(), content, style)
+    unsure = Objective(replace(PROFILE, doubt=32.0), sure.weights, sure.targets, evaluate)
+    for name, loss in unsure(image).items():
+        layer = name.removeprefix("style ")
+        positions = evaluate(image, [layer])[layer][0, 0].numel() if layer != name else 0
+        share = positions / (positions + 32) if positions else 1.0
+        assert float(loss) == pytest.approx(share * float(sure(image)[name]))
 
 
 def test_the_slope_of_the_objective() -> None:

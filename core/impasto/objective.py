@@ -98,7 +98,8 @@ class Objective:
             losses[f"content {layer}"] = self.weights.content[layer] * self.profile.content(features[layer], target)
         for layer, target in self.targets.style.items():
             if layer in features:
-                losses[f"style {layer}"] = self.weights.style[layer] * self.profile.style(gram(features[layer]), target)
+                weight = self.weights.style[layer] * self._trust(features[layer])
+                losses[f"style {layer}"] = weight * self.profile.style(gram(features[layer]), target)
         if self.weights.variation:
             losses["tv"] = self.weights.variation * self.profile.variation(image)
         if self.weights.norm:
@@ -106,6 +107,11 @@ class Objective:
         if self.weights.histogram:
             losses["histogram"] = self.weights.histogram * histogram_loss(image, self.targets.colours)
         return losses
+
+    def _trust(self, features: Tensor) -> float:
+        """What a Gram matrix over this many positions counts, 0 to 1; see `Profile.doubt`."""
+        positions = features[0, 0].numel()
+        return positions / (positions + self.profile.doubt)
 
 
 def _shared_out(weights: Mapping[str, float], present: Mapping[str, Tensor]) -> dict[str, float]:

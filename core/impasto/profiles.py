@@ -42,6 +42,9 @@ class Profile:
     """Deviation of the noise added to the start."""
     recolour: bool = False
     """Whether a start from the content takes the style's colours first."""
+    doubt: float = 0.0
+    """Positions at which a Gram matrix counts half: E_l is weighed by M / (M + doubt). Over a few dozen positions it
+    tells how the painting is laid out rather than how it is painted."""
     grain: float = 0.2
     """Deviation of a start from noise, around middle grey."""
     content_layers: Mapping[str, float] = field(default_factory=dict)
@@ -66,11 +69,12 @@ IMPASTO = Profile(
     content=direction_error,
     style=relative_error,
     variation=total_variation,
-    content_weight=1.28,
+    content_weight=1.1,
     style_weight=1.0,
     histogram_weight=50.0,
     noise=0.08,
     recolour=True,
+    doubt=60.0,
 )
 
 CONTENT = {"conv4_2": 1.0}
