@@ -24,7 +24,7 @@ class Evaluator(Protocol):
 
 
 class Backend(Protocol):
-    """Places networks on one device in one precision."""
+    """Places networks on one device in one precision. `load` must leave the module it is given usable by others."""
 
     device: str
     precision: str

@@ -102,6 +102,13 @@ KNOBS: dict[str, Knob] = {
         LOOK, "options", None, "Ways to build the network, as pooling=max.", source="the profile's, or the network's"
     ),
     "backend": Knob(LOOK, "text", "torch", "Backend that runs the network.", source="differentiable"),
+    "targets": Knob(
+        LOOK,
+        "text",
+        None,
+        "Backend that computes what the picture is to match; it needs no gradients.",
+        source="the backend's own",
+    ),
     "device": Knob(LOOK, "text", "auto", "auto, cpu, cuda, cuda:N or mps.", source="the fastest there is"),
     "precision": Knob(
         LOOK,

@@ -53,6 +53,7 @@ class Recipe(BaseModel):
     network: Name = _knob("network")
     network_options: Options | None = _knob("network_options")
     backend: Name = _knob("backend")
+    targets: Name | None = _knob("targets")
     device: Name = _knob("device")
     precision: Literal["auto", "float32", "bfloat16"] = _knob("precision")
     profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran"] = _knob(

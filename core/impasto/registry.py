@@ -52,6 +52,15 @@ class Registry:
         """The backend called `name`; `PluginError` lists those that exist."""
         return _named(self.backends, name, "backend")
 
+    def painter(self, name: str) -> BackendInfo:
+        """The same, if it is differentiable; `PluginError` for one that only evaluates."""
+        info = self.backend(name)
+        if not info.differentiable:
+            able = ", ".join(sorted(other.name for other in self.backends.values() if other.differentiable)) or "none"
+            seen = f"The backend {name} computes no gradients, so it cannot paint; those that can: {able}."
+            raise PluginError(seen, f"Use --targets {name} to let it compute what the picture is to match.")
+        return info
+
     def add(self, entry_point: EntryPoint) -> None:
         """Take in one plug-in whole, or not at all."""
         manager = pluggy.PluginManager(hooks.GROUP)

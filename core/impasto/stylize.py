@@ -96,11 +96,13 @@ class _Painting:
         self.recipe, self.profile = recipe, Profile.of(recipe)
         info = registry().network(recipe.network)
         options = info.chosen(recipe.network_options or {}, self.profile.network_options)
-        backend = registry().backend(recipe.backend).build(recipe.device, recipe.precision)
+        backend = registry().painter(recipe.backend).build(recipe.device, recipe.precision)
         network = info.build(**options)
+        aims = None if recipe.targets in (None, recipe.backend) else _placed(network, recipe.targets, recipe)
         self.device = backend.device
         self.weights = _weights(recipe, self.profile, network)
         self.evaluate: Evaluator = backend.load(network)
+        self.aims = aims or self.evaluate
         self.content, self.style = _fit(content, recipe.size), style
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
@@ -128,8 +130,8 @@ class _Painting:
         content = self._tensor(_fit(self.content, stage.size))
         style = self._tensor(_fit(self.style, stage.size * self.recipe.style_scale))
         targets = Targets(
-            content_targets(self.evaluate, content, self.weights),
-            style_targets(self.evaluate, style, self.weights),
+            content_targets(self.aims, content, self.weights),
+            style_targets(self.aims, style, self.weights),
             quantiles(style, content[0, 0].numel()),
         )
         return content, Objective(self.profile, self.weights, targets, self.evaluate)
@@ -156,6 +158,12 @@ class _Painting:
     def _tensor(self, picture: Picture) -> Tensor:
         """(1, 3, H, W) on the device."""
         return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous().to(self.device)
+
+
+def _placed(network: Network, backend: str, recipe: Recipe) -> Evaluator:
+    """`network` on another backend than the one that paints, giving its maps where the picture is."""
+    evaluate = registry().backend(backend).build(recipe.device, recipe.precision).load(network)
+    return lambda image, layers: {name: maps.to(image.device) for name, maps in evaluate(image, layers).items()}
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:

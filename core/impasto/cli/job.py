@@ -86,10 +86,12 @@ def check(job: Job) -> tuple[Picture, Picture]:
 
 
 def _check_plugins(recipe: Recipe) -> None:
-    for info in (registry().network(recipe.network), registry().backend(recipe.backend)):
+    found = registry()
+    targets = found.backend(recipe.targets or recipe.backend)
+    for info in (found.network(recipe.network), found.painter(recipe.backend), targets):
         if need := missing(info):
             raise PluginError(f"{info.name} is not ready: {need}")
-    registry().network(recipe.network).chosen(recipe.network_options or {})
+    found.network(recipe.network).chosen(recipe.network_options or {})
 
 
 def _check_outputs(job: Job) -> None:
