@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from .errors import ImageError, OutputError
@@ -34,13 +35,16 @@ def check_input(path: Path) -> None:
         raise ImageError(f"{path}: the file is empty.", "Export or copy the picture again.")
 
 
-def check_output(path: str | Path, *inputs: str | Path, longest: int = 1) -> Path:
+def check_output(
+    path: str | Path, *inputs: str | Path, longest: int = 1, formats: Collection[str] = tuple(FORMATS)
+) -> Path:
     """`path`, if a picture with sides up to `longest` can be written there and it is none of `inputs`.
 
-    Leaves nothing behind. Raises `OutputError` otherwise.
+    `formats` are the suffixes allowed, where it is something else than a picture. Leaves nothing behind.
+    Raises `OutputError` otherwise.
     """
     path = Path(path)
-    _check_format(path, longest)
+    _check_format(path, longest, formats)
     try:
         _check_place(path)
     except OSError as error:
@@ -60,11 +64,11 @@ def is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _check_format(path: Path, longest: int) -> None:
-    form = FORMATS.get(path.suffix.lower())
-    if form is None:
+def _check_format(path: Path, longest: int, formats: Collection[str]) -> None:
+    if path.suffix.lower() not in formats:
         seen = f"the suffix {path.suffix!r} is unknown" if path.suffix else "there is no suffix to tell the format"
-        raise OutputError(f"{path}: {seen}.", f"Use {', '.join(FORMATS)}.")
+        raise OutputError(f"{path}: {seen}.", f"Use {', '.join(formats)}.")
+    form = FORMATS.get(path.suffix.lower(), "")
     if longest > LONGEST.get(form, longest):
         raise OutputError(f"{path}: {form} holds at most {LONGEST[form]} pixels a side, not {longest}.", "Use .png.")
 

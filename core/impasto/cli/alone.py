@@ -64,7 +64,7 @@ def reconstruct(content: Path, **values: Any) -> int:
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:
     """The options of `results`, taken out of `values`."""
-    return {name: values.pop(name) for name in ("output", "preview", "save_every", "quiet")}
+    return {name: values.pop(name) for name in ("output", "preview", "save_every", "losses", "quiet")}
 
 
 def _canvas(style: tuple[int, int], width: int | None, height: int | None, size: int) -> tuple[int, int]:

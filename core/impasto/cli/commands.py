@@ -11,7 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import DivergedError, ImpastoError
-from .options import FILE, Grouped, given, knobs, results
+from .options import FILE, Grouped, given, knobs, losses, results
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
 
@@ -103,6 +103,7 @@ def paint(
     output: Path,
     preview: Path | None,
     save_every: int | None,
+    losses: tuple[Path, ...],
     quiet: bool,
     **values: str | None,
 ) -> int:
@@ -114,7 +115,8 @@ def paint(
     from .job import Job
     from .painting import run
 
-    return run(Job(content, style, output, Recipe.of(**given(values.items())), preview, save_every, quiet))
+    recipe = Recipe.of(**given(values.items()))
+    return run(Job(content, style, output, recipe, preview, save_every, losses, quiet))
 
 
 @impasto.command()
@@ -124,13 +126,21 @@ def paint(
 @click.option("--style", type=FILE, metavar="FILE", help="Where the style picture is now.")
 @click.option("--init", type=FILE, metavar="FILE", help="Where the picture is now that it started from.")
 @click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
+@losses
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def again(picture: Path, output: Path | None, preview: Path | None, quiet: bool, **moved: Path | None) -> int:
+def again(
+    picture: Path,
+    output: Path | None,
+    preview: Path | None,
+    losses: tuple[Path, ...],
+    quiet: bool,
+    **moved: Path | None,
+) -> int:
     """Make PICTURE again from the recipe it carries."""
     from .job import remake
     from .painting import run
 
-    return run(remake(picture, output, moved, preview, quiet))
+    return run(remake(picture, output, moved, preview, losses, quiet))
 
 
 @impasto.command()

@@ -16,6 +16,7 @@ from ..images import Picture
 from ..provenance import Provenance
 from ..recipe import Recipe
 from ..registry import missing, registry
+from .curves import FORMATS
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Job:
     recipe: Recipe
     preview: Path | None = None
     save_every: int | None = None
+    losses: tuple[Path, ...] = ()
     quiet: bool = False
     taken: int | None = None
     canvas: tuple[int, int] | None = None
@@ -53,19 +55,26 @@ class Job:
 
 
 def remake(
-    picture: Path, output: Path | None, moved: Mapping[str, Path | None], preview: Path | None, quiet: bool
+    picture: Path,
+    output: Path | None,
+    moved: Mapping[str, Path | None],
+    preview: Path | None,
+    losses: tuple[Path, ...],
+    quiet: bool,
 ) -> Job:
     """The job that made `picture`, to be done again. `moved` says where its sources are now, by what they are for."""
     made = Provenance.read(picture)
     output = check_output(output or picture.with_stem(f"{picture.stem}-again"), picture)
     if preview:
         check_output(preview, picture)
+    for path in losses:
+        check_output(path, picture, formats=FORMATS)
     found = {name: source.find(picture.parent, name, moved.get(name)) for name, source in made.sources.items()}
     recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
     if made.version != __version__ and not quiet:
         click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
     content, style = found.get("content"), found.get("style")
-    return Job(content, style, output, recipe, preview, quiet=quiet, taken=made.taken, canvas=made.canvas)
+    return Job(content, style, output, recipe, preview, None, losses, quiet, made.taken, made.canvas)
 
 
 def check(job: Job) -> tuple[Picture, Picture]:
@@ -101,6 +110,10 @@ def _check_outputs(job: Job) -> None:
         check_output(job.preview, *job.inputs, longest=longest)
         if job.preview.resolve() == job.output.resolve():
             raise OutputError(f"{job.preview}: the preview is the result itself.", "Choose another name for one.")
+    for path in job.losses:
+        check_output(path, *job.inputs, formats=FORMATS)
+        if path.resolve() in {other.resolve() for other in (job.output, job.preview) if other}:
+            raise OutputError(f"{path}: the losses would replace a picture.", "Choose another name for one.")
     if job.save_every:
         taken = job.output.parent.glob(f"{job.output.stem}-[0-9]*{job.output.suffix}")
         for path in taken:

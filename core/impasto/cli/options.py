@@ -41,8 +41,17 @@ def knobs(command: Command, without: Collection[str] = ()) -> Command:
     return command
 
 
+losses = click.option(
+    "--losses",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Every loss at every step: a table (.csv) or a plot (.png, .svg). May be given twice.",
+)
+
+
 def results(command: Command) -> Command:
-    """Give `command` the options for what it writes and says: `output`, `preview`, `save_every` and `quiet`."""
+    """Give `command` the options for what it writes and says: `output`, `preview`, `save_every`, `losses`, `quiet`."""
     options = (
         click.option(
             "-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: .png, .jpg, .tif or .webp."
@@ -53,6 +62,7 @@ def results(command: Command) -> Command:
         click.option(
             "--save-every", type=click.IntRange(1), metavar="N", help="Keep every Nth step beside OUT, numbered."
         ),
+        losses,
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     )
     for option in reversed(options):

@@ -12,6 +12,7 @@ from .. import images
 from ..files import FORMATS
 from ..images import Picture
 from ..provenance import Provenance
+from .curves import Curves
 from .interrupt import Interrupt
 from .job import Job, check
 from .preview import Preview
@@ -44,14 +45,15 @@ def run(job: Job) -> int:
 
 
 def _paint(job: Job, content: Picture, style: Picture, interrupt: Interrupt) -> tuple[Step, Picture]:
-    """Pull steps until they end or someone stops; write the last one's picture, which is returned with it."""
+    """Pull steps until they end or someone stops; write the losses and the last picture, which is returned with it."""
     from ..stylize import paint
 
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
-    preview = Preview(job.preview)
+    preview, curves = Preview(job.preview), Curves()
     with closing(paint(content, style, job.recipe)) as steps, progress(job.quiet) as show:
         for taken, step in enumerate(steps, 1):
             show(step)
+            curves.add(step)
             preview.offer(step)
             if job.save_every and taken % job.save_every == 0:
                 images.write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
@@ -60,6 +62,8 @@ def _paint(job: Job, content: Picture, style: Picture, interrupt: Interrupt) -> 
                 break
         picture = step.picture()
     images.write(job.output, picture, carried.dumps())
+    for path in job.losses:
+        curves.write(path)
     return step, picture
 
 
