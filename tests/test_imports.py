@@ -25,6 +25,8 @@ ORDER = [
     "registry",
     "losses formulas profiles",
     "optimiser objective schedule",
+    "scene",
+    "targets",
     "stylize",
     "reconstruct",
     "provenance worker batch testing",

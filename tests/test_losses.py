@@ -22,7 +22,7 @@ from impasto.losses import (
     relative_error,
     total_variation,
 )
-from impasto.objective import Objective, Targets, Weights, content_targets, style_targets
+from impasto.objective import Colours, Objective, StyleTarget, Targets, Weights, content_targets, style_targets
 from impasto.profiles import PROFILES, Profile
 from impasto.recipe import Recipe
 
@@ -258,8 +258,8 @@ def objective(recipe: Recipe, content: Tensor, style: Tensor) -> Objective:
     weights = Weights.of(recipe, PROFILE, {"square": 0.25, "deep": 0.75}, {"raw": 0.5, "square": 1.5, "deep": 2.0})
     targets = Targets(
         content_targets(evaluate, content, weights),
-        style_targets(evaluate, style, weights),
-        quantiles(style, content[0, 0].numel()),
+        [StyleTarget(style_targets(evaluate, style, weights))],
+        [Colours(quantiles(style, content[0, 0].numel()))],
     )
     return Objective(PROFILE, weights, targets, evaluate)
 
@@ -307,8 +307,8 @@ def test_weights_of_the_recipe_take_the_place_of_the_profile_s() -> None:
 def test_layers_out_of_reach_hand_on_their_weight() -> None:
     image, content, style = (random(1, 3, 4, 4, seed=seed) for seed in range(3))
     losses = objective(Recipe(), content, style)
-    assert losses.weights.content == pytest.approx({"square": 3.0})
-    assert losses.weights.style == pytest.approx({"raw": 0.7, "square": 2.1})  # 0.7 * 4 in all, still one to three
+    assert losses.content_weights == pytest.approx({"square": 3.0})
+    assert losses.style_weights == [pytest.approx({"raw": 0.7, "square": 2.1})]  # 0.7 * 4 in all, still one to three
     assert list(losses(image)) == ["content square", "style raw", "style square", "tv", "histogram"]
 
 
@@ -316,7 +316,9 @@ def test_no_loss_at_all_is_refused() -> None:
     content, style = random(1, 3, 4, 4), random(1, 3, 4, 4, seed=1)
     nothing = Weights({"deep": 1.0}, {"raw": 0.0, "deep": 1.0}, 0.0, 0.0)
     targets = Targets(
-        content_targets(evaluate, content, nothing), style_targets(evaluate, style, nothing), quantiles(style, 16)
+        content_targets(evaluate, content, nothing),
+        [StyleTarget(style_targets(evaluate, style, nothing))],
+        [Colours(quantiles(style, 16))],
     )
     with pytest.raises(RecipeError, match=r"Nothing is left to match.* Raise a weight or the size"):
         Objective(PROFILE, nothing, targets, evaluate)

@@ -19,7 +19,7 @@ from impasto import formulas
 from impasto.errors import RecipeError, WeightsError
 from impasto.images import Picture, read
 from impasto.knobs import KNOBS
-from impasto.objective import Objective, Targets, Weights, content_targets, style_targets
+from impasto.objective import Objective, StyleTarget, Targets, Weights, content_targets, style_targets
 from impasto.profiles import PROFILES
 from impasto.recipe import Recipe
 from impasto.registry import registry
@@ -119,7 +119,7 @@ def test_gradients_are_the_finite_differences_of_the_source(name: str, thin: dic
     network = VGG19(thin, source.kind, **options).double()  # type: ignore[arg-type]
     weights = Weights.of(Recipe.of(profile=name), profile, profile.content_layers, profile.style_layers)
     p, a = (torch.from_numpy(each)[None] for each in (content, style))
-    targets = Targets(content_targets(network, p, weights), style_targets(network, a, weights), torch.empty(0))
+    targets = Targets(content_targets(network, p, weights), [StyleTarget(style_targets(network, a, weights))], [])
     image = torch.from_numpy(start)[None].requires_grad_()
     torch.stack(list(Objective(profile, weights, targets, network)(image).values())).sum().backward()
     assert image.grad is not None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .reconstruct import reconstruct as reconstruct
     from .reconstruct import texture as texture
+    from .scene import Style as Style
     from .stylize import Step as Step
     from .stylize import paint as paint
     from .stylize import stylized as stylized
@@ -47,6 +48,7 @@ _HOMES = {
     "images": ("Picture", "read", "write"),
     "recipe": ("Recipe",),
     "reconstruct": ("reconstruct", "texture"),
+    "scene": ("Style",),
     "stylize": ("Step", "paint", "stylized"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

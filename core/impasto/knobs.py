@@ -17,6 +17,7 @@ EXPECTED = {
     "choice": "one of ",
     "weights": "LAYER=WEIGHT,..., each weight 0 to 1e+12",
     "options": "OPTION=VALUE,...",
+    "flag": "true or false",
 }
 
 
@@ -25,8 +26,8 @@ class Knob:
     """One knob. `default` None leaves the choice to the profile or the network."""
 
     group: str
-    kind: Literal["whole", "real", "text", "choice", "weights", "options"]
-    default: int | float | str | None
+    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag"]
+    default: int | float | str | bool | None
     description: str
     low: float | None = None
     above: float | None = None
@@ -91,6 +92,9 @@ KNOBS: dict[str, Knob] = {
         source="Gatys' notebook",
     ),
     "seed": Knob(PICTURE, "whole", 0, "Seed of the noise in the start.", low=0, high=2**32 - 1, source="any number"),
+    "seamless": Knob(
+        PICTURE, "flag", False, "Let the edges fit together, for patterns and tiles.", source="pictures have edges"
+    ),
     "network": Knob(
         LOOK,
         "text",

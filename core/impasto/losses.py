@@ -9,6 +9,7 @@ pictures of different sizes be compared.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,44 @@ class _Gram(torch.autograd.Function):
         return result
 
 
-def gram(features: Tensor) -> Tensor:
-    """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32 or better."""
-    rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # no copy where channels are last in memory
-    rows = _precise(rows)
+@dataclass(frozen=True)
+class Where:
+    """The positions of a layer that count, (K,), and the square root of how much each does, (K, 1), in (0, 1]."""
+
+    index: Tensor
+    root: Tensor
+
+    @classmethod
+    def of(cls, mask: Tensor, height: int, width: int) -> Where:
+        """What a mask of the picture, (1, 1, H, W) in [0, 1], leaves of a layer's grid: each position by its area."""
+        weights = torch.nn.functional.adaptive_avg_pool2d(mask, (height, width)).flatten()
+        index = weights.nonzero().flatten()
+        return cls(index, weights[index].sqrt()[:, None])
+
+    @property
+    def positions(self) -> float:
+        """M, whole positions and parts of positions."""
+        return float(self.root.square().sum())
+
+    def rows(self, features: Tensor) -> Tensor:
+        """(1, N, h, w) -> (K, N): the features where they count, so weighted that squares have their share."""
+        return _rows(features)[self.index] * self.root
+
+
+def _rows(features: Tensor) -> Tensor:
+    """(1, N, h, w) -> (h * w, N) in float32 or better; no copy where channels are last in memory."""
+    return _precise(features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]))
+
+
+def gram(features: Tensor, where: Where | None = None) -> Tensor:
+    """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32 or better.
+
+    With `where`, positions count by its weights: the guided Gram matrix of Gatys et al., "Controlling Perceptual
+    Factors in Neural Style Transfer" (CVPR 2017), eq. 6 and 7, there with weights that sum to one.
+    """
+    rows = where.rows(features) if where else _rows(features)
     product: Tensor = _Gram.apply(rows)
-    return product / len(rows)
+    return product / (where.positions if where else len(rows))
 
 
 def relative_error(value: Tensor, target: Tensor) -> Tensor:
@@ -93,25 +126,38 @@ def order(values: Tensor) -> Tensor:
         return torch.from_numpy(np.stack(list(pool.map(np.argsort, values.detach().numpy()))))
 
 
-def quantiles(image: Tensor, count: int) -> Tensor:
-    """The colour histogram of (1, 3, H, W) in its finest form: each opponent colour sorted, as `count` quantiles."""
-    rows = opponent(image).sort(dim=1).values
+def quantiles(image: Tensor, count: int, index: Tensor | None = None) -> Tensor:
+    """The colour histogram of (1, 3, H, W) in its finest form: each opponent colour sorted, as `count` quantiles.
+
+    With `index`, (K,), only of those pixels.
+    """
+    rows = _pixels(opponent(image), index).sort(dim=1).values
     resampled: Tensor = torch.nn.functional.interpolate(rows[None], size=count, mode="linear", align_corners=False)
     return resampled[0]
 
 
-def histogram_loss(image: Tensor, target: Tensor) -> Tensor:
-    """Mean squared distance of the sorted opponent colours to `target`, (3, H * W): Wasserstein-2 squared, per axis.
+def histogram_loss(image: Tensor, target: Tensor, index: Tensor | None = None) -> Tensor:
+    """Mean squared distance of the sorted opponent colours to `target`, (3, K): Wasserstein-2 squared, per axis.
 
+    K is the number of pixels of `image`, (1, 3, H, W), or of those in `index`, (K,).
     Source: Risser, Wilmot and Barnes, "Stable and controllable neural texture synthesis and style transfer using
     histogram losses" (2017), section 4; there on features by matching bins, here on colours and exact.
     """
-    rows = opponent(image)
+    rows = _pixels(opponent(image), index)
     return (rows.gather(1, order(rows)) - target).square().mean()
 
 
-def recoloured(image: Tensor, target: Tensor) -> Tensor:
-    """`image`, (1, 3, H, W), each opponent colour replaced by the quantile of `target`, (3, H * W), of its rank."""
+def recoloured(image: Tensor, target: Tensor, index: Tensor | None = None) -> Tensor:
+    """`image`, (1, 3, H, W), each opponent colour replaced by the quantile of `target`, (3, K), of its rank.
+
+    With `index`, (K,), only those pixels change.
+    """
     rows = opponent(image)
-    matched = torch.empty_like(rows).scatter_(1, order(rows), target)
-    return from_opponent(matched, image).clamp(0, 1)
+    some = _pixels(rows, index)
+    matched = torch.empty_like(some).scatter_(1, order(some), target)
+    rows = matched if index is None else rows.index_copy(1, index, matched)
+    return from_opponent(rows, image).clamp(0, 1)
+
+
+def _pixels(rows: Tensor, index: Tensor | None) -> Tensor:
+    return rows if index is None else rows[:, index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .backend import Evaluator
 from .errors import RecipeError
-from .losses import gram, histogram_loss
+from .losses import Where, gram, histogram_loss
 from .profiles import Profile
 from .recipe import Recipe
 
@@ -48,12 +48,33 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class StyleTarget:
+    """A^l of one style, and where on the picture it is to be matched."""
+
+    grams: Mapping[str, Tensor]
+    share: float = 1.0
+    """Part of the style loss: of the picture's area, of the styles' weights, or both."""
+    mask: Tensor | None = None
+    """(1, 1, H, W) in [0, 1], the part of each pixel that is this style's; None for all pixels alike."""
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Colour quantiles, (3, K), and the K pixels that are to have them: all, or those of `index`."""
+
+    quantiles: Tensor
+    index: Tensor | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
 class Targets:
-    """What the picture is to match: P^l of the content, A^l of the style, the style's colour quantiles (3, H * W)."""
+    """What the picture is to match: P^l of the content; the styles; their colours. `mask` is where content counts."""
 
     content: Mapping[str, Tensor]
-    style: Mapping[str, Tensor]
-    colours: Tensor
+    styles: Sequence[StyleTarget]
+    colours: Sequence[Colours]
+    mask: Tensor | None = None
 
 
 @torch.no_grad()
@@ -63,55 +84,99 @@ def content_targets(evaluate: Evaluator, content: Tensor, weights: Weights) -> d
 
 
 @torch.no_grad()
-def style_targets(evaluate: Evaluator, style: Tensor, weights: Weights) -> dict[str, Tensor]:
-    """A^l, per position, of the layers that count."""
+def style_targets(
+    evaluate: Evaluator, style: Tensor, weights: Weights, mask: Tensor | None = None
+) -> dict[str, Tensor]:
+    """A^l, per position, of the layers that count; of the part of `style` that `mask`, (1, 1, H, W), leaves."""
     features = evaluate(style, [layer for layer, weight in weights.style.items() if weight])
-    return {layer: gram(maps) for layer, maps in features.items()}
+    if mask is None:
+        return {layer: gram(maps) for layer, maps in features.items()}
+    return {layer: gram(maps, Where.of(mask, *maps.shape[-2:])) for layer, maps in features.items()}
 
 
 class Objective:
-    """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"."""
+    """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "norm", "histogram".
 
-    def __init__(self, profile: Profile, weights: Weights, targets: Targets, evaluate: Evaluator) -> None:
+    Where there are masks, what lies outside them counts in no loss but the regularisers. With `wrap`, layers see the
+    image continued over its edges by that many pixels, as if it were laid in tiles.
+    """
+
+    def __init__(
+        self, profile: Profile, weights: Weights, targets: Targets, evaluate: Evaluator, wrap: int = 0
+    ) -> None:
         """Layers that a picture of this size does not reach hand their weight to those it does.
 
         Raises `RecipeError` where that leaves nothing but regularisers, which would make a grey sheet.
         """
-        if not (targets.content or targets.style or weights.histogram):
+        if not (targets.content or any(style.grams for style in targets.styles) or weights.histogram):
             seen = "Nothing is left to match: every weight is 0, or the picture does not reach the layers asked for."
             raise RecipeError(seen, "Raise a weight or the size, choose other layers, or set scales to 1.")
-        self.profile, self.targets, self.evaluate = profile, targets, evaluate
-        self.weights = Weights(
-            _shared_out(weights.content, targets.content),
-            _shared_out(weights.style, targets.style),
-            weights.variation,
-            weights.histogram,
-            weights.norm,
+        self.profile, self.weights, self.targets, self.evaluate, self.wrap = profile, weights, targets, evaluate, wrap
+        self.content_weights = _shared_out(weights.content, targets.content)
+        self.style_weights = [_shared_out(weights.style, style.grams) for style in targets.styles]
+        self.layers = list(
+            dict.fromkeys([*targets.content, *(name for style in targets.styles for name in style.grams)])
         )
+        self._grids: dict[tuple[int, int, int], Where] = {}
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
-        layers = dict.fromkeys([*self.targets.content, *self.targets.style])
-        features = self.evaluate(image, list(layers)) if layers else {}
-        losses: dict[str, Tensor] = {}
-        for layer, target in self.targets.content.items():
-            losses[f"content {layer}"] = self.weights.content[layer] * self.profile.content(features[layer], target)
-        for layer, target in self.targets.style.items():
-            if layer in features:
-                weight = self.weights.style[layer] * self._trust(features[layer])
-                losses[f"style {layer}"] = weight * self.profile.style(gram(features[layer]), target)
+        features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
+        losses = self._content(features) | self._style(features)
         if self.weights.variation:
             losses["tv"] = self.weights.variation * self.profile.variation(image)
         if self.weights.norm:
             losses["norm"] = self.weights.norm * self.profile.norm(image)
         if self.weights.histogram:
-            losses["histogram"] = self.weights.histogram * histogram_loss(image, self.targets.colours)
+            losses["histogram"] = self.weights.histogram * sum(
+                (part.share * histogram_loss(image, part.quantiles, part.index) for part in self.targets.colours),
+                image.new_zeros(()),
+            )
         return losses
 
-    def _trust(self, features: Tensor) -> float:
+    def _content(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        losses = {}
+        for layer, target in self.targets.content.items():
+            value = features[layer]
+            if self.targets.mask is not None:
+                where = self._where(self.targets.mask, value)
+                value, target = (where.rows(maps).T[None, :, :, None] for maps in (value, target))
+            losses[f"content {layer}"] = self.content_weights[layer] * self.profile.content(value, target)
+        return losses
+
+    def _style(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        for style, weights in zip(self.targets.styles, self.style_weights, strict=True):
+            for layer, target in style.grams.items():
+                if layer not in features:
+                    continue
+                where = None if style.mask is None else self._where(style.mask, features[layer])
+                positions = where.positions if where else features[layer][0, 0].numel()
+                weight = style.share * weights[layer] * self._trust(positions)
+                loss = weight * self.profile.style(gram(features[layer], where), target)
+                losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
+        return losses
+
+    def _where(self, mask: Tensor, features: Tensor) -> Where:
+        """What `mask` leaves of the grid of `features`; worked out once for each size of grid."""
+        height, width = features.shape[-2:]
+        key = id(mask), height, width
+        if key not in self._grids:
+            self._grids[key] = Where.of(mask, height, width)
+        return self._grids[key]
+
+    def _trust(self, positions: float) -> float:
         """What a Gram matrix over this many positions counts, 0 to 1; see `Profile.doubt`."""
-        positions = features[0, 0].numel()
-        return positions / (positions + self.profile.doubt)
+        return positions / (positions + self.profile.doubt) if positions else 0.0
+
+
+def wrapped(image: Tensor, margin: int) -> Tensor:
+    """`image`, (1, C, H, W), continued over its edges by `margin` pixels of the opposite side, at most once round."""
+    if not margin:
+        return image
+    height, width = image.shape[-2:]
+    across, down = min(margin, width), min(margin, height)
+    return torch.nn.functional.pad(image, (across, across, down, down), mode="circular")
 
 
 def _shared_out(weights: Mapping[str, float], present: Mapping[str, Tensor]) -> dict[str, float]:

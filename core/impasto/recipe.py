@@ -50,6 +50,7 @@ class Recipe(BaseModel):
     style_scale: float = _knob("style_scale")
     init: Name = _knob("init")
     seed: int = _knob("seed")
+    seamless: bool = _knob("seamless")
     network: Name = _knob("network")
     network_options: Options | None = _knob("network_options")
     backend: Name = _knob("backend")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,18 +21,26 @@ from torch import Tensor
 
 from .backend import Evaluator
 from .errors import DivergedError, RecipeError
-from .images import Picture, read
-from .losses import quantiles, recoloured
+from .images import Picture, Pixels, read
+from .losses import recoloured
 from .network import Network
-from .objective import Objective, Targets, Weights, content_targets, style_targets
+from .objective import Objective, Targets, Weights
 from .optimiser import LBFGS, Adam, Optimiser
 from .profiles import Profile
 from .recipe import Recipe
 from .registry import registry
+from .scene import Scene, Style
 from .schedule import Stage, stages
+from .targets import View
 
 EARLIEST_ESTIMATE = 0.02
 """Share of the work after which the time left can be told."""
+
+
+WRAP = 48
+"""Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
+
+Styles = Picture | Sequence[Style]
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,7 @@ class Step:
     """Weighted, by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"."""
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
-    content: Picture
-    """The content at the size of the result."""
+    scene: Scene
 
     @property
     def loss(self) -> float:
@@ -69,31 +76,33 @@ class Step:
         return self.seconds * (1 / self.fraction - 1) if self.fraction > EARLIEST_ESTIMATE else None
 
     def picture(self) -> Picture:
-        """The picture so far at the size of the result, with the content's alpha."""
+        """The picture so far at the size of the result, with the content's alpha, and as it was outside the mask."""
         pixels = self.image[0].permute(1, 2, 0).float().cpu().numpy()
-        return self.content.behind(Picture(np.array(pixels, order="C")).resized(*self.content.size))
+        return self.scene.composed(np.array(pixels, order="C"))
 
 
-def stylized(content: Picture, style: Picture, **knobs: object) -> Picture:
-    """`content` painted in the manner of `style`; `knobs` are those of `Recipe`."""
-    (last,) = deque(paint(content, style, Recipe.of(**knobs)), maxlen=1)
+def stylized(content: Picture, style: Styles, mask: Pixels | None = None, **knobs: object) -> Picture:
+    """`content` painted in the manner of `style`; `knobs` are those of `Recipe`, the rest is as for `paint`."""
+    (last,) = deque(paint(content, style, Recipe.of(**knobs), mask), maxlen=1)
     return last.picture()
 
 
-def paint(content: Picture, style: Picture, recipe: Recipe) -> Generator[Step, None, None]:
-    """Paint `content` in the manner of `style`, one `Step` at a time.
+def paint(content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None = None) -> Generator[Step, None, None]:
+    """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
-    Raises `PluginError`, `DeviceError`, `WeightsError` or `RecipeError` before the first step, and `DivergedError` when
-    a loss is no longer a number.
+    `mask`, float32 (H, W) in [0, 1], of any size, is where to paint: what is outside counts nowhere, and is returned
+    as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step,
+    and `DivergedError` when a loss is no longer a number.
     """
-    return _Painting(content, style, recipe).steps()
+    styles = [Style(style)] if isinstance(style, Picture) else list(style)
+    return _Painting(Scene(content, styles, recipe.size, mask), recipe).steps()
 
 
 class _Painting:
     """What stays the same from stage to stage."""
 
-    def __init__(self, content: Picture, style: Picture, recipe: Recipe) -> None:
-        self.recipe, self.profile = recipe, Profile.of(recipe)
+    def __init__(self, scene: Scene, recipe: Recipe) -> None:
+        self.scene, self.recipe, self.profile = scene, recipe, Profile.of(recipe)
         info = registry().network(recipe.network)
         options = info.chosen(recipe.network_options or {}, self.profile.network_options)
         backend = registry().painter(recipe.backend).build(recipe.device, recipe.precision)
@@ -103,61 +112,58 @@ class _Painting:
         self.weights = _weights(recipe, self.profile, network)
         self.evaluate: Evaluator = backend.load(network)
         self.aims = aims or self.evaluate
-        self.content, self.style = _fit(content, recipe.size), style
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
-        plan = stages(self.recipe, min(self.content.size))
+        sides = self.scene.crop.size
+        plan = stages(self.recipe, max(sides), min(sides))
         total, done, begin = sum(stage.work for stage in plan), 0.0, time.perf_counter()
         image: Tensor | None = None
         for number, stage in enumerate(plan):
-            content, objective = self._objective(stage)
-            image = self._first(content, objective.targets) if image is None else _enlarged(image, content)
+            view, objective = self._objective(stage)
+            image = self._first(view, objective.targets) if image is None else _enlarged(image, view.content)
             optimiser = self._optimiser(stage)
             for taken in range(1, stage.steps + 1):
                 image, losses = _descend(image, objective, optimiser)
                 fraction = (done + stage.work * taken / stage.steps) / total
                 seconds = time.perf_counter() - begin
                 yield Step(
-                    number, len(plan), stage.size, taken, stage.steps, fraction, seconds, losses, image, self.content
+                    number, len(plan), stage.size, taken, stage.steps, fraction, seconds, losses, image, self.scene
                 )
             done += stage.work
 
-    def _objective(self, stage: Stage) -> tuple[Tensor, Objective]:
-        """The content at the size of `stage`, and the losses against it and the style at that size."""
-        content = self._tensor(_fit(self.content, stage.size))
-        style = self._tensor(_fit(self.style, stage.size * self.recipe.style_scale))
-        targets = Targets(
-            content_targets(self.aims, content, self.weights),
-            style_targets(self.aims, style, self.weights),
-            quantiles(style, content[0, 0].numel()),
-        )
-        return content, Objective(self.profile, self.weights, targets, self.evaluate)
+    def _objective(self, stage: Stage) -> tuple[View, Objective]:
+        """What there is to see at the size of `stage`, and the losses against it."""
+        wrap = WRAP if self.recipe.seamless else 0
+        view = View(self.scene, stage.size, self.device, self.recipe.style_scale, wrap)
+        targets = view.targets(self.aims, self.weights)
+        return view, Objective(self.profile, self.weights, targets, self.evaluate, wrap)
 
-    def _first(self, content: Tensor, targets: Targets) -> Tensor:
+    def _first(self, view: View, targets: Targets) -> Tensor:
         """Where the first stage starts."""
-        width, height = content.shape[-1], content.shape[-2]
+        content = view.content
+        size = content.shape[-1], content.shape[-2]
         if self.start is not None:
-            return self._tensor(self.start.resized(width, height))
+            start = self.start.resized(*self.scene.canvas.size).pixels[self.scene.box]
+            return view.tensor(Picture(np.ascontiguousarray(start)).resized(*size))
         grain = torch.randn(content.shape, generator=self.noise).to(content)
         if self.recipe.init == "noise":
             return (0.5 + self.profile.grain * grain).clamp_(0, 1)
         if self.recipe.init == "style":
-            return self._tensor(self.style.resized(width, height))
+            return view.tensor(self.scene.paintings[0][0].resized(*size))
         towards = min(self.recipe.strength / 50, 1.0)
-        image = recoloured(content, targets.colours) if self.profile.recolour and towards else content
+        image = content
+        if self.profile.recolour and towards:
+            for part in targets.colours:
+                image = recoloured(image, part.quantiles, part.index)
         return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
 
     def _optimiser(self, stage: Stage) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
         return LBFGS(self.recipe.history)
-
-    def _tensor(self, picture: Picture) -> Tensor:
-        """(1, 3, H, W) on the device."""
-        return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous().to(self.device)
 
 
 def _placed(network: Network, backend: str, recipe: Recipe) -> Evaluator:
@@ -205,12 +211,6 @@ def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple
         worst = next(name for name, value in figures.items() if not np.isfinite(value))
         raise DivergedError(f"The loss {worst!r} is {figures[worst]}.", "Lower the weights or the learning rate.")
     return optimiser.step(image.detach(), gradient), figures
-
-
-def _fit(picture: Picture, longest: float) -> Picture:
-    scale = longest / max(picture.size)
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resized(width, height)
 
 
 def _enlarged(image: Tensor, like: Tensor) -> Tensor:

@@ -19,10 +19,11 @@ class KnobOption(click.Option):
     """An option that fills a knob. It stays text: the recipe knows the ranges and explains them."""
 
     def __init__(self, name: str, knob: Knob) -> None:
-        metavar = METAVARS.get(knob.kind, "|".join(knob.choices))
-        super().__init__(
-            [f"--{name.replace('_', '-')}", name], metavar=metavar, help=f"{knob.description}{_limits(knob)}"
-        )
+        names, text = [f"--{name.replace('_', '-')}", name], f"{knob.description}{_limits(knob)}"
+        if knob.kind == "flag":
+            super().__init__(names, is_flag=True, flag_value="true", default=None, help=knob.description)
+        else:
+            super().__init__(names, metavar=METAVARS.get(knob.kind, "|".join(knob.choices)), help=text)
         self.group = knob.group
 
 
