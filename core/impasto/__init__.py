@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alone import reconstruct as reconstruct
+    from .alone import texture as texture
     from .errors import DeviceError as DeviceError
     from .errors import DivergedError as DivergedError
     from .errors import ImageError as ImageError
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from .images import read as read
     from .images import write as write
     from .recipe import Recipe as Recipe
-    from .reconstruct import reconstruct as reconstruct
-    from .reconstruct import texture as texture
     from .scene import Style as Style
     from .stylize import Step as Step
     from .stylize import paint as paint
@@ -47,7 +47,7 @@ _HOMES = {
     ),
     "images": ("Picture", "read", "write"),
     "recipe": ("Recipe",),
-    "reconstruct": ("reconstruct", "texture"),
+    "alone": ("reconstruct", "texture"),
     "scene": ("Style",),
     "stylize": ("Step", "paint", "stylized"),
 }
