@@ -84,6 +84,15 @@ def read(path: str | Path) -> Picture:
     return Picture(*codecs.decode(Path(path)))
 
 
+def read_mask(path: str | Path) -> Pixels:
+    """The mask in a file, float32 (H, W): white is 1, black and transparent are 0; `ImageError` as for `read`."""
+    picture = read(path)
+    red, green, blue = np.moveaxis(picture.pixels, 2, 0)
+    luma = green + np.float32(0.299) * (red - green) + np.float32(0.114) * (blue - green)  # exact for grey
+    seen: Pixels = luma if picture.alpha is None else luma * picture.alpha
+    return seen.clip(0, 1)
+
+
 def read_comment(path: str | Path) -> str:
     """The text that `write` left in a file, or "" if there is none; `ImageError` as for `read`."""
     return codecs.read_comment(Path(path))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 MOST_WEIGHT = 1e12
+MOST_STYLES = 8
 EXPECTED = {
     "whole": "a whole number, ",
     "real": "a number, ",
@@ -18,6 +19,7 @@ EXPECTED = {
     "weights": "LAYER=WEIGHT,..., each weight 0 to 1e+12",
     "options": "OPTION=VALUE,...",
     "flag": "true or false",
+    "numbers": "numbers, 0 to 1e+12, with commas between them",
 }
 
 
@@ -26,7 +28,7 @@ class Knob:
     """One knob. `default` None leaves the choice to the profile or the network."""
 
     group: str
-    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag"]
+    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag", "numbers"]
     default: int | float | str | bool | None
     description: str
     low: float | None = None
@@ -74,6 +76,9 @@ KNOBS: dict[str, Knob] = {
         low=0,
         high=100,
         source="middle of the scale",
+    ),
+    "style_weights": Knob(
+        PICTURE, "numbers", None, "How much each of several styles counts, as 2,1.", source="all alike"
     ),
     "style_scale": Knob(
         PICTURE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 from . import __version__, files, images
 from .errors import ImageError, RecipeError
 from .recipe import Recipe
+
+EXTRA = re.compile(r"init|mask|style[2-8]|style-(mask|region)[2-8]?")
+"""Sources that some pictures have besides content and style."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Source:
         `name` is what the picture is for ("content"), `moved_to` where it is now if not where it was.
         """
         path = moved_to or Path(os.path.normpath(folder / self.path))
-        hint = f"Say where the original is with --{name} FILE."
+        option = f"--{name} FILE" if name in ("content", "style", "init") else f"--moved {name}=FILE"
+        hint = f"Say where the original is with {option}."
         if not path.exists():
             raise ImageError(f"{path}: the {name} picture is not there.", hint)
         files.check_input(path)
@@ -49,7 +54,7 @@ class Provenance:
 
     recipe: Recipe
     sources: dict[str, Source]
-    """By what they are for: content, style, and init where the start is a file."""
+    """By what they are for: content and style; for some pictures also init, mask, style2, style-mask and so on."""
     taken: int | None = None
     canvas: tuple[int, int] | None = None
     """(width, height) of a texture, which has no content."""
@@ -104,7 +109,7 @@ def _canvas(fields: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _complete(sources: Set[str], recipe: Recipe, canvas: tuple[int, int] | None) -> bool:
     """Whether that is all it takes: a painting from content and style, a texture, or a reconstruction."""
-    pictures = sources - {"init"}
+    pictures = {name for name in sources if not EXTRA.fullmatch(name)}
     if canvas:
         whole = pictures == {"style"} and recipe.strength == 100 and max(canvas) == recipe.size and min(canvas) > 0
     else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import RecipeError
-from .knobs import KNOBS, MOST_WEIGHT, NOISY
+from .knobs import KNOBS, MOST_STYLES, MOST_WEIGHT, NOISY
 
 
 def _weights(value: object) -> object:
@@ -29,6 +29,11 @@ def _options(value: object) -> object:
     return {option.strip(): choice.strip() for option, _, choice in pairs}
 
 
+def _numbers(value: object) -> object:
+    """The command line's "2,1" as a tuple."""
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
 def _knob(name: str) -> Any:
     knob = KNOBS[name]
     return Field(knob.default, ge=knob.low, gt=knob.above, le=knob.high, description=knob.description)
@@ -37,6 +42,7 @@ def _knob(name: str) -> Any:
 Name = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
 Options = Annotated[dict[Name, Name], BeforeValidator(_options)]
+Numbers = Annotated[tuple[Weight, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=MOST_STYLES)]
 Weights = Annotated[dict[Name, Weight], BeforeValidator(_weights), Field(min_length=1)]
 
 
@@ -47,6 +53,7 @@ class Recipe(BaseModel):
 
     size: int = _knob("size")
     strength: float = _knob("strength")
+    style_weights: Numbers | None = _knob("style_weights")
     style_scale: float = _knob("style_scale")
     init: Name = _knob("init")
     seed: int = _knob("seed")

@@ -11,7 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import DivergedError, ImpastoError
-from .options import FILE, Grouped, given, knobs, losses, results
+from .options import FILE, Grouped, given, knobs, losses, masks, results
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
 
@@ -60,7 +60,7 @@ class Impasto(click.Group):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the default command as what one types."""
-        formatter.write_usage("impasto", "CONTENT STYLE -o OUT [OPTIONS]")
+        formatter.write_usage("impasto", "CONTENT STYLE... -o OUT [OPTIONS]")
         formatter.write_usage("impasto", "COMMAND ...", prefix="       ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -94,29 +94,37 @@ def impasto() -> None:
 
 @impasto.command(cls=Grouped)
 @click.argument("content", type=FILE)
-@click.argument("style", type=FILE)
+@click.argument("style", type=FILE, nargs=-1, required=True)
 @results
+@masks
 @knobs
 def paint(
     content: Path,
-    style: Path,
+    style: tuple[Path, ...],
     output: Path,
     preview: Path | None,
     save_every: int | None,
     losses: tuple[Path, ...],
     quiet: bool,
+    mask: Path | None,
+    style_mask: tuple[Path, ...],
+    style_region: tuple[Path, ...],
     **values: str | None,
 ) -> int:
-    """Paint CONTENT in the manner of STYLE (the default command).
+    """Paint CONTENT in the manner of STYLE, one or several (the default command).
 
     Ctrl-C keeps the picture so far. The result carries its recipe; `impasto again` makes it again.
     """
+    from .. import images
     from ..recipe import Recipe
-    from .job import Job
+    from .job import Job, extras
     from .painting import run
 
-    recipe = Recipe.of(**given(values.items()))
-    return run(Job(content, style, output, recipe, preview, save_every, losses, quiet))
+    knobs = given(values.items())
+    more = extras(mask, style, style_mask, style_region)
+    if mask and "size" not in knobs:
+        knobs["size"] = str(max(images.read(content).size))
+    return run(Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, extras=more))
 
 
 @impasto.command()
@@ -125,6 +133,7 @@ def paint(
 @click.option("--content", type=FILE, metavar="FILE", help="Where the content picture is now.")
 @click.option("--style", type=FILE, metavar="FILE", help="Where the style picture is now.")
 @click.option("--init", type=FILE, metavar="FILE", help="Where the picture is now that it started from.")
+@click.option("--moved", metavar="NAME=FILE", multiple=True, help="The same for other sources, as style2=FILE.")
 @click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
 @losses
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -134,13 +143,15 @@ def again(
     preview: Path | None,
     losses: tuple[Path, ...],
     quiet: bool,
-    **moved: Path | None,
+    moved: tuple[str, ...],
+    **plain: Path | None,
 ) -> int:
     """Make PICTURE again from the recipe it carries."""
     from .job import remake
     from .painting import run
 
-    return run(remake(picture, output, moved, preview, losses, quiet))
+    others = {name: Path(path) for name, _, path in (item.partition("=") for item in moved)}
+    return run(remake(picture, output, {**plain, **others}, preview, losses, quiet))
 
 
 @impasto.command()

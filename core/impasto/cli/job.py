@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -12,11 +14,15 @@ from .. import __version__, images
 from ..codecs import SMALLEST
 from ..errors import ImageError, OutputError, PluginError, RecipeError
 from ..files import check_output
-from ..images import Picture
+from ..images import Picture, Pixels
+from ..knobs import MOST_STYLES
 from ..provenance import Provenance
 from ..recipe import Recipe
 from ..registry import missing, registry
+from ..scene import Style
 from .curves import FORMATS
+
+STYLE = re.compile(r"style\d*")
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,14 @@ class Job:
     quiet: bool = False
     taken: int | None = None
     canvas: tuple[int, int] | None = None
+    extras: Mapping[str, Path] = field(default_factory=dict)
+    """More files by what they are for: mask, style2, style-mask, style-region3 and so on."""
 
     @property
     def sources(self) -> dict[str, Path]:
         """The files that go in, by what they are for."""
         init = Path(self.recipe.start_file) if self.recipe.start_file else None
-        paths = {"content": self.content, "style": self.style, "init": init}
+        paths = {"content": self.content, "style": self.style, "init": init, **self.extras}
         return {name: path for name, path in paths.items() if path}
 
     @property
@@ -52,6 +60,23 @@ class Job:
     def numbered(self, taken: int) -> Path:
         """The file that keeps the picture after `taken` steps, beside the output."""
         return self.output.with_stem(f"{self.output.stem}-{taken:06d}")
+
+
+def extras(
+    mask: Path | None, styles: Sequence[Path], masks: Sequence[Path], regions: Sequence[Path]
+) -> dict[str, Path]:
+    """`Job.extras` of a painting with these masks, of which "-" stands for none; `RecipeError` for too many."""
+    if len(styles) > MOST_STYLES:
+        raise RecipeError(f"There are {len(styles)} styles; expected at most {MOST_STYLES}.")
+    found = {f"style{number}": path for number, path in enumerate(styles[1:], 2)}
+    for name, paths in (("style-mask", masks), ("style-region", regions)):
+        if len(paths) > len(styles):
+            raise RecipeError(
+                f"There are {len(paths)} --{name} for {len(styles)} styles.", "Give one for each at most."
+            )
+        numbered = {f"{name}{number}": path for number, path in zip(["", *range(2, 9)], paths, strict=False)}
+        found |= {key: path for key, path in numbered.items() if str(path) != "-"}
+    return found | ({"mask": mask} if mask else {})
 
 
 def remake(
@@ -73,12 +98,21 @@ def remake(
     recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
     if made.version != __version__ and not quiet:
         click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
-    content, style = found.get("content"), found.get("style")
-    return Job(content, style, output, recipe, preview, None, losses, quiet, made.taken, made.canvas)
+    content, style = found.pop("content", None), found.pop("style", None)
+    found.pop("init", None)
+    return Job(content, style, output, recipe, preview, None, losses, quiet, made.taken, made.canvas, found)
 
 
-def check(job: Job) -> tuple[Picture, Picture]:
-    """The content and the style, decoded, after everything else about the job has been found in order.
+class Pictures(NamedTuple):
+    """What goes into a painting, decoded."""
+
+    content: Picture
+    styles: list[Style]
+    mask: Pixels | None
+
+
+def check(job: Job) -> Pictures:
+    """The pictures, after everything else about the job has been found in order.
 
     Raises the `ImpastoError` that says what is wrong. Writes nothing and computes nothing.
     """
@@ -86,12 +120,27 @@ def check(job: Job) -> tuple[Picture, Picture]:
     _check_outputs(job)
     if job.recipe.start_file:
         _check_start(job.recipe.start_file)
-    pictures = [images.read(path) for path in (job.content, job.style) if path]
-    if job.canvas:
-        pictures.insert(0, Picture.blank(*job.canvas))
-    for path, picture in zip(job.inputs, pictures, strict=False):
+    paths = [path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)]
+    pictures = [images.read(path) for path in paths]
+    for path, picture in zip(paths, pictures, strict=True):
         _check_fit(path, picture, job.recipe.size)
-    return pictures[0], pictures[-1]
+    content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
+    painters = pictures[1:] if job.content and job.style else pictures
+    mask = job.extras.get("mask")
+    return Pictures(content, _styles(job, painters), images.read_mask(mask) if mask else None)
+
+
+def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
+    """Every style with its weight and its masks."""
+    weights = job.recipe.style_weights or (1.0,) * len(pictures)
+    if len(weights) != len(pictures):
+        raise RecipeError(f"There are {len(weights)} style weights for {len(pictures)} styles.", "Give one for each.")
+    masks = {name: images.read_mask(path) for name, path in job.extras.items() if name.startswith("style-")}
+    numbers = ["", *map(str, range(2, len(pictures) + 1))]
+    return [
+        Style(picture, weight, masks.get(f"style-mask{number}"), masks.get(f"style-region{number}"))
+        for picture, weight, number in zip(pictures, weights, numbers, strict=True)
+    ]
 
 
 def _check_plugins(recipe: Recipe) -> None:

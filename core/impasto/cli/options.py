@@ -10,7 +10,14 @@ import click
 
 from ..knobs import KNOBS, Knob
 
-METAVARS = {"whole": "N", "real": "X", "text": "NAME", "weights": "LAYER=W,...", "options": "NAME=V,..."}
+METAVARS = {
+    "whole": "N",
+    "real": "X",
+    "text": "NAME",
+    "weights": "LAYER=W,...",
+    "options": "NAME=V,...",
+    "numbers": "X,...",
+}
 FILE = click.Path(path_type=Path)
 Command = Callable[..., Any]
 
@@ -65,6 +72,35 @@ def results(command: Command) -> Command:
         ),
         losses,
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def masks(command: Command) -> Command:
+    """Give `command` the options for where to paint: `mask`, `style_mask` and `style_region`."""
+    options = (
+        click.option(
+            "--mask",
+            type=FILE,
+            metavar="FILE",
+            help="Where to paint CONTENT, in white. Without --size the result has its size.",
+        ),
+        click.option(
+            "--style-mask",
+            type=FILE,
+            metavar="FILE",
+            multiple=True,
+            help="Where on CONTENT a STYLE applies; once for each, or - for everywhere.",
+        ),
+        click.option(
+            "--style-region",
+            type=FILE,
+            metavar="FILE",
+            multiple=True,
+            help="The part of a STYLE to look at; once for each, or - for all of it.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

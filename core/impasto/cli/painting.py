@@ -14,7 +14,7 @@ from ..images import Picture
 from ..provenance import Provenance
 from .curves import Curves
 from .interrupt import Interrupt
-from .job import Job, check
+from .job import Job, Pictures, check
 from .preview import Preview
 from .progress import progress
 
@@ -30,11 +30,11 @@ def run(job: Job) -> int:
     Raises the `ImpastoError` that says what is wrong, before anything is written.
     """
     begin = time.perf_counter()
-    content, style = check(job)
-    if content.alpha is not None and FORMATS[job.output.suffix.lower()] == "JPEG":
+    pictures = check(job)
+    if pictures.content.alpha is not None and FORMATS[job.output.suffix.lower()] == "JPEG":
         _say(job, f"{job.output}: JPEG has no transparency; what is transparent becomes white.")
     with Interrupt() as interrupt:
-        step, picture = _paint(job, content, style, interrupt)
+        step, picture = _paint(job, pictures, interrupt)
     if interrupt.asked:
         where = f"step {step.step} of {step.steps} in stage {step.stage + 1} of {step.stages}"
         click.echo(f"impasto: stopped at {where}; {job.output} holds the picture so far.", err=True)
@@ -44,13 +44,14 @@ def run(job: Job) -> int:
     return 0
 
 
-def _paint(job: Job, content: Picture, style: Picture, interrupt: Interrupt) -> tuple[Step, Picture]:
+def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Picture]:
     """Pull steps until they end or someone stops; write the losses and the last picture, which is returned with it."""
     from ..stylize import paint
 
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
     preview, curves = Preview(job.preview), Curves()
-    with closing(paint(content, style, job.recipe)) as steps, progress(job.quiet) as show:
+    content, styles, mask = pictures
+    with closing(paint(content, styles, job.recipe, mask)) as steps, progress(job.quiet) as show:
         for taken, step in enumerate(steps, 1):
             show(step)
             curves.add(step)

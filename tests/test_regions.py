@@ -1,0 +1,90 @@
+"""Masks and several styles from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import Run, drawing
+
+QUICK = ("--scales", "1", "--steps", "2", "-q")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another painting."""
+    path = tmp_path / "other.png"
+    Image.fromarray(drawing(80, 80, seed=7)).save(path)
+    return path
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> Path:
+    """A mask that leaves the left half."""
+    path = tmp_path / "half.png"
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:, :48] = 255
+    Image.fromarray(mask).save(path)
+    return path
+
+
+def test_only_the_mask_is_painted_at_the_picture_s_own_size(
+    impasto: Run, tmp_path: Path, content: Path, style: Path, half: Path
+) -> None:
+    out = tmp_path / "out.png"
+    assert impasto(content, style, "-o", out, "--mask", half, *QUICK).exit_code == 0
+    before, after = np.asarray(Image.open(content)), np.asarray(Image.open(out))
+    assert (after[:, 48:] == before[:, 48:]).all()
+    assert (after[:, :48] != before[:, :48]).mean() > 0.5
+
+
+def test_several_styles_with_weights_masks_and_regions_are_made_again(
+    impasto: Run, tmp_path: Path, content: Path, style: Path, other: Path, half: Path
+) -> None:
+    out = tmp_path / "out.png"
+    masks = ("--style-mask", "-", "--style-mask", half, "--style-region", half, "--style-weights", "1,3")
+    assert impasto(content, style, other, "-o", out, "--size", 96, *masks, *QUICK).exit_code == 0
+    half.rename(tmp_path / "elsewhere.png")
+    done = impasto("again", out, "-q")
+    assert done.exit_code == 2
+    assert "--moved style-mask2=FILE" in done.stderr
+    moved = [f"{name}={tmp_path / 'elsewhere.png'}" for name in ("style-mask2", "style-region")]
+    done = impasto("again", out, "-q", "--moved", moved[0], "--moved", moved[1])
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "out-again.png").read_bytes() != b""
+    assert (np.asarray(Image.open(tmp_path / "out-again.png")) == np.asarray(Image.open(out))).all()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--style-weights", "1,2"], "There are 2 style weights for 1 styles. Give one for each."),
+        (["--style-weights", "1,x"], "style_weights.1 is 'x'; expected numbers, 0 to 1e+12, with commas between"),
+        (["--style-mask", "-", "--style-mask", "-"], "There are 2 --style-mask for 1 styles."),
+        (["--mask", "nothing.png"], "nothing.png"),
+        (["--mask", "black.png"], "The mask leaves nothing of the picture."),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    impasto: Run,
+    tmp_path: Path,
+    content: Path,
+    style: Path,
+    args: list[str],
+    words: str,
+) -> None:
+    Image.new("L", (96, 64)).save(tmp_path / "black.png")
+    here = [str(tmp_path / arg) if arg.endswith(".png") else arg for arg in args]
+    done = impasto(content, style, "-o", tmp_path / "out.png", *here)
+    assert done.exit_code == 2
+    assert words in " ".join(done.stderr.split())
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_nine_styles_are_too_many(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    done = impasto(content, *[style] * 9, "-o", tmp_path / "out.png")
+    assert done.exit_code == 2
+    assert "There are 9 styles; expected at most 8." in done.stderr
