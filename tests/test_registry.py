@@ -29,6 +29,8 @@ BROKEN = {
     "gives_a_name_twice": GOOD.format(name="twin").replace("build=dict)]", "build=dict)] * 2"),
     "misspells_the_hook": GOOD.replace("impasto_networks", "impasto_network"),
     "wants_an_argument": GOOD.replace("impasto_networks()", "impasto_networks(colour)"),
+    "has_no_summary": GOOD.replace('"a stranger\'s network"', "None"),
+    "has_odd_options": GOOD.replace("build=dict", "build=dict, options={'pooling': 'max'}"),
     "cannot_say_if_ready": GOOD.format(name="moody").replace("build=dict", "build=dict, missing=lambda: 1 / 0"),
 }
 Install = Callable[..., Path]
@@ -55,6 +57,9 @@ def test_the_built_in_ones_come_through_the_same_door(plugins: Plugins) -> None:
     assert rows[0] == ["NAME", "KIND", "FROM", "STATE"]
     assert ["wavelet", "network", "impasto", "ready"] in rows
     assert ["torch", "backend", "impasto", "ready"] in rows
+    assert "  cpu cuda mps  " in done.stdout
+    assert "\nvgg19: --network-options" in done.stdout
+    assert "  pooling=average|max\n" in done.stdout
     assert "cannot be used" not in done.stdout
 
 
@@ -77,6 +82,17 @@ def test_a_broken_plugin_is_named_and_harms_nobody(install: Install, plugins: Pl
         assert f"'{name} = {name}' of {name} cannot be used" in done.stdout
         assert f"pip uninstall {name}" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_a_backend_can_do_is_listed_and_its_name_is_no_network_s(install: Install, plugins: Plugins) -> None:
+    backend = GOOD.format(name="wavelet").replace("networks", "backends").replace("NetworkInfo", "BackendInfo")
+    backend = backend.replace("network import", "backend import").replace("build=dict", "False, dict, devices=('npu',)")
+    install("acme_backend", backend)
+    rows = plugins().stdout.splitlines()
+    (ours,) = (row for row in rows if "acme_backend" in row)
+    assert ours.split()[:6] == ["wavelet", "backend", "acme_backend", "ready", "npu", "a"]
+    assert ours.endswith("no gradients, for --targets only")
+    assert ["wavelet", "network", "impasto", "ready"] in [row.split()[:4] for row in rows]
 
 
 def test_a_plugin_is_taken_whole_or_not_at_all(install: Install, plugins: Plugins) -> None:

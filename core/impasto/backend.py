@@ -45,3 +45,5 @@ class BackendInfo:
     """(device, precision) -> Backend; raises `DeviceError` for a device that is not there."""
     missing: Callable[[], str] = lambda: ""
     """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""
+    devices: tuple[str, ...] = ("cpu",)
+    """The kinds of device it can use where the machine has them, in torch's words: cpu, cuda, mps."""

@@ -40,8 +40,8 @@ class Registry:
 
     networks: dict[str, NetworkInfo] = field(default_factory=dict)
     backends: dict[str, BackendInfo] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    """Name of a network or backend -> the distribution it came from."""
+    origins: dict[tuple[str, str], str] = field(default_factory=dict)
+    """("network" or "backend", its name) -> the distribution it came from."""
     failures: list[PluginFailure] = field(default_factory=list)
 
     def network(self, name: str) -> NetworkInfo:
@@ -71,7 +71,8 @@ class Registry:
         backends = _records(manager.hook.impasto_backends(), BackendInfo, self.backends)
         self.networks |= networks
         self.backends |= backends
-        self.origins |= dict.fromkeys([*networks, *backends], _distribution(entry_point))
+        added = [*(("network", name) for name in networks), *(("backend", name) for name in backends)]
+        self.origins |= dict.fromkeys(added, _distribution(entry_point))
 
 
 @cache
@@ -111,10 +112,24 @@ def _records(answers: Iterable[Iterable[object]], kind: type[Info], taken: dict[
     for record in (record for answer in answers for record in answer):
         if not isinstance(record, kind):
             raise PluginError(f"The hook gave {record!r}; expected {kind.__name__}.")
+        _check_words(record)
         if record.name in taken or record.name in records:
             raise PluginError(f"The name {record.name!r} is taken already.", "Choose another name.")
         records[record.name] = record
     return records
+
+
+def _check_words(record: NetworkInfo | BackendInfo) -> None:
+    """Refuse what could not be listed beside the others."""
+    words: list[object] = [record.name, record.summary]
+    lists = {"options": (), **record.options} if isinstance(record, NetworkInfo) else {"devices": record.devices}
+    for what, values in lists.items():
+        if not isinstance(values, tuple):
+            raise PluginError(f"{what} of {record.name!r} is {values!r}; expected a tuple of strings.")
+        words += [what, *values]
+    for word in words:
+        if not isinstance(word, str):
+            raise PluginError(f"The record {record.name!r} has {word!r} where a string is expected.")
 
 
 def _failure(entry_point: EntryPoint, error: BaseException) -> PluginFailure:

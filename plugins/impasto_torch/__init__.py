@@ -17,4 +17,5 @@ def _build(device: str, precision: str) -> Backend:
 @hookimpl
 def impasto_backends() -> Iterable[BackendInfo]:
     """The backend `torch`."""
-    return [BackendInfo("torch", "PyTorch autograd on CPU, CUDA or MPS", differentiable=True, build=_build)]
+    devices = ("cpu", "cuda", "mps")
+    return [BackendInfo("torch", "PyTorch autograd", differentiable=True, build=_build, devices=devices)]

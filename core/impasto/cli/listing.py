@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from ..backend import BackendInfo
 from ..network import NetworkInfo
 from ..registry import PluginFailure, Registry, missing
 
-HEAD = ("NAME", "KIND", "FROM", "STATE", "WHAT IT IS")
-Info = NetworkInfo | BackendInfo
+HEAD = ("NAME", "KIND", "FROM", "STATE", "DEVICES", "WHAT IT IS")
 
 
 def listing(found: Registry) -> Iterator[str]:
-    """A table of networks and backends, then each failure with its error and the next action."""
-    rows = [HEAD]
-    rows += _rows("network", found.networks.values(), found.origins)
-    rows += _rows("backend", found.backends.values(), found.origins)
+    """A table of networks and backends, then what there is to choose or to do, and each failure with the next action.
+
+    A network runs wherever its backend does, so it has no devices of its own.
+    """
+    infos: list[NetworkInfo | BackendInfo] = [*found.networks.values(), *found.backends.values()]
+    rows = [HEAD, *(_row(info, found) for info in infos)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
     for row in rows:
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-    infos: list[Info] = [*found.networks.values(), *found.backends.values()]
+    for network in found.networks.values():
+        yield from _options(network)
     for info in infos:
         if need := missing(info):
             yield f"\n{info.name}: {need}"
@@ -28,9 +30,22 @@ def listing(found: Registry) -> Iterator[str]:
         yield from _failure(failure)
 
 
-def _rows(kind: str, infos: Iterable[Info], origins: Mapping[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
-    for info in infos:
-        yield info.name, kind, origins[info.name], "not ready" if missing(info) else "ready", info.summary
+def _row(info: NetworkInfo | BackendInfo, found: Registry) -> tuple[str, ...]:
+    kind = "network" if isinstance(info, NetworkInfo) else "backend"
+    state = "not ready" if missing(info) else "ready"
+    devices, summary = "-", info.summary
+    if isinstance(info, BackendInfo):
+        devices = " ".join(info.devices)
+        summary += "" if info.differentiable else "; no gradients, for --targets only"
+    return info.name, kind, found.origins[kind, info.name], state, devices, summary
+
+
+def _options(network: NetworkInfo) -> Iterator[str]:
+    """What --network-options takes, the default of each first."""
+    if network.options:
+        yield f"\n{network.name}: --network-options, of each the first by default"
+    for option, values in network.options.items():
+        yield f"  {option}={'|'.join(values)}"
 
 
 def _failure(failure: PluginFailure) -> Iterator[str]:
