@@ -29,7 +29,7 @@ ORDER = [
     "scene",
     "targets",
     "stylize",
-    "alone",
+    "alone explain",
     "provenance worker batch testing",
     "cli cli_weights",
     "__main__",
@@ -105,7 +105,16 @@ def test_import_impasto_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [["--help"], ["weights"], ["paint", "--help"], ["again", "--help"], ["texture", "--help"], ["--version"], []],
+    [
+        ["--help"],
+        ["weights"],
+        ["paint", "--help"],
+        ["again", "--help"],
+        ["texture", "--help"],
+        ["explain", "--help"],
+        ["--version"],
+        [],
+    ],
 )
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert loaded(f"from impasto.cli import main\ntry: main({args})\nexcept SystemExit: pass") == set()

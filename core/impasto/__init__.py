@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .errors import PluginError as PluginError
     from .errors import RecipeError as RecipeError
     from .errors import WeightsError as WeightsError
+    from .explain import Patch as Patch
+    from .explain import strongest_patches as strongest_patches
     from .images import Picture as Picture
     from .images import read as read
     from .images import write as write
@@ -45,6 +47,7 @@ _HOMES = {
         "RecipeError",
         "WeightsError",
     ),
+    "explain": ("Patch", "strongest_patches"),
     "images": ("Picture", "read", "write"),
     "recipe": ("Recipe",),
     "alone": ("reconstruct", "texture"),

@@ -25,6 +25,7 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = {
     "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
+    "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
     "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
     "reconstruct": Elsewhere(".alone", "Make CONTENT again from what a layer keeps of it."),
 }
