@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .errors import WeightsError
 from .network import NetworkInfo
 from .registry import registry
 from .weights import WeightsInfo, megabytes, metadata
@@ -21,6 +22,9 @@ def weights(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         for network in registry().networks.values():
             click.echo(f"{network.name:<12} {_state(network)}")
+            info = network.weights and network.weights.normalised
+            if info and info.path.is_file():
+                click.echo(f"{network.name:<12} and       {_kept(info, info.variant)}")
 
 
 def _state(network: NetworkInfo) -> str:
@@ -28,10 +32,14 @@ def _state(network: NetworkInfo) -> str:
     if info is None:
         return "needs none"
     if info.path.is_file():
-        kind = metadata(info.path).get("kind", "damaged")
-        return f"there     {kind}, {megabytes(info.path.stat().st_size)}: {info.path}"
+        return f"there     {_kept(info)}"
     have = f", of which {megabytes(info.part.stat().st_size)} are there" if info.part.is_file() else ""
     return f"missing   `impasto weights get {info.name}` ({megabytes(info.size)} to download{have}; {info.licence})"
+
+
+def _kept(info: WeightsInfo, *more: str) -> str:
+    kind = metadata(info.path).get("kind", "damaged")
+    return f"{', '.join([kind, *more])}, {megabytes(info.path.stat().st_size)}: {info.path}"
 
 
 @weights.command()
@@ -72,3 +80,25 @@ def add(file: Path, kind: str) -> None:
     info, found = add(file, infos, kind)
     particular = info.kinds.get(found.kind, "")
     click.echo(f"{info.name} is ready, {found.kind}{f' ({particular})' if particular else ''}: {info.path}")
+
+
+@weights.command()
+@click.argument("network")
+@click.argument("pictures", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGES...")
+@click.option("--size", type=click.IntRange(16, 4096), default=512, metavar="N", help="Longest side of larger images.")
+def normalise(network: str, pictures: tuple[Path, ...], size: int) -> None:
+    """Scale the filters of NETWORK to a mean activation of one over IMAGES, as Gatys et al. did.
+
+    The more pictures, the better. What was added stays too: --network-options weights=normalised chooses the result.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from .obtain import normalise
+
+    info = registry().network(network).weights
+    if info is None:
+        raise WeightsError(f"The network {network} has no weights to normalise.")
+    console = Console(stderr=True)
+    kept = normalise(info, pictures, size, lambda paths: track(paths, "Looking", console=console, transient=True))
+    click.echo(f"{network} has normalised weights: {kept.path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from .weights import NETWORK, Recognised, WeightsInfo, metadata, read
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .images import Picture
 
 
 def get(
@@ -52,6 +54,35 @@ def add(path: Path, infos: Iterable[WeightsInfo], kind: str = "") -> tuple[Weigh
         info.save(found, path.name)
         return info, found
     raise WeightsError(f"{path} is not recognised.", " ".join(reasons) or "No installed network needs weights.")
+
+
+def normalise(
+    info: WeightsInfo, paths: Sequence[Path], longest: int, watch: Callable[[Sequence[Path]], Iterable[Path]] = iter
+) -> WeightsInfo:
+    """Normalise the weights of `info` over these pictures, no side of them above `longest`, and keep the result.
+
+    What was added stays as it is. `watch` is given the paths and passes them on as the work goes. Raises `WeightsError`
+    for weights that are missing, damaged or not of that kind, and `ImageError` for a picture that cannot be used.
+    """
+    from . import images
+
+    if info.normalise is None:
+        raise WeightsError(f"The network {info.name} has no normalised variant.")
+    stored = info.load()
+    for path in paths:
+        images.read(path)  # all of them before the first is looked at, which takes much longer
+    found = info.normalise(stored, (_tensor(images.read(path), longest) for path in watch(paths)))
+    info.normalised.save(found, f"{stored.source}, normalised over {len(paths)} pictures")
+    return info.normalised
+
+
+def _tensor(picture: Picture, longest: int) -> Tensor:
+    """(1, 3, H, W), made smaller if a side is longer."""
+    import torch
+
+    scale = min(1.0, longest / max(picture.size))
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return torch.from_numpy(picture.resized(width, height).pixels).permute(2, 0, 1)[None]
 
 
 def _intact(info: WeightsInfo) -> bool:

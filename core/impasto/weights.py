@@ -12,8 +12,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,20 @@ class WeightsInfo:
     """(tensors of a file, kind or "") -> what to keep. May import torch. Raises `WeightsError` for other files."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Kinds of files that can be told apart -> what is particular to each."""
+    normalise: Callable[[Stored, Iterable[Tensor]], Recognised] | None = None
+    """(weights, pictures (1, 3, H, W) in [0, 1]) -> the same network with mean activations of one, if it can."""
+    variant: str = ""
+    """Which of several that the network can use, "" for those that were added."""
+
+    @property
+    def normalised(self) -> WeightsInfo:
+        """The weights that `normalise` made of these, which lie beside them."""
+        return replace(self, variant="normalised")
 
     @property
     def path(self) -> Path:
         """Where they are, or would be."""
-        return folder() / f"{self.name}.safetensors"
+        return folder() / f"{'-'.join(filter(None, [self.name, self.variant]))}.safetensors"
 
     @property
     def part(self) -> Path:
@@ -75,7 +84,16 @@ class WeightsInfo:
         """Empty when they are there; otherwise one line: what is missing and what to do. Imports no torch."""
         return "" if self.path.is_file() else str(self._missing())
 
+    @property
+    def _remedy(self) -> str:
+        """What to do about weights that are missing or damaged."""
+        if self.variant:
+            return f"Run `impasto weights normalise {self.name} IMAGES...`."
+        return f"Run `impasto weights get {self.name}`, or add your file again."
+
     def _missing(self) -> WeightsError:
+        if self.variant:
+            return WeightsError(f"The network {self.name} has no {self.variant} weights yet.", self._remedy)
         return WeightsError(
             f"The network {self.name} has no weights yet.",
             f"Run `impasto weights get {self.name}` ({megabytes(self.size)} to download, {megabytes(self.kept)} kept),"
@@ -86,7 +104,7 @@ class WeightsInfo:
         """The stored weights. Raises `WeightsError` when they are missing or damaged."""
         if not self.path.is_file():
             raise self._missing()
-        return read(self.path, self.name)
+        return read(self.path, self.name, self._remedy)
 
     def save(self, found: Recognised, source: str) -> None:
         """Keep `found`, atomically. Raises `WeightsError` when the folder cannot be written."""
@@ -98,7 +116,7 @@ class WeightsInfo:
         _write(self.path, safetensors.torch.save(tensors, metadata))
 
 
-def read(path: Path, network: str) -> Stored:
+def read(path: Path, network: str, remedy: str = "Copy it again.") -> Stored:
     """The weights that `WeightsInfo.save` put in `path` for `network`. Raises `WeightsError` unless they are whole."""
     try:
         blob = path.read_bytes()
@@ -106,7 +124,7 @@ def read(path: Path, network: str) -> Stored:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}).", "Check who may read it.") from None
     found = _metadata(blob)
     if found.get("sha256") != _digest(blob) or found.get(NETWORK) != network:
-        raise WeightsError(f"{path} is damaged.", f"Run `impasto weights get {network}`, or add your file again.")
+        raise WeightsError(f"{path} is damaged.", remedy)
     import safetensors.torch
 
     return Stored(found["kind"], safetensors.torch.load(blob), found["source"])

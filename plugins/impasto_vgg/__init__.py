@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from impasto.hooks import hookimpl
 from impasto.network import Network, NetworkInfo
-from impasto.weights import Recognised, WeightsInfo
+from impasto.weights import Recognised, Stored, WeightsInfo
 
 from .architecture import KINDS, OPTIONS
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .architecture import Padding, Pooling, Scale
+    from .architecture import Chosen, Padding, Pooling, Scale
 
 
 def random_weights(seed: int = 0, width: int = 64) -> dict[str, Tensor]:
@@ -39,9 +39,21 @@ def _recognise(tensors: Mapping[str, Tensor], kind: str) -> Recognised:
     return recognise(tensors, kind)
 
 
-def build(pooling: Pooling = "average", padding: Padding = "zeros", scale: Scale = "trained") -> Network:
-    """`vgg19` with the stored weights; `WeightsError` says how to get them. Options as `network.VGG19` has them."""
-    stored = WEIGHTS.load()
+def _normalise(stored: Stored, pictures: Iterable[Tensor]) -> Recognised:
+    from .network import VGG19
+    from .normalise import normalised
+
+    return Recognised(stored.kind, normalised(VGG19(stored.tensors, stored.kind), pictures).weights)
+
+
+def build(
+    pooling: Pooling = "average", padding: Padding = "zeros", scale: Scale = "trained", weights: Chosen = "added"
+) -> Network:
+    """`vgg19` with the stored weights; `WeightsError` says how to get them. Options as `network.VGG19` has them.
+
+    weights: "added", as they came, or "normalised", what `impasto weights normalise vgg19` made of them.
+    """
+    stored = (WEIGHTS.normalised if weights == "normalised" else WEIGHTS).load()
     from .network import VGG19
 
     return VGG19(stored.tensors, stored.kind, pooling, padding, scale)
@@ -57,6 +69,7 @@ WEIGHTS = WeightsInfo(
     licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms may bind what you use it for",
     kinds={kind.name: kind.summary for kind in KINDS.values()},
     recognise=_recognise,
+    normalise=_normalise,
 )
 
 

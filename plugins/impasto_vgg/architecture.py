@@ -11,8 +11,14 @@ from typing import Literal, get_args
 Pooling = Literal["average", "max"]
 Padding = Literal["zeros", "replicate", "replicate-first"]
 Scale = Literal["trained", "255", "256"]
-OPTIONS = {"pooling": get_args(Pooling), "padding": get_args(Padding), "scale": get_args(Scale)}
-"""What can be chosen when the network is built, defaults first; `network.VGG19` explains them."""
+Chosen = Literal["added", "normalised"]
+OPTIONS = {
+    "pooling": get_args(Pooling),
+    "padding": get_args(Padding),
+    "scale": get_args(Scale),
+    "weights": get_args(Chosen),
+}
+"""What can be chosen when the network is built, defaults first; `network.VGG19` explains all but the weights."""
 
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 WIDTH_OF_BLOCK = (1, 2, 4, 8, 8)
