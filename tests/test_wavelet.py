@@ -14,7 +14,7 @@ from torch import Tensor
 
 from conftest import drawing
 from impasto.errors import RecipeError
-from impasto.losses import gram
+from impasto.losses import Where, gram
 from impasto.network import Network
 from impasto.registry import registry
 from impasto_wavelet.bank import DenseBank, bank
@@ -80,10 +80,10 @@ def test_a_dense_bank_looks_at_every_pixel(size: int, height: int, width: int) -
     x, kernels = random(1, 3, height, width), random(5, 3, size, size)
     found = DenseBank(kernels, 0.25)(x)
     rows, columns = height + height % 2, width + width % 2
-    assert found.shape == (1, found.shape[1], rows * columns, 1)
+    assert found.shape == (1, found.shape[1], rows // 2, 2 * columns)
     expected = naive(x, kernels, 1, rows, columns)
     folds = expected.reshape(5, rows // 2, 2, columns // 2, 2).transpose(0, 1, 3, 2, 4).reshape(5, -1)
-    assert np.allclose(found[0, :5, :, 0], folds, rtol=0, atol=1e-4)
+    assert np.allclose(found[0, :5].flatten(1), folds, rtol=0, atol=1e-4)
     assert (found[0, 5] == 0.25).all()
     assert not found[0, 6:].any()
 
@@ -228,6 +228,23 @@ def test_a_gram_matrix_holds_the_means(network: Network) -> None:
     (constant,) = (c for c in range(maps.shape[1]) if maps[0, c].min() == maps[0, c].max() != 0)
     means = maps.mean((0, 2, 3))
     assert torch.allclose(gram(maps)[constant], means * means[constant], rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_a_mask_falls_where_it_should_in_every_layer(network: Network, across: bool) -> None:
+    """What changes far outside it changes no Gram matrix."""
+    image, mask = picture(256, 256), torch.zeros(1, 1, 256, 256)
+    other = image.clone()
+    if across:
+        mask[..., :64], other[..., -16:] = 1, 0.0
+    else:
+        mask[..., :64, :], other[..., -16:, :] = 1, 0.0
+    layers = [layer for layer in network.style_layers if layer[-1] in "12" and "_" not in layer]
+    here, there = (network(x, layers) for x in (image, other))
+    assert "fine1" in here
+    for layer, maps in here.items():
+        where = Where.of(mask, *maps.shape[-2:])
+        assert torch.equal(gram(maps, where), gram(there[layer], where)), layer
 
 
 def test_content_layers_see_shapes_and_not_light(network: Network) -> None:

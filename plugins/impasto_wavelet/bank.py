@@ -60,8 +60,8 @@ class Bank(torch.nn.Module):
 class DenseBank(Bank):
     """A bank evaluated at every position, for the band that half the density would not catch.
 
-    The four positions of each 2 x 2 fold are four shifted copies of the kernels; in memory they already lie as rows of
-    (position, channel), so the result is given as (1, K + 1 padded, positions, 1).
+    The four positions of each 2 x 2 fold are four shifted copies of the kernels. In memory they lie beside each other,
+    and stay there: a grid of half the rows and twice the columns, each position within two pixels of its place.
     """
 
     def __init__(self, kernels: Tensor, constant: float) -> None:
@@ -78,6 +78,6 @@ class DenseBank(Bank):
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, c, h, w) -> (1, K + 1 padded with zeros, positions, 1)."""
-        rows = super().forward(x).permute(0, 2, 3, 1).reshape(1, -1, 1, self.width)
-        return rows.permute(0, 3, 1, 2)
+        """(1, c, h, w) -> (1, K + 1 padded with zeros, ceil(h / 2), 4 ceil(w / 2))."""
+        folds = super().forward(x).permute(0, 2, 3, 1)
+        return folds.reshape(1, folds.shape[1], -1, self.width).permute(0, 3, 1, 2)
