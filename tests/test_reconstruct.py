@@ -137,6 +137,24 @@ def test_a_texture_of_any_size_and_again(impasto: Run, tmp_path: Path, style: Pa
         assert again.read_bytes() == out.read_bytes()
 
 
+@pytest.mark.parametrize("command", ["texture", "reconstruct"])
+def test_from_a_file_and_again(impasto: Run, tmp_path: Path, content: Path, style: Path, command: str) -> None:
+    out, begun = tmp_path / "out.png", images.read(content).resized(64, 64)
+    options = ("-o", out, "--size", 64, "--steps", 1, "--scales", 1, "--device", "cpu", "--init")
+    assert impasto(command, style, *options, content).exit_code == 0
+    near = distance(images.read(out), begun)
+    assert near < 0.1  # one step moves the mean pixel by 0.02
+    assert impasto("again", out).exit_code == 0
+    assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
+    assert impasto(command, style, *options, "noise").exit_code == 0
+    assert distance(images.read(out), begun) > 2 * near
+
+
+def test_a_texture_from_its_style() -> None:
+    near, far = (textured(64, 48, init=start, steps=1)[0].picture() for start in ("style", "noise"))
+    assert distance(near, PICTURE) < 0.05 < distance(far, PICTURE)
+
+
 def test_a_reconstruction_and_again(impasto: Run, tmp_path: Path, content: Path) -> None:
     out, preview = tmp_path / "out.png", tmp_path / "preview.png"
     options = ("--content-layers", "band2", "--tv-power", 1.5, "--size", 64, "--preview", preview, "--save-every", 1)
@@ -163,7 +181,10 @@ def test_a_reconstruction_and_again(impasto: Run, tmp_path: Path, content: Path)
         ("reconstruct", ("--content-layers", "nosuch"), "no layer 'nosuch'"),
         ("reconstruct", ("--tv-power", 0), "above 0 to 10"),
         ("reconstruct", ("--norm-power", 0.5), "1 to 20"),
-        ("reconstruct", ("--init", "content"), "No such option"),
+        ("reconstruct", ("--init", "content"), "expected a reconstruction from noise, or the name of a picture file"),
+        ("reconstruct", ("--init", "style"), "init is 'style'"),
+        ("reconstruct", ("--init", "no.png"), "There is no file of that name"),
+        ("texture", ("--init", "content"), "expected a texture from noise, style, or the name of a picture file"),
     ],
 )
 def test_bad_options_are_refused(

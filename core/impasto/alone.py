@@ -1,7 +1,8 @@
-"""One picture alone, from noise: textures of a style, and reconstructions of a content from what a layer keeps of it.
+"""One picture alone: textures of a style, and reconstructions of a content from what a layer keeps of it.
 
-Both are paintings with one side left out: alpha = 0 or beta = 0. Source: Gatys, Ecker and Bethge (CVPR 2016), figure 1;
-textures, Gatys, Ecker and Bethge (NIPS 2015); reconstructions, Mahendran and Vedaldi (CVPR 2015).
+Both are paintings with one side left out, alpha = 0 or beta = 0, and start from noise unless `init` says otherwise.
+Sources: Gatys, Ecker and Bethge (CVPR 2016), figure 1; textures, Gatys, Ecker and Bethge (NIPS 2015); reconstructions,
+Mahendran and Vedaldi (CVPR 2015).
 """
 
 from __future__ import annotations

@@ -106,19 +106,28 @@ class Recipe(BaseModel):
     def reconstruction(cls, **knobs: Any) -> Recipe:
         """A recipe for content alone, from noise (Gatys et al. 2016, figure 1), with Mahendran and Vedaldi's losses.
 
-        Another `profile` may be asked for; strength and init are set here.
+        Another `profile` may be asked for, or a picture file to start from; the strength is set here.
         """
-        return cls.of(**{"profile": "mahendran"} | knobs | {"strength": 0, "init": "noise"})
+        recipe = cls.of(**{"profile": "mahendran", "init": "noise"} | knobs | {"strength": 0})
+        return recipe._starting("a reconstruction from", "noise")
 
     @classmethod
     def texture(cls, style: tuple[int, int], canvas: tuple[int, int], **knobs: Any) -> Recipe:
         """A recipe for style alone, from noise, on a `canvas` of (width, height) pixels.
 
-        A style of fewer pixels is not enlarged: there will be more of the texture, not a coarser one. Size,
-        strength and init are set here.
+        A style of fewer pixels is not enlarged: there will be more of the texture, not a coarser one. Size and
+        strength are set here; `init` may be style or a file as well.
         """
-        scale = min(1.0, max(style) / max(canvas))
-        return cls.of(**{"style_scale": scale} | knobs | {"size": max(canvas), "strength": 100, "init": "noise"})
+        defaults = {"style_scale": min(1.0, max(style) / max(canvas)), "init": "noise"}
+        recipe = cls.of(**defaults | knobs | {"size": max(canvas), "strength": 100})
+        return recipe._starting("a texture from", "noise", "style")
+
+    def _starting(self, what: str, *words: str) -> Recipe:
+        """Itself, if it starts from one of `words` or a file."""
+        if not self.start_file and self.init not in words:
+            seen = f"init is {self.init!r}; expected {what} {', '.join(words)}, or the name of a picture file."
+            raise RecipeError(seen, KNOBS["init"].description)
+        return self
 
 
 def _explain(error: ValidationError) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`impasto texture` and `impasto reconstruct`: one picture alone, from noise."""
+"""`impasto texture` and `impasto reconstruct`: one picture alone, as a rule from noise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import click
 from .options import FILE, Grouped, given, knobs, results
 
 SIDE = click.IntRange(16, 32768)
-STARTED = ("strength", "init")
-"""Knobs that these commands set."""
 CONTENT = ("content_layers", "content_weight")
 STYLE = ("style_scale", "style_layers", "style_weight", "histogram_weight")
 
@@ -22,9 +20,9 @@ STYLE = ("style_scale", "style_layers", "style_weight", "histogram_weight")
 @results
 @click.option("--width", type=SIDE, metavar="N", help="Width of the result in pixels.")
 @click.option("--height", type=SIDE, metavar="N", help="Height of the result in pixels.")
-@partial(knobs, without=(*STARTED, *CONTENT))
+@partial(knobs, without=("strength", *CONTENT), init="Start from noise, style, or a picture FILE.")
 def texture(style: Path, width: int | None, height: int | None, **values: Any) -> int:
-    """Make a texture of STYLE, of any size, from noise.
+    """Make a texture of STYLE, of any size, from noise unless --init says otherwise.
 
     With --width or --height alone, or --size, the result has the shape of STYLE. A STYLE of fewer pixels than the
     result is not enlarged, unless --style-scale says so.
@@ -47,9 +45,9 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
 @click.command(cls=Grouped)
 @click.argument("content", type=FILE)
 @results
-@partial(knobs, without=(*STARTED, *STYLE, "content_weight"))
+@partial(knobs, without=("strength", *STYLE, "content_weight"), init="Start from noise, or a picture FILE.")
 def reconstruct(content: Path, **values: Any) -> int:
-    """Make CONTENT again, from noise, from what --content-layers keep of it.
+    """Make CONTENT again, from noise or --init, from what --content-layers keep of it.
 
     Unless --profile says otherwise, by Mahendran and Vedaldi's losses: a relative error, and regularisers that
     --tv-weight, --tv-power, --norm-weight and --norm-power weigh and shape.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,15 @@ def _limits(knob: Knob) -> str:
     return f"  [{'; '.join([*limits, f'default {default}'])}]"
 
 
-def knobs(command: Command, without: Collection[str] = ()) -> Command:
-    """Give `command` an option for every knob but those; options not used come as None."""
+def knobs(command: Command, without: Collection[str] = (), init: str = "") -> Command:
+    """Give `command` an option for every knob but those; options not used come as None.
+
+    `init` says where a command may start that starts from noise.
+    """
+    known = KNOBS | ({"init": replace(KNOBS["init"], default="noise", description=init)} if init else {})
     command.__click_params__ = [  # type: ignore[attr-defined]
         *getattr(command, "__click_params__", []),
-        *(KnobOption(name, knob) for name, knob in reversed(KNOBS.items()) if name not in without),
+        *(KnobOption(name, knob) for name, knob in reversed(known.items()) if name not in without),
     ]
     return command
 
