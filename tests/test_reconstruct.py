@@ -184,6 +184,7 @@ def test_a_reconstruction_and_again(impasto: Run, tmp_path: Path, content: Path)
         ("reconstruct", ("--init", "content"), "expected a reconstruction from noise, or the name of a picture file"),
         ("reconstruct", ("--init", "style"), "init is 'style'"),
         ("reconstruct", ("--init", "no.png"), "There is no file of that name"),
+        ("reconstruct", ("--style-crop", "0,0,1,1"), "No such option"),
         ("texture", ("--init", "content"), "expected a texture from noise, style, or the name of a picture file"),
     ],
 )

@@ -16,7 +16,8 @@ from .stylize import Step, paint
 
 def texture(style: Picture, width: int, height: int, **knobs: object) -> Generator[Step, None, None]:
     """A texture of `style`, `width` by `height` pixels, one `Step` at a time; raises as `paint` does."""
-    return paint(Picture.blank(width, height), style, Recipe.texture(style.size, (width, height), **knobs))
+    seen = style.cropped(Recipe.of(**knobs).style_crop)
+    return paint(Picture.blank(width, height), style, Recipe.texture(seen.size, (width, height), **knobs))
 
 
 def reconstruct(content: Picture, **knobs: object) -> Generator[Step, None, None]:

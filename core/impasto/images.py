@@ -58,11 +58,31 @@ class Picture:
         colour = resample(self.pixels * self.alpha[..., None], width, height) / np.maximum(alpha, FAINTEST)
         return Picture(np.where(alpha > FAINTEST, colour.clip(0, 1), plain).astype(np.float32), alpha[..., 0])
 
+    def cropped(self, part: tuple[float, float, float, float] | None) -> Picture:
+        """The part at (left, top, width, height), each a share of this picture; all of it for None.
+
+        `ImageError` where that is too small to be looked at.
+        """
+        if part is None:
+            return self
+        rows, columns = shares(part, *self.size)
+        size = columns.stop - columns.start, rows.stop - rows.start
+        codecs.check_shape(f"the part {','.join(f'{share:g}' for share in part)} of the style", *size)
+        pixels = np.ascontiguousarray(self.pixels[rows, columns])
+        return Picture(pixels, None if self.alpha is None else np.ascontiguousarray(self.alpha[rows, columns]))
+
     def behind(self, painted: Picture) -> Picture:
         """`painted`, of this size, with the alpha of this picture, whose transparent pixels stay as they are here."""
         if self.alpha is None:
             return painted
         return Picture(np.where(self.alpha[..., None] > 0, painted.pixels, self.pixels), self.alpha)
+
+
+def shares(part: tuple[float, float, float, float], width: int, height: int) -> tuple[slice, slice]:
+    """The (rows, columns) of a picture that a part of it, as for `Picture.cropped`, is nearest to."""
+    left, top, across, down = part
+    rows = slice(round(top * height), round((top + down) * height))
+    return rows, slice(round(left * width), round((left + across) * width))
 
 
 def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:

@@ -20,6 +20,7 @@ EXPECTED = {
     "options": "OPTION=VALUE,...",
     "flag": "true or false",
     "numbers": "numbers, 0 to 1e+12, with commas between them",
+    "part": "LEFT,TOP,WIDTH,HEIGHT as shares of the picture, 0 to 1, and all of it inside",
 }
 
 
@@ -28,7 +29,7 @@ class Knob:
     """One knob. `default` None leaves the choice to the profile or the network."""
 
     group: str
-    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag", "numbers"]
+    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag", "numbers", "part"]
     default: int | float | str | bool | None
     description: str
     low: float | None = None
@@ -88,6 +89,13 @@ KNOBS: dict[str, Knob] = {
         above=0,
         high=8,
         source="jcjohnson/neural-style",
+    ),
+    "style_crop": Knob(
+        PICTURE,
+        "part",
+        None,
+        "Look at a part of the style only: LEFT,TOP,WIDTH,HEIGHT as shares of it, as 0,0,0.5,1.",
+        source="all of it",
     ),
     "init": Knob(
         PICTURE,

@@ -34,6 +34,18 @@ def _numbers(value: object) -> object:
     return tuple(value.split(",")) if isinstance(value, str) else value
 
 
+def _part(value: object) -> object:
+    """The command line's "0,0,0.5,1" as a tuple of numbers, all of it inside of the picture."""
+    try:
+        items = value.split(",") if isinstance(value, str) else value
+        left, top, width, height = map(float, items)  # type: ignore[call-overload]
+    except TypeError:
+        raise ValueError("no row of numbers") from None
+    if not (width > 0 <= left <= left + width <= 1 + 1e-9 and height > 0 <= top <= top + height <= 1 + 1e-9):
+        raise ValueError("not inside")
+    return left, top, width, height
+
+
 def _knob(name: str) -> Any:
     knob = KNOBS[name]
     return Field(knob.default, ge=knob.low, gt=knob.above, le=knob.high, description=knob.description)
@@ -43,6 +55,7 @@ Name = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
 Options = Annotated[dict[Name, Name], BeforeValidator(_options)]
 Numbers = Annotated[tuple[Weight, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=MOST_STYLES)]
+Part = Annotated[tuple[float, float, float, float], BeforeValidator(_part)]
 Weights = Annotated[dict[Name, Weight], BeforeValidator(_weights), Field(min_length=1)]
 
 
@@ -55,6 +68,7 @@ class Recipe(BaseModel):
     strength: float = _knob("strength")
     style_weights: Numbers | None = _knob("style_weights")
     style_scale: float = _knob("style_scale")
+    style_crop: Part | None = _knob("style_crop")
     init: Name = _knob("init")
     seed: int = _knob("seed")
     seamless: bool = _knob("seamless")
@@ -115,8 +129,9 @@ class Recipe(BaseModel):
     def texture(cls, style: tuple[int, int], canvas: tuple[int, int], **knobs: Any) -> Recipe:
         """A recipe for style alone, from noise, on a `canvas` of (width, height) pixels.
 
-        A style of fewer pixels is not enlarged: there will be more of the texture, not a coarser one. Size and
-        strength are set here; `init` may be style or a file as well.
+        `style` is the (width, height) of the part of it that is looked at. A style of fewer pixels is not enlarged:
+        there will be more of the texture, not a coarser one. Size and strength are set here; `init` may be style or a
+        file as well.
         """
         defaults = {"style_scale": min(1.0, max(style) / max(canvas)), "init": "noise"}
         recipe = cls.of(**defaults | knobs | {"size": max(canvas), "strength": 100})

@@ -8,14 +8,14 @@ and a small selection costs what it covers, not what the canvas does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import ImageError
-from .images import Picture, Pixels, resample
+from .images import Picture, Pixels, resample, shares
 
 Box = tuple[slice, slice]
 NARROWEST = 64
@@ -34,6 +34,15 @@ class Style:
     weight: float = 1.0
     mask: Pixels | None = None
     region: Pixels | None = None
+
+    def cropped(self, part: tuple[float, float, float, float] | None) -> Style:
+        """The same as if its painting were only that part of it; see `Picture.cropped`."""
+        if part is None:
+            return self
+        region = self.region
+        if region is not None:
+            region = np.ascontiguousarray(stretched(region, *self.picture.size)[shares(part, *self.picture.size)])
+        return replace(self, picture=self.picture.cropped(part), region=region)
 
 
 class Scene:

@@ -95,7 +95,8 @@ def paint(content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None =
     and `DivergedError` when a loss is no longer a number.
     """
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
-    return _Painting(Scene(content, styles, recipe.size, mask), recipe).steps()
+    seen = [style.cropped(recipe.style_crop) for style in styles]
+    return _Painting(Scene(content, seen, recipe.size, mask), recipe).steps()
 
 
 class _Painting:

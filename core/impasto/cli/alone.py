@@ -12,7 +12,7 @@ from .options import FILE, Grouped, given, knobs, results
 
 SIDE = click.IntRange(16, 32768)
 CONTENT = ("content_layers", "content_weight")
-STYLE = ("style_scale", "style_layers", "style_weight", "histogram_weight")
+STYLE = ("style_scale", "style_crop", "style_layers", "style_weight", "histogram_weight")
 
 
 @click.command(cls=Grouped)
@@ -36,7 +36,7 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     if values["size"] and (width or height):
         raise click.UsageError("--size is the longest side; give it, or --width and --height.")
     whole = Recipe.of(**given(values.items()))  # before the picture, which takes longer to look at
-    seen = images.read(style).size
+    seen = images.read(style).cropped(whole.style_crop).size
     canvas = _canvas(seen, width, height, whole.size)
     recipe = Recipe.texture(seen, canvas, **given(values.items()))
     return run(Job(None, style, recipe=recipe, canvas=canvas, **kept))

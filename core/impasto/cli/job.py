@@ -120,10 +120,11 @@ def check(job: Job) -> Pictures:
     _check_outputs(job)
     if job.recipe.start_file:
         _check_start(job.recipe.start_file)
-    paths = [path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)]
-    pictures = [images.read(path) for path in paths]
-    for path, picture in zip(paths, pictures, strict=True):
-        _check_fit(path, picture, job.recipe.size)
+    paths = {name: path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)}
+    pictures = [images.read(path) for path in paths.values()]
+    for (name, path), picture in zip(paths.items(), pictures, strict=True):
+        seen = picture if name == "content" else picture.cropped(job.recipe.style_crop)
+        _check_fit(path, seen, job.recipe.size)
     content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
     painters = pictures[1:] if job.content and job.style else pictures
     mask = job.extras.get("mask")

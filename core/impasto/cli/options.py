@@ -18,6 +18,7 @@ METAVARS = {
     "weights": "LAYER=W,...",
     "options": "NAME=V,...",
     "numbers": "X,...",
+    "part": "X,Y,W,H",
 }
 FILE = click.Path(path_type=Path)
 Command = Callable[..., Any]
