@@ -20,7 +20,7 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 ORDER = [
     "errors knobs",
     "recipe files codecs images",
-    "weights download obtain",
+    "weights download obtain contact",
     "network backend",
     "hooks",
     "registry",
@@ -112,6 +112,7 @@ def test_import_impasto_loads_nothing_heavy() -> None:
         ["again", "--help"],
         ["texture", "--help"],
         ["explain", "--help"],
+        ["sheet", "--help"],
         ["--version"],
         [],
     ],

@@ -47,6 +47,11 @@ class Picture:
         """(width, height) in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
+    def fit(self, longest: float) -> tuple[int, int]:
+        """(width, height) of the same shape with this longest side; no side is 0."""
+        scale = longest / max(self.size)
+        return max(1, round(self.size[0] * scale)), max(1, round(self.size[1] * scale))
+
     def resized(self, width: int, height: int) -> Picture:
         """Lanczos-resampled; colours are weighted by alpha, so that what is transparent does not bleed."""
         if (width, height) == self.size:

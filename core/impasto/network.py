@@ -4,6 +4,8 @@ A network is a torch module that knows its layers, which of them describe conten
 normalisation and the weights it needs. It knows nothing of losses. See `docs/plugins.md` for a complete one.
 
 It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
+And `levels`, for the figures of `impasto sheet`: from shallow to deep, (the layer that shows best what the level sees
+of a content, its style layers).
 """
 
 from __future__ import annotations

@@ -83,9 +83,7 @@ class Scene:
 
 def fitted(picture: Picture, longest: float) -> Picture:
     """`picture` with this longest side."""
-    scale = longest / max(picture.size)
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resized(width, height)
+    return picture.resized(*picture.fit(longest))
 
 
 def stretched(mask: Pixels, width: int, height: int) -> Pixels:

@@ -53,6 +53,7 @@ class VGG19(torch.nn.Module):
         self.aliases = ALIASES
         self.content_layers = {"conv4_2": 1.0}
         self.style_layers = {f"conv{block}_1": 1 / 5 for block in range(1, 6)}
+        self.levels = [(f"conv{block}_2", [f"conv{block}_1"]) for block in range(1, 6)]  # the paper's figure 1
         mean, std = KINDS[kind].preparation(scale)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])

@@ -65,6 +65,10 @@ class Wavelet(torch.nn.Module):
         self.content_layers = {f"shape{level}": 0.125 if level < 4 else 0.25 for level in range(2, LEVELS + 1)}
         kinds = {name: name.rstrip("0123456789_") for name in self.layers}
         self.style_layers = {name: STYLE_WEIGHTS[kind] for name, kind in kinds.items() if kind != "shape"}
+        depths = {
+            level: [name for name in self.style_layers if _level(name) == level] for level in range(1, LEVELS + 1)
+        }
+        self.levels = [(f"band{level}", names) for level, names in depths.items()]  # the shapes see no colour
 
     def _names(self) -> Iterator[str]:
         yield "fine1"

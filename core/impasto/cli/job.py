@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -111,8 +111,8 @@ class Pictures(NamedTuple):
     mask: Pixels | None
 
 
-def check(job: Job) -> Pictures:
-    """The pictures, after everything else about the job has been found in order.
+def check(job: Job, read: Callable[[Path], Picture] = images.read) -> Pictures:
+    """The pictures, decoded by `read`, after everything else about the job has been found in order.
 
     Raises the `ImpastoError` that says what is wrong. Writes nothing and computes nothing.
     """
@@ -121,7 +121,7 @@ def check(job: Job) -> Pictures:
     if job.recipe.start_file:
         _check_start(job.recipe.start_file)
     paths = {name: path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)}
-    pictures = [images.read(path) for path in paths.values()]
+    pictures = [read(path) for path in paths.values()]
     for (name, path), picture in zip(paths.items(), pictures, strict=True):
         seen = picture if name == "content" else picture.cropped(job.recipe.style_crop)
         _check_fit(path, seen, job.recipe.size)

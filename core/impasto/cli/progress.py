@@ -18,19 +18,19 @@ LINES = 10
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Show]:
-    """A function that shows a step, on stderr; nothing if `quiet`."""
+def progress(quiet: bool, part: str = "stage") -> Iterator[Show]:
+    """A function that shows a step, on stderr; nothing if `quiet`. `part` is what the step's stages are called."""
     if quiet:
         yield lambda _: None
     elif sys.stderr.isatty():
-        with _bar() as show:
+        with _bar(part) as show:
             yield show
     else:
-        yield _lines()
+        yield _lines(part)
 
 
 @contextmanager
-def _bar() -> Iterator[Show]:
+def _bar(part: str) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -39,26 +39,26 @@ def _bar() -> Iterator[Show]:
         task = bar.add_task("getting ready", total=1, rest="")
 
         def show(step: Step) -> None:
-            bar.update(task, completed=step.fraction, description=_where(step), rest=_rest(step))
+            bar.update(task, completed=step.fraction, description=_where(step, part), rest=_rest(step))
 
         yield show
 
 
-def _lines() -> Show:
+def _lines(part: str) -> Show:
     last = (-1, -1)
 
     def show(step: Step) -> None:
         nonlocal last
         now = (step.stage, int(step.fraction * LINES))
         if now != last:
-            click.echo(f"impasto: {_where(step)}, {_rest(step)}", err=True)
+            click.echo(f"impasto: {_where(step, part)}, {_rest(step)}", err=True)
         last = now
 
     return show
 
 
-def _where(step: Step) -> str:
-    return f"stage {step.stage + 1}/{step.stages}, {step.size} px, step {step.step}/{step.steps}"
+def _where(step: Step, part: str) -> str:
+    return f"{part} {step.stage + 1}/{step.stages}, {step.size} px, step {step.step}/{step.steps}"
 
 
 def _rest(step: Step) -> str:
