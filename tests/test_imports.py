@@ -25,6 +25,7 @@ ORDER = [
     "hooks",
     "registry",
     "losses formulas profiles",
+    "loading",
     "optimiser objective schedule",
     "scene",
     "targets",

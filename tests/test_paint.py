@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import impasto
 from conftest import drawing
 from impasto.errors import DeviceError, DivergedError, ImageError, PluginError, RecipeError
 from impasto.images import Picture
+from impasto.loading import load
 from impasto.optimiser import LBFGS
 from impasto.recipe import Recipe
 from impasto.registry import registry
@@ -102,6 +104,17 @@ def test_whoever_stops_early_has_the_last_picture() -> None:
     assert np.array_equal(kept.picture().pixels, whole[1].picture().pixels)
     with pytest.raises(StopIteration):
         next(begun)
+
+
+def test_whoever_paints_again_may_keep_the_network() -> None:
+    kept = lru_cache(2)(load)
+    recipe = Recipe.of(**QUICK)
+    first, second = (list(paint(CONTENT, STYLE, recipe, load=kept))[-1].picture() for _ in range(2))
+    assert (kept.cache_info().hits, kept.cache_info().misses) == (1, 1)
+    assert np.array_equal(first.pixels, second.pixels)
+    assert np.array_equal(first.pixels, painted().pixels)
+    next(paint(CONTENT, STYLE, recipe.model_copy(update={"precision": "bfloat16"}), load=kept))
+    assert kept.cache_info().misses == 2
 
 
 def test_a_step_that_was_kept_does_not_change() -> None:

@@ -19,16 +19,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .backend import Evaluator
 from .errors import DivergedError, RecipeError
 from .images import Picture, Pixels, read
+from .loading import Choice, Load, load
 from .losses import recoloured
 from .network import Network
 from .objective import Objective, Targets, Weights
 from .optimiser import LBFGS, Adam, Optimiser
 from .profiles import Profile
 from .recipe import Recipe
-from .registry import registry
 from .scene import Scene, Style
 from .schedule import Stage, stages
 from .targets import View
@@ -87,7 +86,9 @@ def stylized(content: Picture, style: Styles, mask: Pixels | None = None, **knob
     return last.picture()
 
 
-def paint(content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None = None) -> Generator[Step, None, None]:
+def paint(
+    content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None = None, load: Load = load
+) -> Generator[Step, None, None]:
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
     `mask`, float32 (H, W) in [0, 1], of any size, is where to paint: what is outside counts nowhere, and is returned
@@ -96,23 +97,16 @@ def paint(content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None =
     """
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
     seen = [style.cropped(recipe.style_crop) for style in styles]
-    return _Painting(Scene(content, seen, recipe.size, mask), recipe).steps()
+    return _Painting(Scene(content, seen, recipe.size, mask), recipe, load).steps()
 
 
 class _Painting:
     """What stays the same from stage to stage."""
 
-    def __init__(self, scene: Scene, recipe: Recipe) -> None:
+    def __init__(self, scene: Scene, recipe: Recipe, load: Load) -> None:
         self.scene, self.recipe, self.profile = scene, recipe, Profile.of(recipe)
-        info = registry().network(recipe.network)
-        options = info.chosen(recipe.network_options or {}, self.profile.network_options)
-        backend = registry().painter(recipe.backend).build(recipe.device, recipe.precision)
-        network = info.build(**options)
-        aims = None if recipe.targets in (None, recipe.backend) else _placed(network, recipe.targets, recipe)
-        self.device = backend.device
-        self.weights = _weights(recipe, self.profile, network)
-        self.evaluate: Evaluator = backend.load(network)
-        self.aims = aims or self.evaluate
+        self.loaded = load(Choice.of(recipe, self.profile))
+        self.weights = _weights(recipe, self.profile, self.loaded.network)
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
 
@@ -138,9 +132,9 @@ class _Painting:
     def _objective(self, stage: Stage) -> tuple[View, Objective]:
         """What there is to see at the size of `stage`, and the losses against it."""
         wrap = WRAP if self.recipe.seamless else 0
-        view = View(self.scene, stage.size, self.device, self.recipe.style_scale, wrap)
-        targets = view.targets(self.aims, self.weights)
-        return view, Objective(self.profile, self.weights, targets, self.evaluate, wrap)
+        view = View(self.scene, stage.size, self.loaded.device, self.recipe.style_scale, wrap)
+        targets = view.targets(self.loaded.aims, self.weights)
+        return view, Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
 
     def _first(self, view: View, targets: Targets) -> Tensor:
         """Where the first stage starts."""
@@ -165,12 +159,6 @@ class _Painting:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
         return LBFGS(self.recipe.history)
-
-
-def _placed(network: Network, backend: str, recipe: Recipe) -> Evaluator:
-    """`network` on another backend than the one that paints, giving its maps where the picture is."""
-    evaluate = registry().backend(backend).build(recipe.device, recipe.precision).load(network)
-    return lambda image, layers: {name: maps.to(image.device) for name, maps in evaluate(image, layers).items()}
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:

@@ -1,0 +1,61 @@
+"""Networks on backends, ready to be evaluated: what a painting needs to start, and whoever paints again may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .backend import Evaluator
+from .network import Network
+from .profiles import Profile
+from .recipe import Recipe
+from .registry import registry
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything that tells one loaded network from another."""
+
+    network: str
+    options: tuple[tuple[str, str], ...]
+    backend: str
+    targets: str
+    device: str
+    precision: str
+
+    @classmethod
+    def of(cls, recipe: Recipe, profile: Profile) -> Choice:
+        """What `recipe` asks for; `RecipeError` for options that its network does not have."""
+        info = registry().network(recipe.network)
+        options = info.chosen(recipe.network_options or {}, profile.network_options)
+        targets = recipe.targets or recipe.backend
+        return cls(info.name, tuple(options.items()), recipe.backend, targets, recipe.device, recipe.precision)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network where it paints."""
+
+    network: Network
+    device: str
+    evaluate: Evaluator
+    aims: Evaluator
+    """Computes the targets, and gives them on the same device."""
+
+
+Load = Callable[[Choice], Loaded]
+
+
+def load(choice: Choice) -> Loaded:
+    """Build and place the network. Raises `PluginError`, `DeviceError` or `WeightsError`."""
+    backend = registry().painter(choice.backend).build(choice.device, choice.precision)
+    network = registry().network(choice.network).build(**dict(choice.options))
+    aims = None if choice.targets == choice.backend else _placed(network, choice)
+    evaluate = backend.load(network)
+    return Loaded(network, backend.device, evaluate, aims or evaluate)
+
+
+def _placed(network: Network, choice: Choice) -> Evaluator:
+    """`network` on another backend than the one that paints, giving its maps where the picture is."""
+    evaluate = registry().backend(choice.targets).build(choice.device, choice.precision).load(network)
+    return lambda image, layers: {name: maps.to(image.device) for name, maps in evaluate(image, layers).items()}
