@@ -27,6 +27,14 @@ def drawing(width: int = 96, height: int = 64, seed: int = 0) -> NDArray[np.uint
     return ((np.stack(planes, axis=2) + 1) * 127.5).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def cached(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the cache: no test reads or writes what the user's pictures left, nor another test's."""
+    folder = tmp_path_factory.mktemp("cache") / "impasto"
+    monkeypatch.setenv("IMPASTO_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
     """A photograph of 96x64 pixels."""

@@ -18,13 +18,14 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 
 # Each line may import from the lines above it, and from its own.
 ORDER = [
-    "errors knobs",
+    "errors knobs folders",
     "recipe files codecs images",
-    "weights download obtain contact",
+    "cache weights download obtain contact",
     "network backend",
     "hooks",
     "registry",
     "losses formulas profiles",
+    "remembered",
     "loading",
     "optimiser objective schedule",
     "scene",
@@ -32,11 +33,11 @@ ORDER = [
     "stylize",
     "alone explain",
     "provenance worker batch testing",
-    "cli cli_weights",
+    "cli cli_weights cli_cache cli_export",
     "__main__",
 ]
 RANKS = {module: rank for rank, line in enumerate(ORDER) for module in line.split()}
-CONTRACT = {"backend", "network", "hooks", "errors", "weights", "testing"}
+CONTRACT = {"backend", "cache", "network", "hooks", "errors", "weights", "testing"}
 """What a plug-in may import from the core."""
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "onnx", "onnxruntime"}
@@ -109,6 +110,7 @@ def test_import_impasto_loads_nothing_heavy() -> None:
     [
         ["--help"],
         ["weights"],
+        ["cache"],
         ["paint", "--help"],
         ["again", "--help"],
         ["texture", "--help"],

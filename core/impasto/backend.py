@@ -24,7 +24,10 @@ class Evaluator(Protocol):
 
 
 class Backend(Protocol):
-    """Places networks on one device in one precision. `load` must leave the module it is given usable by others."""
+    """Places networks on one device in one precision.
+
+    It may also have an `identity`, a str: what its results depend on besides these and its own code.
+    """
 
     device: str
     precision: str

@@ -10,6 +10,7 @@ from .network import Network
 from .profiles import Profile
 from .recipe import Recipe
 from .registry import registry
+from .remembered import remembering
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,21 @@ class Loaded:
     device: str
     evaluate: Evaluator
     aims: Evaluator
-    """Computes the targets, and gives them on the same device."""
+    """Computes the targets, and gives them on the same device; remembers them."""
 
 
 Load = Callable[[Choice], Loaded]
 
 
 def load(choice: Choice) -> Loaded:
-    """Build and place the network. Raises `PluginError`, `DeviceError` or `WeightsError`."""
+    """Build and place the network. Raises `PluginError`, `DeviceError`, `WeightsError` or, of the cache, `RecipeError`."""
+    info, options = registry().network(choice.network), dict(choice.options)
     backend = registry().painter(choice.backend).build(choice.device, choice.precision)
-    network = registry().network(choice.network).build(**dict(choice.options))
-    aims = None if choice.targets == choice.backend else _placed(network, choice)
+    network = info.build(**options)
+    if choice.targets == choice.backend:
+        aims, other = backend, None
+    else:
+        aims = registry().backend(choice.targets).build(choice.device, choice.precision)
+        other = aims.load(network)
     evaluate = backend.load(network)
-    return Loaded(network, backend.device, evaluate, aims or evaluate)
-
-
-def _placed(network: Network, choice: Choice) -> Evaluator:
-    """`network` on another backend than the one that paints, giving its maps where the picture is."""
-    evaluate = registry().backend(choice.targets).build(choice.device, choice.precision).load(network)
-    return lambda image, layers: {name: maps.to(image.device) for name, maps in evaluate(image, layers).items()}
+    return Loaded(network, backend.device, evaluate, remembering(other or evaluate, info, options, network, aims))

@@ -3,6 +3,8 @@
 A network is a torch module that knows its layers, which of them describe content and style by default, its own input
 normalisation and the weights it needs. It knows nothing of losses. See `docs/plugins.md` for a complete one.
 
+What it computes follows from its options, its code, and its parameters and buffers: by these it is remembered.
+
 It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
 And `levels`, for the figures of `impasto sheet`: from shallow to deep, (the layer that shows best what the level sees
 of a content, its style layers).

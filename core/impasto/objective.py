@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from .backend import Evaluator
+from .cache import CONTENTS, STYLES
 from .errors import RecipeError
 from .losses import Where, gram, histogram_loss
 from .profiles import Profile
 from .recipe import Recipe
+from .remembered import recalled
 
 MIDDLE = 50.0
 """The strength at which content and style have the weights that the profile gives them."""
@@ -80,7 +82,8 @@ class Targets:
 @torch.no_grad()
 def content_targets(evaluate: Evaluator, content: Tensor, weights: Weights) -> dict[str, Tensor]:
     """P^l of the layers that count."""
-    return evaluate(content, [layer for layer, weight in weights.content.items() if weight])
+    layers = [layer for layer, weight in weights.content.items() if weight]
+    return recalled(CONTENTS, evaluate, layers, [content], lambda: evaluate(content, layers))
 
 
 @torch.no_grad()
@@ -88,10 +91,15 @@ def style_targets(
     evaluate: Evaluator, style: Tensor, weights: Weights, mask: Tensor | None = None
 ) -> dict[str, Tensor]:
     """A^l, per position, of the layers that count; of the part of `style` that `mask`, (1, 1, H, W), leaves."""
-    features = evaluate(style, [layer for layer, weight in weights.style.items() if weight])
-    if mask is None:
-        return {layer: gram(maps) for layer, maps in features.items()}
-    return {layer: gram(maps, Where.of(mask, *maps.shape[-2:])) for layer, maps in features.items()}
+    layers = [layer for layer, weight in weights.style.items() if weight]
+
+    def grams() -> dict[str, Tensor]:
+        features = evaluate(style, layers)
+        if mask is None:
+            return {layer: gram(maps) for layer, maps in features.items()}
+        return {layer: gram(maps, Where.of(mask, *maps.shape[-2:])) for layer, maps in features.items()}
+
+    return recalled(STYLES, evaluate, layers, [style, mask], grams)
 
 
 class Objective:

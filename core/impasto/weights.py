@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import WeightsError
+from .folders import data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -142,19 +142,7 @@ def metadata(path: Path) -> dict[str, str]:
 
 def folder() -> Path:
     """The user's folder of weights: under IMPASTO_DATA if that is set, else where the platform keeps data."""
-    return _data() / "weights"
-
-
-def _data() -> Path:
-    if chosen := os.environ.get("IMPASTO_DATA"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "impasto"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/impasto"
-    # The XDG base directory specification tells to ignore a relative path.
-    xdg = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (xdg if xdg.is_absolute() else Path.home() / ".local/share") / "impasto"
+    return data() / "weights"
 
 
 def megabytes(size: float) -> str:

@@ -24,6 +24,7 @@ class Elsewhere(NamedTuple):
 
 
 ELSEWHERE = {
+    "cache": Elsewhere("..cli_cache", "Show what is remembered from earlier pictures, and forget it."),
     "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
     "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
