@@ -246,7 +246,7 @@ def test_wishes_that_a_network_does_not_know_are_left_out() -> None:
     ("network", "options", "words"),
     [
         ("vgg19", {"pooling": "l2"}, r"option pooling of vgg19 is 'l2'; expected one of average, max\."),
-        ("vgg19", {"colour": "red"}, r"vgg19 has no option 'colour'\. Its options: pooling, padding, scale\."),
+        ("vgg19", {"colour": "red"}, r"vgg19 has no option 'colour'\. Its options: pooling, padding, scale, weights\."),
         ("wavelet", {"pooling": "max"}, r"wavelet has no option 'pooling'\. It has none\."),
     ],
 )
