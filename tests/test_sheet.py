@@ -273,15 +273,15 @@ from impasto.hooks import hookimpl
 from impasto.network import NetworkInfo
 
 class Tiring(torch.nn.Module):
-    layers, content_layers, style_layers, calls = ("flat", "steep"), {"flat": 1.0}, {"flat": 1.0}, 0
+    layers, content_layers, style_layers, steps = ("flat", "steep"), {"flat": 1.0}, {"flat": 1.0}, 0
 
     def forward(self, image, layers):
-        self.calls += 1
-        return {layer: image * (1e30 if layer == "steep" and self.calls > 3 else 1) for layer in layers}
+        self.steps += image.requires_grad
+        return {layer: image * (1e30 if layer == "steep" and self.steps > 2 else 1) for layer in layers}
 
 @hookimpl
 def impasto_networks():
-    return [NetworkInfo("tiring", "after one step its layer steep is too large for float32", build=Tiring)]
+    return [NetworkInfo("tiring", "after two steps its layer steep is too large for float32", build=Tiring)]
 """
 
 

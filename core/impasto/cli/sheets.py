@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..contact import Contact, Label, flat
 from ..errors import DivergedError, RecipeError
 from ..files import check_output
 from ..images import Picture
+from ..loading import Load, load
 from ..provenance import Provenance
 from ..schedule import stages
 from ..stylize import Step, paint
@@ -39,7 +40,8 @@ class Run:
 
     pictures: Pictures
     job: Job
-    wanted: dict[int | None, list[Where]]
+    load: Load
+    wanted: dict[int | None, list[Where]] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,7 +71,7 @@ class Run:
                     return
 
     def _paint(self) -> Generator[Step, None, None]:
-        return paint(self.pictures.content, self.pictures.styles, self.job.recipe)
+        return paint(self.pictures.content, self.pictures.styles, self.job.recipe, load=self.load)
 
 
 def run(plan: Plan, output: Path, quiet: bool) -> int:
@@ -100,12 +102,13 @@ def run(plan: Plan, output: Path, quiet: bool) -> int:
 
 
 def _runs(plan: Plan, read: Read) -> list[Run]:
-    """One for each different painting: cells that only differ in how far it is share one."""
+    """One for each different painting: cells that only differ in how far it is share one, and all share networks."""
     runs: dict[object, Run] = {}
+    once = cache(load)
     for where, job in plan.jobs.items():
         key = (job.content, job.style, job.canvas, job.recipe.model_dump_json())
         if key not in runs:
-            runs[key] = Run(check(job, read), job, {})
+            runs[key] = Run(check(job, read), job, once)
         runs[key].wanted.setdefault(job.taken, []).append(where)
     return list(runs.values())
 
