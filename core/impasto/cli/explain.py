@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..images import Picture
 
 KNOWN = ("size", "network", "network_options", "device")
-CELL, GAP, LINE, TEXT, LETTERS = 132, 12, 18, 13, 12
-"""Sides of a patch and of what lies between them, height of a line and of its letters, in pixels; letters of a name."""
+CELL, LETTERS = 132, 12
+"""Longest side of a patch on the sheet, in pixels, and letters of a picture's name below it."""
 
 
 @click.command(cls=Grouped)
@@ -57,33 +57,34 @@ def explain(
         network_options=recipe.network_options,
         device=recipe.device,
     )
-    images.write(output, _sheet(layer, found, [path.stem for path in pictures], recipe.size))
+    images.write(output, _sheet(layer, found, [path.stem for path in pictures]))
 
 
-def _sheet(layer: str, found: dict[int, list[Patch]], names: Sequence[str], size: int) -> Picture:
+def _sheet(layer: str, found: dict[int, list[Patch]], names: Sequence[str]) -> Picture:
     """One channel as a square of patches, several as a row each."""
     import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image
 
+    from ..contact import PAPER, Contact, Label, flat
     from ..images import Picture
 
     longest = max(map(len, found.values()))
     columns = longest if len(found) > 1 else math.ceil(math.sqrt(longest))
-    rows = [-(-len(patches) // columns) for patches in found.values()]
-    width = max(GAP + columns * (CELL + GAP), 3 * CELL)
-    sheet = Image.new("RGB", (width, GAP + sum(2 * LINE + row * (CELL + LINE + GAP) for row in rows)), "white")
-    draw, font, top = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT), GAP
-    for (channel, patches), row in zip(found.items(), rows, strict=True):
+    rows: list[Label] = []
+    cells: dict[tuple[int, int], Image.Image] = {}
+    captions: dict[tuple[int, int], str] = {}
+    for channel, patches in found.items():
         wide, high = patches[0].picture.size
-        title = f"{layer}, channel {channel}: {wide} x {high} pixels, of {size}"
-        draw.text((GAP, top + LINE / 2), title, "black", font, "lm")
+        scale = CELL / max(wide, high)
+        shape = max(1, round(wide * scale)), max(1, round(high * scale))
         for number, patch in enumerate(patches):
-            x = GAP + number % columns * (CELL + GAP)
-            y = top + LINE * 3 // 2 + number // columns * (CELL + LINE + GAP)
-            scale = CELL / max(patch.picture.size)
-            shown = patch.picture.resized(*(max(1, round(side * scale)) for side in patch.picture.size))
-            sheet.paste(Image.fromarray((shown.pixels * 255).round().astype(np.uint8)), (x, y))
-            words = f"{patch.value:.3g}  {names[patch.image][:LETTERS]}"
-            draw.text((x, y + CELL + LINE / 2), words, "#333333", font, "lm")
-        top += 2 * LINE + row * (CELL + LINE + GAP)
+            if number % columns == 0:
+                rows.append(Label() if number else Label(f"{layer}, {wide} x {high} pixels", f"channel {channel}"))
+            where = len(rows) - 1, number % columns
+            cells[where] = flat(patch.picture.resized(*shape))
+            captions[where] = f"{patch.value:.3g}  {names[patch.image][:LETTERS]}"
+    blank = {
+        (row, column): Image.new("RGB", (CELL, CELL), PAPER) for row in range(len(rows)) for column in range(columns)
+    }
+    sheet = Contact((CELL, CELL), rows, [Label()] * columns, captions=captions).draw(blank | cells)
     return Picture(np.asarray(sheet, dtype=np.float32) / np.float32(255))
