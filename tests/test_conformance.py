@@ -135,7 +135,7 @@ class WantsMuch(Sound):
 
 class LosesALayer(Sound):
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        return super().forward(image, [layer for layer in layers if layer != "coarse" or image.shape[-1] % 2])
+        return super().forward(image, [layer for layer in layers if layer != "coarse" or image.shape[-1] != 96])
 
 
 class NeverThere(Sound):
@@ -164,6 +164,17 @@ class Unseeded(Sound):
     def __init__(self) -> None:
         super().__init__()
         self.first = torch.randn(4, 3, 3, 3)
+
+
+class LessEachTime(Sound):
+    built = itertools.count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = next(self.built) % 3 == 0  # the kit builds it three times
+
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        return super().forward(image, [layer for layer in layers if self.whole or layer == "fine"])
 
 
 class Depends(Sound):
@@ -219,7 +230,7 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
         r"picture of 1x1: RuntimeError: .*; expected maps, and no layer that the picture is too small",
     ),
     "wants much": (WantsMuch, "picture of 16x16: no layer; expected at least one"),
-    "loses a layer": (LosesALayer, r"picture of \d+x\d+: no coarse; expected "),
+    "loses a layer": (LosesALayer, r"picture of 96x112: no coarse; expected what \d+x\d+ had"),
     "never there": (NeverThere, "picture of 1024x1024: no deep; expected every layer"),
     "gives all": (GivesAll, r"layers \['fine', 'coarse'\]; expected none but those asked for, \[\]"),
     "flat": (changed(lambda maps, _: maps.flatten(2)), r"layer fine: shape \(1, 4, 229376\); expected \(1, N, h, w\)"),
@@ -236,6 +247,11 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
     "writes": (WritesInto, "picture of 448x512: the picture was written to; expected it as it was"),
     "counts": (Counts, "layer fine: other maps when asked again; expected the same to the last bit"),
     "unseeded": (Unseeded, "layer fine: other maps when built again; expected the same to the last bit"),
+    "less": (LessEachTime, "other layers when built again; expected the same"),
+    "meta": (
+        changed(lambda maps, image: maps[..., 1:] if image.is_meta else maps),
+        r"layer fine: another shape on the device meta; expected \(1, 4, 97, 65\)",
+    ),
     "depends": (Depends, "layer fine: other maps when asked for fine than for all; expected the same to the last bit"),
     "loses one": (LosesOneAlone, "layer fine: nothing when asked for fine; expected the layer"),
     "constant": (KeepsAConstant, "moved to (cuda|meta), picture of 65x97: RuntimeError: .*device"),
@@ -316,6 +332,14 @@ def only_even(network: Any) -> Any:
     return lambda image, layers: network(image, layers if image.shape[-1] % 2 == 0 else list(layers)[:-1])
 
 
+def never_alone(network: Any) -> Any:
+    return lambda image, layers: network(image, layers) if len(layers) > 1 else {}
+
+
+def elsewhere(network: Any) -> Any:
+    return each(lambda maps: maps.to("meta"))(network)
+
+
 def one_size(network: Any) -> Any:
     def evaluate(image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         if image.shape[-1] != 448:
@@ -343,6 +367,8 @@ BACKEND_FAULTS: dict[str, tuple[type[Plain], str]] = {
         "the network after it was loaded, picture of 65x97(, layer .*float64|: RuntimeError)",
     ),
     "only even": (loads(only_even), r"layer \S+, picture of 65x97: not there; expected as in the network itself"),
+    "never alone": (loads(never_alone), "layer fine: not there alone; expected the layer"),
+    "elsewhere": (loads(elsewhere), "layer fine: maps on meta; expected them on cpu"),
     "one size": (loads(one_size), "picture of 65x97: ValueError: made for 448; expected maps"),
 }
 
