@@ -164,7 +164,7 @@ def test_webp_cannot_hold_very_large_pictures(
 
 
 def test_missing_words_are_asked_for(refused: Callable[..., str], content: Path, style: Path) -> None:
-    assert "STYLE" in refused(content)
+    assert "STYLE" in refused(content, "-o", content.with_name("out.png"))
     assert "--output" in refused(content, style)
     assert "PICTURE" in refused("again")
 

@@ -28,6 +28,7 @@ ORDER = [
     "remembered",
     "loading",
     "optimiser objective schedule",
+    "strokes",
     "scene",
     "targets",
     "stylize",

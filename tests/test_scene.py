@@ -70,7 +70,7 @@ def losses_at(content: Picture, styles: Sequence[Style], mask: Pixels | None, im
     network = registry().network("wavelet").build()
     weights = Weights.of(Recipe(), IMPASTO, network.content_layers, network.style_layers)
     scene = Scene(content, styles, max(content.size), mask)
-    view = View(scene, max(scene.crop.size), "cpu", max(styles[0].picture.size) / max(content.size))
+    view = View(scene, max(scene.crop.size), "cpu", [1.0] * len(styles))
     losses = Objective(IMPASTO, weights, view.targets(network, weights), network)(image)
     return {name: float(loss) for name, loss in losses.items()}
 

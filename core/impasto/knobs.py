@@ -97,6 +97,23 @@ KNOBS: dict[str, Knob] = {
         "Look at a part of the style only: LEFT,TOP,WIDTH,HEIGHT as shares of it, as 0,0,0.5,1.",
         source="all of it",
     ),
+    "stroke_size": Knob(
+        PICTURE,
+        "real",
+        None,
+        "Width of the strokes in pixels of the result, whatever its size; in place of the style scale.",
+        low=1,
+        high=1000,
+        source="by the style scale",
+    ),
+    "quality": Knob(
+        PICTURE,
+        "choice",
+        "normal",
+        "draft: at half the size, 512 pixels at most, and in few steps; fine: in twice the steps.",
+        choices=("draft", "normal", "fine"),
+        source="16 to 20 s for 512 pixels",
+    ),
     "init": Knob(
         PICTURE,
         "text",
@@ -191,7 +208,7 @@ KNOBS: dict[str, Knob] = {
         LOSS, "real", None, "Weight of the colour histogram loss.", low=0, high=MOST_WEIGHT, source="the profile's"
     ),
     "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12, source="by the size"),
-    "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000, source="the profile's"),
+    "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000, source="by the quality"),
     "optimiser": Knob(
         RUN, "choice", "lbfgs", "L-BFGS or Adam.", choices=("lbfgs", "adam"), source="half of Adam's steps, measured"
     ),

@@ -61,7 +61,7 @@ class Where:
 
     def rows(self, features: Tensor) -> Tensor:
         """(1, N, h, w) -> (K, N): the features where they count, so weighted that squares have their share."""
-        return _rows(features)[self.index] * self.root
+        return _rows(features).index_select(0, self.index) * self.root
 
 
 def _rows(features: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ class Recipe(BaseModel):
     style_weights: Numbers | None = _knob("style_weights")
     style_scale: float = _knob("style_scale")
     style_crop: Part | None = _knob("style_crop")
+    stroke_size: float | None = _knob("stroke_size")
+    quality: Literal["draft", "normal", "fine"] = _knob("quality")
     init: Name = _knob("init")
     seed: int = _knob("seed")
     seamless: bool = _knob("seamless")

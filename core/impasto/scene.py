@@ -16,10 +16,13 @@ from PIL import Image
 
 from .errors import ImageError
 from .images import Picture, Pixels, resample, shares
+from .strokes import stroke_width
 
 Box = tuple[slice, slice]
 NARROWEST = 64
 """Pixels that a network needs to see to tell a stroke from a dot."""
+
+SHORTEST, MOST = 16, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +65,26 @@ class Scene:
         self.styles, self.shares = _shared(styles, self.canvas.size, self.box)
         self.paintings = [_painting(style) for style in self.styles]
 
-    def painting(self, number: int, longest: float) -> tuple[Picture, Pixels | None]:
-        """Style `number` beside a canvas of this longest side, and how much each of its pixels counts."""
+    def scales(self, style_scale: float, stroke_size: float | None) -> list[float]:
+        """Pixels of the result for each pixel of a painting.
+
+        By `style_scale`, the longest side of the painting beside that of the canvas, or by `stroke_size`, the width of
+        its strokes in the result; no side of it becomes shorter than `SHORTEST`, or longer than `MOST` canvases.
+        """
+        longest = max(self.canvas.size)
+        wished = [
+            style_scale * longest / max(style.picture.size) if stroke_size is None else stroke_size / stroke_width(seen)
+            for style, (seen, _) in zip(self.styles, self.paintings, strict=True)
+        ]
+        sizes = [seen.size for seen, _ in self.paintings]
+        return [
+            min(max(scale, SHORTEST / min(size)), MOST * longest / max(size))
+            for scale, size in zip(wished, sizes, strict=True)
+        ]
+
+    def painting(self, number: int, scale: float) -> tuple[Picture, Pixels | None]:
+        """Style `number` at this scale, and how much each of its pixels counts."""
         picture, weight = self.paintings[number]
-        scale = longest / max(self.styles[number].picture.size)
         width, height = (max(1, round(side * scale)) for side in picture.size)
         return picture.resized(width, height), None if weight is None else stretched(weight, width, height)
 

@@ -10,6 +10,9 @@ from .recipe import Recipe
 COARSEST = 128
 STEPS = 32
 GROWTH = 1.32
+DRAFT = 512
+SHARES = {"draft": 0.375, "normal": 1.0, "fine": 2.0}
+"""Steps beside `STEPS`, by quality."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,13 @@ def stages(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
     scales = min(scales, 1 + int(math.log2(max(shortest, 16) / 16)))
     if recipe.init == "content" and not recipe.strength:
         scales = 1  # the content is there already, and smaller sizes would only blur it
-    last = recipe.steps or STEPS
-    return [
+    last = recipe.steps or round(STEPS * SHARES[recipe.quality])
+    plan = [
         Stage(round(longest / 2**down), min(round(last * GROWTH**down), 2 * last)) for down in range(scales - 1, -1, -1)
     ]
+    return plan[: max(1, len(plan) - left_out(recipe))]
+
+
+def left_out(recipe: Recipe) -> int:
+    """How many of the last sizes a draft leaves out: it works at half the size or less, at 512 pixels at most."""
+    return max(1, math.ceil(math.log2(recipe.size / DRAFT))) if recipe.quality == "draft" else 0

@@ -107,6 +107,7 @@ class _Painting:
         self.scene, self.recipe, self.profile = scene, recipe, Profile.of(recipe)
         self.loaded = load(Choice.of(recipe, self.profile))
         self.weights = _weights(recipe, self.profile, self.loaded.network)
+        self.scales = scene.scales(recipe.style_scale, recipe.stroke_size)
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
 
@@ -132,7 +133,7 @@ class _Painting:
     def _objective(self, stage: Stage) -> tuple[View, Objective]:
         """What there is to see at the size of `stage`, and the losses against it."""
         wrap = WRAP if self.recipe.seamless else 0
-        view = View(self.scene, stage.size, self.loaded.device, self.recipe.style_scale, wrap)
+        view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
         targets = view.targets(self.loaded.aims, self.weights)
         return view, Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
 

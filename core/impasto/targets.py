@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,13 +20,13 @@ from .scene import Scene, fitted, stretched
 class View:
     """A scene with the longest side of what is painted brought to `longest` pixels, on one device.
 
-    `style_scale` is the longest side of a painting beside that of the canvas; `wrap` as for `Objective`.
+    `scales` are those of `Scene.scales`; `wrap` is as for `Objective`.
     """
 
     scene: Scene
     longest: int
     device: str
-    style_scale: float = 1.0
+    scales: Sequence[float]
     wrap: int = 0
 
     @property
@@ -53,8 +54,8 @@ class View:
 
     def _painting(self, number: int) -> tuple[Tensor, Tensor | None]:
         """Style `number` and how much each of its pixels counts, (1, 1, H, W)."""
-        beside = self.longest / max(self.scene.crop.size) * max(self.scene.canvas.size)
-        picture, weight = self.scene.painting(number, beside * self.style_scale)
+        beside = self.longest / max(self.scene.crop.size)
+        picture, weight = self.scene.painting(number, beside * self.scales[number])
         return self.tensor(picture), None if weight is None else self._plane(weight)
 
     def _mask(self, mask: Pixels | None, content: Tensor) -> Tensor | None:

@@ -96,19 +96,21 @@ def impasto() -> None:
 
 
 @impasto.command(cls=Grouped)
-@click.argument("content", type=FILE)
-@click.argument("style", type=FILE, nargs=-1, required=True)
+@click.argument("content", type=FILE, required=False)
+@click.argument("style", type=FILE, nargs=-1)
 @results
+@click.option("--from", "draft", type=FILE, metavar="DRAFT", help="Finish DRAFT instead, a picture of quality draft.")
 @masks
 @knobs
 def paint(
-    content: Path,
+    content: Path | None,
     style: tuple[Path, ...],
     output: Path,
     preview: Path | None,
     save_every: int | None,
     losses: tuple[Path, ...],
     quiet: bool,
+    draft: Path | None,
     mask: Path | None,
     style_mask: tuple[Path, ...],
     style_region: tuple[Path, ...],
@@ -120,10 +122,16 @@ def paint(
     """
     from .. import images
     from ..recipe import Recipe
-    from .job import Job, extras
+    from .job import Job, extras, finish
     from .painting import run
 
     knobs = given(values.items())
+    if draft:
+        if content or style_mask or style_region or mask:
+            raise click.UsageError("--from takes the pictures and masks of the draft; leave out others.")
+        return run(finish(draft, output, knobs, preview, losses, quiet))
+    if not (content and style):
+        raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
     if mask and "size" not in knobs:
         knobs["size"] = str(max(images.read(content).size))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from ..provenance import Provenance
 from ..recipe import Recipe
 from ..registry import missing, registry
 from ..scene import Style
+from ..schedule import left_out
 from .curves import FORMATS
 
 STYLE = re.compile(r"style\d*")
@@ -101,6 +103,21 @@ def remake(
     content, style = found.pop("content", None), found.pop("style", None)
     found.pop("init", None)
     return Job(content, style, output, recipe, preview, None, losses, quiet, made.taken, made.canvas, found)
+
+
+def finish(
+    draft: Path, output: Path, knobs: Mapping[str, str], preview: Path | None, losses: tuple[Path, ...], quiet: bool
+) -> Job:
+    """The job that goes on from `draft` where it stopped, with `knobs` in place of its own."""
+    job = remake(draft, output, {}, preview, losses, quiet)
+    if job.recipe.quality != "draft":
+        raise RecipeError(f"{draft}: this is no draft; its quality is {job.recipe.quality}.", "Use impasto again.")
+    kept = job.recipe.model_dump(exclude_unset=True) | {"quality": "normal"} | dict(knobs)
+    larger = Recipe.of(**kept).size / job.recipe.size
+    scales = max(1, left_out(job.recipe) + round(math.log2(larger)))
+    recipe = Recipe.of(**kept | {"init": str(draft), "scales": scales})
+    canvas = (round(job.canvas[0] * larger), round(job.canvas[1] * larger)) if job.canvas else None
+    return replace(job, recipe=recipe, taken=None, canvas=canvas)
 
 
 class Pictures(NamedTuple):
