@@ -48,7 +48,7 @@ Load = Callable[[Choice], Loaded]
 
 
 def load(choice: Choice) -> Loaded:
-    """Build and place the network. Raises `PluginError`, `DeviceError`, `WeightsError` or, of the cache, `RecipeError`."""
+    """Build and place the network; `PluginError`, `DeviceError`, `WeightsError`, or `RecipeError` of the cache."""
     info, options = registry().network(choice.network), dict(choice.options)
     backend = registry().painter(choice.backend).build(choice.device, choice.precision)
     network = info.build(**options)
