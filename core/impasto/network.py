@@ -45,9 +45,10 @@ class Network(Protocol):
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Feature maps F^l of `image`, float (1, 3, H, W), sRGB-encoded in [0, 1].
 
-        Each value has shape (1, N_l, h_l, w_l): N_l channels on a grid of M_l = h_l * w_l positions. Computes no
-        further than the deepest layer asked for. A layer whose grid would be empty (a picture smaller than its
-        field) is left out.
+        Each value has shape (1, N_l, h_l, w_l), in the dtype of `image`: N_l channels on a grid of M_l = h_l * w_l
+        positions, spread evenly over the picture, as masks rely on. Computes no further than the deepest layer asked
+        for, and each layer the same whatever else is asked for. A layer whose grid would be empty (a picture smaller
+        than its field) is left out; at 16 pixels one is there. `impasto.testing` checks all this and more.
         """
         ...
 
