@@ -20,20 +20,21 @@ from PIL import Image, ImageCms
 
 from conftest import drawing
 from impasto import images
-from impasto.codecs import MOST_PIXELS, srgb_profile
+from impasto.codecs import MOST_PIXELS
 from impasto.errors import ImageError, OutputError
+from impasto.icc import srgb_profile
 from impasto.images import Picture
 
-SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]
+SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".exr"]
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, rows: bytes, depth: int = 8, colour: int = 2) -> bytes:
-    """A PNG written by hand, so that it can lie about its size or be of a kind that Pillow does not write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+def png(width: int, height: int, rows: bytes) -> bytes:
+    """A PNG written by hand, so that it can lie about its size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + data
 
@@ -161,16 +162,6 @@ def test_sixteen_bit_grey_with_a_profile_is_converted(tmp_path: Path) -> None:
     assert abs(images.read(path).pixels.mean() - 128 / 255) < 0.01
 
 
-@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4)])
-def test_sixteen_bit_colour_is_read_to_eight_bits(tmp_path: Path, colour: int, channels: int) -> None:
-    deep = np.random.default_rng(3).integers(0, 65536, (32, 40, channels)).astype(">u2")
-    rows = b"".join(b"\0" + row.tobytes() for row in deep)
-    (tmp_path / "p.png").write_bytes(png(40, 32, rows, depth=16, colour=colour))
-    back = images.read(tmp_path / "p.png")
-    assert np.abs(back.pixels - deep[..., :3] / 65535).max() <= 1 / 255
-    assert (back.alpha is None) == (channels == 3)
-
-
 def test_the_first_of_several_frames_is_read(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
     for name in ("p.webp", "p.tif", "p.png"):
@@ -222,7 +213,7 @@ def test_an_unreadable_file_is_refused(content: Path) -> None:
 @pytest.mark.parametrize("head", [b"hello, I am text", b"GIF89a" + bytes(50), b"%PDF-1.4", bytes(100), b"\x89"])
 def test_other_files_are_refused(tmp_path: Path, head: bytes) -> None:
     (tmp_path / "p.png").write_bytes(head)
-    assert "this is not a PNG, JPEG, TIFF or WebP picture" in refused(tmp_path / "p.png")
+    assert "this is not a PNG, JPEG, TIFF, WebP or OpenEXR picture" in refused(tmp_path / "p.png")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -235,7 +226,7 @@ def test_truncated_files_are_refused(tmp_path: Path, suffix: str, share: float) 
     refused(path)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".exr"])
 def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
     images.write(path, picture(), "comment")
@@ -278,13 +269,9 @@ def test_a_text_bomb_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "p.png")
 
 
-def test_floating_point_files_are_refused_with_words(tmp_path: Path) -> None:
-    path = save(tmp_path / "p.tif", Image.fromarray(drawing()[..., 0].astype(np.float32)))
-    assert "floating-point" in refused(path)
-    assert "8 bits per channel" in refused(path)
-    data = path.read_bytes()
-    path.write_bytes(data.replace(struct.pack("<HHII", 262, 3, 1, 1), struct.pack("<HHII", 262, 3, 1, 2)))
-    assert "8 bits per channel" in refused(path)
+def test_numbers_with_a_sign_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.tif", Image.fromarray(drawing()[..., 0].astype(np.int32)))
+    assert "type int" in refused(path)
 
 
 def test_reading_neither_warns_nor_changes_pillows_limits(content: Path) -> None:
@@ -326,8 +313,8 @@ def test_the_same_size_is_the_same_picture() -> None:
 
 
 def test_transparent_pixels_are_left_alone() -> None:
-    before, painted = picture(alpha=True), Picture(np.zeros((64, 96, 3), np.float32))
-    after = before.behind(painted)
+    before = picture(alpha=True)
+    after = before.with_painted(np.zeros((64, 96, 3), np.float32))
     assert before.alpha is not None
     assert np.array_equal(after.pixels[before.alpha == 0], before.pixels[before.alpha == 0])
     assert not after.pixels[before.alpha > 0].any()
@@ -346,6 +333,8 @@ def test_comment_profile_and_bytes(tmp_path: Path, suffix: str, alpha: bool) -> 
         images.write(path, picture(alpha), comment)
     assert images.read_comment(one) == comment
     assert one.read_bytes() == two.read_bytes()
+    if suffix == ".exr":
+        return  # has no profiles
     with Image.open(one) as file:
         assert file.info["icc_profile"] == srgb_profile()
         profile = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))

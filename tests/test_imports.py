@@ -19,7 +19,7 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 # Each line may import from the lines above it, and from its own.
 ORDER = [
     "errors knobs folders",
-    "recipe files codecs images",
+    "recipe files icc samples deep codecs images",
     "cache weights download obtain contact",
     "network backend",
     "hooks",
@@ -42,6 +42,7 @@ CONTRACT = {"backend", "cache", "network", "hooks", "errors", "weights", "testin
 """What a plug-in may import from the core."""
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "onnx", "onnxruntime"}
+HEAVY.add("OpenImageIO")
 
 
 def modules(folder: Path) -> list[Path]:

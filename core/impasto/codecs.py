@@ -1,4 +1,4 @@
-"""Between the bytes of picture files and arrays of 8-bit or 16-bit numbers.
+"""Between the bytes of picture files and samples.
 
 Files are sniffed and given to the one decoder they are for, so no other decoder ever meets a stranger's bytes.
 """
@@ -9,26 +9,25 @@ import io
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from . import deep
 from .errors import ImageError
 from .files import check_input
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+from .icc import space, srgb_profile
+from .samples import Samples
 
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
-COMMENT = "impasto"  # the keyword of our text in a PNG
+COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
+BITS, PHOTOMETRIC = 0x0102, 0x0106
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 
 DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
@@ -50,41 +49,57 @@ def check_shape(name: str | Path, width: int, height: int) -> None:
         raise ImageError(f"{seen}; the most is {MOST_PIXELS // 10**6} million in all.", "Scale it down.")
 
 
-def decode(path: Path) -> tuple[Floats, Floats | None]:
-    """The sRGB colours, (H, W, 3), and the alpha, (H, W) or None if opaque, of a file: float32 in [0, 1].
+def decode(path: Path) -> Samples:
+    """The samples of a file, in its own depth and colour space where `Samples` can hold these, else 8 bits of sRGB.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
     checked from the header, before anything is decoded.
     """
-    with _opened(path) as file:
-        check_shape(path, *file.size)
-        return _arrays(ImageOps.exif_transpose(file))
+    with _opened(path) as (form, stream):
+        if form == "EXR" or (form == "TIFF" and _is_deep(_tags(stream))):
+            return _deep(path, form)
+        with DECODERS[form](stream) as file:
+            check_shape(path, *file.size)
+            if form == "PNG" and _depth(stream) > 8:
+                file.verify()  # what is damaged makes the other decoder print its own lines
+                return _deep(path, form)
+            return _samples(ImageOps.exif_transpose(file))
+
+
+def _deep(path: Path, form: str) -> Samples:
+    with deep.opened(path, form) as file:
+        check_shape(path, file.spec().width, file.spec().height)
+        return deep.samples(file)
 
 
 def read_comment(path: Path) -> str:
     """The text that `encode` put into a file, or "" if there is none; `ImageError` as for `decode`."""
-    with _opened(path) as file:
-        if isinstance(file, PngImageFile):
-            return str(file.info.get(COMMENT, ""))
-        exif = file.getexif()
-        text = exif.get_ifd(EXIF).get(USER_COMMENT, b"")
-        described = str(exif.get(IMAGE_DESCRIPTION, ""))
-        return text.removeprefix(ASCII).decode("ascii", "replace") if isinstance(text, bytes) and text else described
+    with _opened(path) as (form, stream):
+        if form == "EXR":
+            with deep.opened(path, form) as exr:
+                return deep.comment(exr)
+        if form == "TIFF":
+            return str(_tags(stream).get(IMAGE_DESCRIPTION, ""))
+        with DECODERS[form](stream) as file:
+            if form == "PNG":
+                return str(file.info.get(COMMENT) or file.info.get(DEEP_COMMENT, ""))
+            text = file.getexif().get_ifd(EXIF).get(USER_COMMENT, b"")
+            return text.removeprefix(ASCII).decode("ascii", "replace") if isinstance(text, bytes) else ""
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The file as a picture whose header has been read; whatever goes wrong inside becomes an `ImageError`."""
+def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+    """The format of a file, and its bytes; whatever goes wrong inside becomes an `ImageError`."""
     check_input(path)
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
             kind = _kind(stream.read(16))
             if not kind:
-                expected = "a PNG, JPEG, TIFF or WebP picture"
+                expected = "a PNG, JPEG, TIFF, WebP or OpenEXR picture"
                 raise ImageError(f"{path}: this is not {expected}.", "Export it as one of these.")
             stream.seek(0)
-            yield DECODERS[kind](stream)
+            yield kind, stream
     except ImageError:
         raise
     except MemoryError:
@@ -93,7 +108,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImageError(f"{path}: cannot be read ({error.strerror}).", "Check its permissions.") from None
     except Exception as error:  # Pillow's decoders raise nearly anything when a file is damaged
         seen = f"the {kind} data is damaged, or of a kind not supported ({_reason(error)})"
-        raise ImageError(f"{path}: {seen}.", "Export it again, with 8 bits per channel.") from None
+        raise ImageError(f"{path}: {seen}.", "Export it again, as PNG or TIFF with 8 or 16 bits.") from None
 
 
 def _reason(error: Exception) -> str:
@@ -107,69 +122,98 @@ def _kind(head: bytes) -> str:
         return "JPEG"
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return "EXR"
     return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
 
 
-def _arrays(image: Image.Image) -> tuple[Floats, Floats | None]:
-    if image.mode in ("I", "F"):
-        raise ValueError("more than 16 bits, signed or floating-point numbers")
-    alpha = _alpha(image)
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image, np.float32) / 65535
-        if "icc_profile" not in image.info:
-            return np.repeat(grey[..., None], 3, axis=2), alpha
-        eight_bits = Image.fromarray((grey * 255).round().astype(np.uint8))
-        eight_bits.info = image.info
-        image = eight_bits
-    return np.asarray(_srgb(image), np.float32) / np.float32(255), alpha
+def _depth(png: BinaryIO) -> int:
+    """Bits of a sample, which is the first byte after width and height."""
+    png.seek(24)
+    return png.read(1)[0]
 
 
-def _alpha(image: Image.Image) -> Floats | None:
-    if not image.has_transparency_data:
-        return None
-    if image.mode.startswith("I;16"):
-        hidden = int(image.info["transparency"])
-        return np.asarray(np.asarray(image, np.uint16) != hidden, np.float32)
-    alpha: Floats = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / np.float32(255)
-    return None if alpha.min() == 1 else alpha
+def _tags(tiff: BinaryIO) -> ImageFileDirectory_v2:
+    """The first directory of a TIFF or BigTIFF file, which stays where it was."""
+    head = tiff.read(8)
+    tags = ImageFileDirectory_v2(head + tiff.read(8) if head[2] == 43 or head[3] == 43 else head)
+    tiff.seek(tags.next)
+    tags.load(tiff)
+    tiff.seek(0)
+    return tags
+
+
+def _is_deep(tags: ImageFileDirectory_v2) -> bool:
+    if max(tags.get(BITS, (1,))) <= 8:
+        return False
+    if tags.get(PHOTOMETRIC) not in (0, 1, 2):
+        raise ValueError("more than 8 bits of something else than grey or RGB")
+    return True
+
+
+def _samples(image: Image.Image) -> Samples:
+    """Grey and RGB as they are, with alpha if any of it is not opaque; all else as 8 bits of sRGB."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        raise ValueError("more than 16 bits, or numbers with a sign")
+    grey = image.mode in ("1", "L", "LA", "La")
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    profile = image.info.get("icc_profile")
+    if image.mode in ("CMYK", "LAB"):
+        colours, profile = _srgb(image), None
+    else:
+        colours = image.convert("RGBA" if image.mode in ("La", "RGBa") else image.mode).convert("L" if grey else "RGB")
+    usable = profile and profile != srgb_profile() and space(profile, grey)
+    planes = np.asarray(colours).reshape(image.height, image.width, -1)
+    if alpha and alpha.getextrema() != (255, 255):
+        planes = np.concatenate([planes, np.asarray(alpha)[..., None]], axis=2)
+    return Samples(planes, icc=profile if usable else None)
 
 
 def _srgb(image: Image.Image) -> Image.Image:
-    """`image` without alpha, as sRGB by its profile; by its plain numbers if the profile is missing or unusable."""
-    plain = {"LA": "L", "1": "L", "CMYK": "CMYK", "L": "L", "LAB": "LAB"}.get(image.mode, "RGB")
-    colours = image.convert(plain)
+    """CMYK or LAB as sRGB by its profile; by its plain numbers if the profile is missing or unusable."""
     profile = image.info.get("icc_profile")
-    if profile and profile != srgb_profile():
+    if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(colours, source, target, outputMode="RGB")
-            return converted or colours.convert("RGB")
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            return converted or image.convert("RGB")
         except (ImageCms.PyCMSError, OSError):
             """Viewers show such a file by its plain numbers, and so do we."""
-    return colours.convert("RGB")
+    return image.convert("RGB")
 
 
-@cache
-def srgb_profile() -> bytes:
-    """An ICC profile of sRGB, without the time of day that LittleCMS writes into it."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 1 January 2000
-    return bytes(profile)
+def fitting(samples: Samples, form: str) -> Samples:
+    """`samples` in the nearest form that `form` (PNG, JPEG, TIFF, WEBP, EXR) can hold, mostly their own.
 
-
-def encode(colours: Bytes, alpha: Bytes | None, form: str, comment: str) -> bytes:
-    """A file in format `form` (PNG, JPEG, TIFF, WEBP) of (H, W, 3) colours and (H, W) alpha, `comment` (ASCII) inside.
-
-    JPEG has no alpha: what is transparent becomes white.
+    Floating point becomes sRGB-encoded where it must become whole numbers, and whole numbers become half floats in EXR.
     """
-    image = Image.fromarray(colours)
-    if alpha is not None:
-        image.putalpha(Image.fromarray(alpha))
-        if form == "JPEG":
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    kind, grey, icc = samples.kind, samples.grey, samples.icc
+    floating = kind in ("half", "float")
+    if form == "EXR":
+        return samples.converted(kind if floating else "half", grey, linear=True, associated=True)
+    if form == "TIFF" and floating:
+        return samples.converted(kind, grey, samples.linear or (grey and not icc), icc, samples.associated)
+    kind = "u8" if form in ("JPEG", "WEBP") or kind == "u8" else "u16"
+    plain = floating or (grey and form == "WEBP")
+    return samples.converted(kind, grey and form != "WEBP", icc=None if plain else icc)
+
+
+def encode(samples: Samples, form: str, comment: str) -> bytes:
+    """A file in format `form` (PNG, JPEG, TIFF, WEBP, EXR) that holds `samples`, `comment` (ASCII) inside.
+
+    In their own form, or the nearest that the format can hold. JPEG has no alpha: what is transparent becomes white.
+    `OSError` where that fails.
+    """
+    samples = fitting(samples, form)
+    if samples.kind != "u8":
+        return deep.encode(samples, form, comment)
+    image = Image.fromarray(samples.array[..., 0] if samples.array.shape[2] == 1 else samples.array)
+    if form == "JPEG" and samples.alpha is not None:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if samples.grey else "RGB")
+    profile = samples.icc or (None if samples.grey else srgb_profile())
     file = io.BytesIO()
-    image.save(file, form, icc_profile=srgb_profile(), **_options(form, comment))
+    image.save(file, form, **({"icc_profile": profile} if profile else {}), **_options(form, comment))
     return file.getvalue()
 
 

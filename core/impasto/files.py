@@ -15,7 +15,15 @@ from pathlib import Path
 
 from .errors import ImageError, OutputError
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".exr": "EXR",
+}
 LONGEST = {"JPEG": 65_500, "WEBP": 16_383}
 """Sides in pixels that a format cannot exceed; the others hold more than we paint."""
 

@@ -1,8 +1,9 @@
 """Pictures: sRGB-encoded float32 inside, whatever the file held.
 
 Reading applies EXIF orientation, converts an ICC profile to sRGB, and keeps alpha; grey, palette and CMYK become RGB.
-Sixteen-bit grey keeps its depth; sixteen-bit colour is read to eight bits, which is also what is written. Of several
-frames or pages the first is taken. Writing embeds an sRGB profile, and gives the same bytes for the same picture.
+The samples of the file stay with the picture, and what is painted over it is written in their depth, colour space and
+channels, or the nearest that the format can hold. Of several frames or pages the first is taken. Writing embeds the
+profile of the colours, and gives the same bytes for the same picture.
 """
 
 from __future__ import annotations
@@ -11,25 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from . import codecs, files
-from .errors import ImageError
+from .errors import ImageError, OutputError
+from .icc import Floats
+from .samples import FAINTEST, LUMA, Samples, resample
 
-Pixels = codecs.Floats
-FAINTEST = 1e-3
-"""Alpha below which a resampled pixel has no colour of its own: 8 bits cannot show it."""
+Pixels = Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture: `pixels` float32 (H, W, 3), sRGB-encoded, [0, 1]; `alpha` float32 (H, W), straight, or None.
 
+    `samples` are what it was made of, of the same size, if it came from a file; they are what is written.
     `ImageError` for arrays of another shape or type.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
+    samples: Samples | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, far from its cause."""
@@ -56,12 +58,14 @@ class Picture:
         """Lanczos-resampled; colours are weighted by alpha, so that what is transparent does not bleed."""
         if (width, height) == self.size:
             return self
+        samples = self.samples and self.samples.resized(width, height)
         plain = resample(self.pixels, width, height)
         if self.alpha is None:
-            return Picture(plain)
+            return Picture(plain, samples=samples)
         alpha = resample(self.alpha[..., None], width, height)
         colour = resample(self.pixels * self.alpha[..., None], width, height) / np.maximum(alpha, FAINTEST)
-        return Picture(np.where(alpha > FAINTEST, colour.clip(0, 1), plain).astype(np.float32), alpha[..., 0])
+        pixels = np.where(alpha > FAINTEST, colour.clip(0, 1), plain).astype(np.float32)
+        return Picture(pixels, alpha[..., 0], samples)
 
     def cropped(self, part: tuple[float, float, float, float] | None) -> Picture:
         """The part at (left, top, width, height), each a share of this picture; all of it for None.
@@ -76,11 +80,18 @@ class Picture:
         pixels = np.ascontiguousarray(self.pixels[rows, columns])
         return Picture(pixels, None if self.alpha is None else np.ascontiguousarray(self.alpha[rows, columns]))
 
-    def behind(self, painted: Picture) -> Picture:
-        """`painted`, of this size, with the alpha of this picture, whose transparent pixels stay as they are here."""
-        if self.alpha is None:
-            return painted
-        return Picture(np.where(self.alpha[..., None] > 0, painted.pixels, self.pixels), self.alpha)
+    def with_painted(self, pixels: Pixels, weight: Pixels | None = None) -> Picture:
+        """With `pixels`, of the same size, painted over it as far as `weight` (H, W) in [0, 1] says.
+
+        Alpha stays as it is, and so does all that is transparent or of weight 0, in `samples` bit for bit. A grey
+        original stays grey.
+        """
+        share = np.ones(self.pixels.shape[:2], np.float32) if weight is None else weight
+        share = (share if self.alpha is None else np.where(self.alpha > 0, share, 0))[..., None]
+        if self.samples and self.samples.grey:
+            pixels = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
+        mixed = np.where(share == 1, pixels, self.pixels * (1 - share) + pixels * share)
+        return Picture(mixed, self.alpha, self.samples and self.samples.painted(pixels, weight))
 
 
 def shares(part: tuple[float, float, float, float], width: int, height: int) -> tuple[slice, slice]:
@@ -97,16 +108,9 @@ def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:
         raise ImageError(f"{seen}; expected float32 {expected}.", "Values are sRGB-encoded, 0 to 1.")
 
 
-def resample(array: Pixels, width: int, height: int) -> Pixels:
-    """Lanczos (a = 3), antialiased, each channel of a float32 (H, W, C) array in [0, 1] on its own."""
-    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(array, 2, 0)]
-    resized = [np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS)) for plane in planes]
-    return np.stack(resized, axis=2).clip(0, 1)
-
-
 def read(path: str | Path) -> Picture:
-    """The picture in a PNG, JPEG, TIFF or WebP file; `ImageError` says why it cannot be used."""
-    return Picture(*codecs.decode(Path(path)))
+    """The picture in a PNG, JPEG, TIFF, WebP or OpenEXR file; `ImageError` says why it cannot be used."""
+    return codecs.decode(Path(path)).picture()
 
 
 def read_mask(path: str | Path) -> Pixels:
@@ -124,16 +128,16 @@ def read_comment(path: str | Path) -> str:
 
 
 def write(path: str | Path, picture: Picture, comment: str = "") -> None:
-    """Write `picture` in the format of the suffix, 8 bits, sRGB profile embedded, `comment` (ASCII) as metadata.
+    """Write `picture` in the format of the suffix, with its profile embedded and `comment` (ASCII) as metadata.
 
-    Atomic: a reader sees the old file or the whole new one. JPEG has no alpha; what is transparent becomes white.
+    In the form of its samples, or the nearest that the format can hold; 8 bits of sRGB if it has none. Atomic: a reader
+    sees the old file or the whole new one. JPEG has no alpha; what is transparent becomes white.
     Raises `OutputError`, leaving nothing behind.
     """
     path = files.check_output(path, longest=max(picture.size))
-    alpha = None if picture.alpha is None else _eight_bits(picture.alpha)
-    form = files.FORMATS[path.suffix.lower()]
-    files.replace(path, codecs.encode(_eight_bits(picture.pixels), alpha, form, comment))
-
-
-def _eight_bits(array: Pixels) -> codecs.Bytes:
-    return (array.clip(0, 1) * 255).round().astype(np.uint8)
+    samples = picture.samples or Samples.of(picture.pixels, picture.alpha)
+    try:
+        data = codecs.encode(samples, files.FORMATS[path.suffix.lower()], comment)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).", "Free some space.") from None
+    files.replace(path, data)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import ImageError
-from .images import Picture, Pixels, resample, shares
+from .images import Picture, Pixels, shares
+from .samples import resample
 from .strokes import stroke_width
 
 Box = tuple[slice, slice]
@@ -93,11 +94,10 @@ class Scene:
         height, width = self.crop.pixels.shape[:2]
         pixels = Picture(painted).resized(width, height).pixels
         if self.mask is None:
-            return self.canvas.behind(Picture(pixels))
-        whole = self.canvas.pixels.copy()
-        weight = self.mask[..., None]
-        whole[self.box] = np.where(weight > 0, whole[self.box] + weight * (pixels - whole[self.box]), whole[self.box])
-        return self.canvas.behind(Picture(whole))
+            return self.canvas.with_painted(pixels)
+        whole, weight = self.canvas.pixels.copy(), np.zeros(self.canvas.pixels.shape[:2], np.float32)
+        whole[self.box], weight[self.box] = pixels, self.mask
+        return self.canvas.with_painted(whole, weight)
 
 
 def fitted(picture: Picture, longest: float) -> Picture:

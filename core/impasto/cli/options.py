@@ -68,7 +68,7 @@ def results(command: Command) -> Command:
     """Give `command` the options for what it writes and says: `output`, `preview`, `save_every`, `losses`, `quiet`."""
     options = (
         click.option(
-            "-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: .png, .jpg, .tif or .webp."
+            "-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: png, jpg, tif, webp or exr."
         ),
         click.option(
             "--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows."
