@@ -18,7 +18,7 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 
 # Each line may import from the lines above it, and from its own.
 ORDER = [
-    "errors knobs folders",
+    "errors knobs folders client",
     "recipe files icc samples deep codecs images",
     "cache weights download obtain contact",
     "network backend",
@@ -117,6 +117,7 @@ def test_import_impasto_loads_nothing_heavy() -> None:
         ["again", "--help"],
         ["texture", "--help"],
         ["explain", "--help"],
+        ["worker", "--help"],
         ["sheet", "--help"],
         ["--version"],
         [],

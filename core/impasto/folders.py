@@ -24,6 +24,11 @@ def cache() -> Path | None:
     return home / "Cache" if sys.platform == "win32" else home  # which has one folder for both
 
 
+def state() -> Path:
+    """For what tells of the past, as logs do."""
+    return _home("Library/Logs", "XDG_STATE_HOME", ".local/state")
+
+
 def _chosen(variable: str) -> Path | None:
     chosen = os.environ.get(variable)
     return Path(chosen).expanduser() if chosen else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
 
@@ -19,6 +19,9 @@ from . import hooks
 from .backend import BackendInfo
 from .errors import PluginError
 from .network import NetworkInfo
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 Info = TypeVar("Info", NetworkInfo, BackendInfo)
 BUILT_IN = "impasto"
@@ -60,6 +63,14 @@ class Registry:
             seen = f"The backend {name} computes no gradients, so it cannot paint; those that can: {able}."
             raise PluginError(seen, f"Use --targets {name} to let it compute what the picture is to match.")
         return info
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise `PluginError` or `RecipeError` unless what `recipe` names is there and ready."""
+        targets = self.backend(recipe.targets or recipe.backend)
+        for info in (self.network(recipe.network), self.painter(recipe.backend), targets):
+            if need := missing(info):
+                raise PluginError(f"{info.name} is not ready: {need}")
+        self.network(recipe.network).chosen(recipe.network_options or {})
 
     def add(self, entry_point: EntryPoint) -> None:
         """Take in one plug-in whole, or not at all."""

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
     "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
+    "worker": Elsewhere(".worker", "Paint for an editor, over standard input and output."),
     "reconstruct": Elsewhere(".alone", "Make CONTENT again from what a layer keeps of it."),
     "sheet": Elsewhere(".sheet", "Paint every combination of two knobs, in one labelled picture."),
 }

@@ -13,13 +13,13 @@ import click
 
 from .. import __version__, images
 from ..codecs import SMALLEST
-from ..errors import ImageError, OutputError, PluginError, RecipeError
+from ..errors import ImageError, OutputError, RecipeError
 from ..files import check_output
 from ..images import Picture, Pixels
 from ..knobs import MOST_STYLES
 from ..provenance import Provenance
 from ..recipe import Recipe
-from ..registry import missing, registry
+from ..registry import registry
 from ..scene import Style
 from ..schedule import left_out
 from .curves import FORMATS
@@ -133,7 +133,7 @@ def check(job: Job, read: Callable[[Path], Picture] = images.read) -> Pictures:
 
     Raises the `ImpastoError` that says what is wrong. Writes nothing and computes nothing.
     """
-    _check_plugins(job.recipe)
+    registry().check(job.recipe)
     _check_outputs(job)
     if job.recipe.start_file:
         _check_start(job.recipe.start_file)
@@ -159,15 +159,6 @@ def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
         Style(picture, weight, masks.get(f"style-mask{number}"), masks.get(f"style-region{number}"))
         for picture, weight, number in zip(pictures, weights, numbers, strict=True)
     ]
-
-
-def _check_plugins(recipe: Recipe) -> None:
-    found = registry()
-    targets = found.backend(recipe.targets or recipe.backend)
-    for info in (found.network(recipe.network), found.painter(recipe.backend), targets):
-        if need := missing(info):
-            raise PluginError(f"{info.name} is not ready: {need}")
-    found.network(recipe.network).chosen(recipe.network_options or {})
 
 
 def _check_outputs(job: Job) -> None:

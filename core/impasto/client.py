@@ -1,0 +1,442 @@
+"""The worker's protocol (docs/worker.md) for editor plug-ins: one file of standard library, Python 3.8 or newer.
+
+    with Worker(["impasto", "worker"]) as worker:
+        worker.paint(Pixels(width, height, 4, "u8", data), [{"file": "painting.jpg"}], {"strength": 60})
+        for event in worker.events():
+            ...
+
+`Worker` runs the process; `Session` alone turns bytes into events and requests into bytes, for whoever has a process
+of another kind. What goes wrong with the process comes as an event too: `failed`, with no id, and nothing after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import socket
+import subprocess
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import IO
+
+PROTOCOL = 1
+MOST = 2**31
+"""Bytes of payload in one message."""
+MOST_LINE = 2**20
+CHUNK = 2**16
+TAIL = 20
+"""Lines of the log that go with a failure."""
+ENDS = ("done", "failed", "cancelled")
+"""Events after which nothing more comes about a job."""
+LOST = ("not_started", "garbled", "crashed")
+"""Codes of failures after which nothing more comes at all."""
+HARMFUL = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH")
+"""What editors set for their own Python, and another one must not see."""
+
+
+class Malformed(Exception):  # noqa: N818
+    """What came is not this protocol."""
+
+
+class Pixels(NamedTuple):
+    """Samples row by row, and their form: `kind` is u8, u16, half or float; `icc` is the profile, if there is one."""
+
+    width: int
+    height: int
+    channels: int
+    kind: str
+    data: bytes
+    linear: bool = False
+    icc: bytes = b""
+
+
+class Message(NamedTuple):
+    """A message in either direction: `fields` is the line of JSON, `parts` the payload, by name."""
+
+    fields: dict[str, Any]
+    parts: dict[str, bytes]
+
+    @property
+    def type(self) -> str:
+        """What it is: "done", "progress", ..."""
+        return str(self.fields.get("type"))
+
+    @property
+    def id(self) -> str | None:
+        """Which request it is about."""
+        return self.fields.get("id")
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.fields[key]
+
+    def picture(self) -> Pixels:
+        """The picture of a `preview` or `done`."""
+        form = self.fields["picture"]
+        data = self.parts[form["part"]]
+        return Pixels(form["width"], form["height"], form["channels"], form["kind"], data, form.get("linear", False))
+
+
+def encode(fields: Mapping[str, Any], parts: Mapping[str, bytes] | None = None) -> list[bytes]:
+    """The bytes of a message, in pieces, so that large ones need not be copied."""
+    fields = dict(fields)
+    if parts:
+        fields["payload"] = sum(map(len, parts.values()))
+        fields["parts"] = [{"name": name, "bytes": len(data)} for name, data in parts.items()]
+    return [json.dumps(fields, separators=(",", ":")).encode() + b"\n", *(parts or {}).values()]
+
+
+class Framing:
+    """Bytes, in pieces of any size, to messages. After `Malformed` nothing more can be told apart."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self._buffer = bytearray()
+        self._searched = 0
+        self._head: dict[str, Any] | None = None
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def torn(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._buffer) or self._head is not None
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that are whole with `data`; to be pulled to the end."""
+        self._buffer += data
+        while True:
+            if self._head is None and not self._take_line():
+                return
+            size = sum(self._sizes.values())
+            if self._head is None or len(self._buffer) < size:
+                return
+            message = Message(self._head, self._take_parts())
+            del self._buffer[:size]
+            self._head = None
+            yield message
+
+    def _take_line(self) -> bool:
+        end = self._buffer.find(b"\n", self._searched)
+        self._searched = len(self._buffer) if end < 0 else 0
+        if max(end, self._searched) > MOST_LINE:
+            raise Malformed("a line is longer than 1 MiB")
+        if end < 0:
+            return False
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._head = _parsed(line)
+        self._sizes = _sizes(self._head, self.most)
+        return True
+
+    def _take_parts(self) -> dict[str, bytes]:
+        parts, begin = {}, 0
+        with memoryview(self._buffer) as view:
+            for name, size in self._sizes.items():
+                parts[name] = bytes(view[begin : begin + size])
+                begin += size
+        return parts
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(line.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
+        raise Malformed(f"expected a line of JSON with a type, saw {line[:60]!r}")
+    return fields
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _sizes(fields: dict[str, Any], most: int) -> dict[str, int]:
+    """Bytes of each part by its name; `Malformed` where they do not add up."""
+    payload, parts = fields.pop("payload", 0), fields.pop("parts", [])
+    try:
+        sizes = {part["name"]: part["bytes"] for part in parts}
+        whole = all(type(size) is int and size >= 0 for size in (payload, *sizes.values()))
+        if not whole or len(sizes) != len(parts) or sum(sizes.values()) != payload or not _all_text(sizes):
+            raise Malformed("the parts do not add up to the payload")
+    except (TypeError, KeyError):
+        raise Malformed("payload and parts are not understood") from None
+    if payload > most:
+        raise Malformed(f"{payload} bytes are more than the {most} that are accepted")
+    return sizes
+
+
+def _all_text(names: Iterable[object]) -> bool:
+    return all(isinstance(name, str) for name in names)
+
+
+class Session:
+    """One side of a talk with a worker: requests go out through `write`, piece by piece; what comes in is fed."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.hello: Message | None = None
+        self.jobs: set[str] = set()
+        """Those that have not ended yet."""
+        self._write = write
+        self._framing = Framing()
+        self._count = 0
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The events that are whole with `data`."""
+        events: list[Message] = []
+        try:
+            for message in self._framing.feed(data):
+                self._note(message)
+                events.append(message)
+        except Malformed as error:
+            events.append(failure("garbled", f"impasto does not answer as it should: {error}.", CHECK))
+        return events
+
+    def _note(self, message: Message) -> None:
+        if self.hello is None and (message.type != "hello" or message.fields.get("protocol") != PROTOCOL):
+            raise Malformed(f"expected hello in protocol {PROTOCOL}, saw {str(message.fields)[:60]}")
+        if message.type == "hello":
+            self.hello = message
+        elif message.type in ENDS and message.id is not None:
+            self.jobs.discard(message.id)
+
+    def request(self, kind: str, parts: Mapping[str, bytes] | None = None, **fields: Any) -> str:
+        """Send any request of docs/worker.md; its id, a new one unless it is given."""
+        if "id" not in fields:
+            self._count += 1
+            fields["id"] = str(self._count)
+        for piece in encode({"type": kind, **fields}, parts):
+            self._write(piece)
+        return str(fields["id"])
+
+    def paint(
+        self,
+        content: Pixels,
+        styles: Sequence[Mapping[str, Any]],
+        recipe: Mapping[str, Any] | None = None,
+        mask: Pixels | None = None,
+        preview: int = 512,
+    ) -> str:
+        """Paint. A style is a dict of `picture` (Pixels), `file` or `name`, and maybe `weight`, `mask` and `region`."""
+        parts: dict[str, bytes] = {}
+        fields: dict[str, Any] = {"content": _placed(content, "content", parts), "recipe": dict(recipe or {})}
+        fields["styles"] = [
+            {
+                key: _placed(value, f"style-{number}-{key}", parts) if isinstance(value, Pixels) else value
+                for key, value in style.items()
+            }
+            for number, style in enumerate(styles, 1)
+        ]
+        if mask is not None:
+            fields["mask"] = _placed(mask, "mask", parts)
+        job = self.request("paint", parts, preview=preview, **fields)
+        self.jobs.add(job)
+        return job
+
+    def cancel(self, job: str) -> None:
+        """Give a job up: `cancelled`."""
+        self.request("cancel", id=job)
+
+    def finish(self, job: str) -> None:
+        """Keep the picture so far: `done`."""
+        self.request("finish", id=job)
+
+
+CHECK = "Check the command that starts impasto in the settings; in a terminal, `impasto worker` must print one line."
+
+
+def failure(code: str, message: str, hint: str, log: str = "") -> Message:
+    """The last event of a worker that is lost."""
+    return Message({"type": "failed", "id": None, "code": code, "message": message, "hint": hint, "log": log}, {})
+
+
+def _placed(pixels: Pixels, name: str, parts: dict[str, bytes]) -> dict[str, Any]:
+    """The description of a picture whose samples are put among `parts`."""
+    parts[name] = pixels.data
+    form = {"part": name, "width": pixels.width, "height": pixels.height, "channels": pixels.channels}
+    form.update(kind=pixels.kind, linear=pixels.linear)
+    if pixels.icc:
+        parts[name + "-icc"] = pixels.icc
+        form["icc"] = name + "-icc"
+    return form
+
+
+class Worker(Session):
+    """A worker as a process of ours. Threads read and write, so that no method but `wait` and `close` waits.
+
+    `log` is told, line by line, what the process says besides events; `env` replaces its environment. After
+    `start_within` seconds without a first event, or `silent_for` with a job in work, it counts as dead.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Callable[[str], object] | None = None,
+        env: Mapping[str, str] | None = None,
+        start_within: float = 120.0,
+        silent_for: float = 60.0,
+    ) -> None:
+        self._outgoing: queue.Queue[bytes | None] = queue.Queue()
+        super().__init__(self._outgoing.put)
+        self.command, self.start_within, self.silent_for = list(command), start_within, silent_for
+        self.ended = False
+        """Whether there is nothing more to come."""
+        self._log = log
+        self._env = {key: value for key, value in os.environ.items() if key not in HARMFUL} if env is None else env
+        self._events: queue.Queue[Message] = queue.Queue()
+        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._closing = threading.Event()
+        self._heard = time.monotonic()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._threads: list[threading.Thread] = []
+        self._bell, self._ear = socket.socketpair()
+
+    def start(self) -> Worker:
+        """Start the process. How that went is told by the first event."""
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        try:
+            process = subprocess.Popen(self.command, bufsize=0, env=dict(self._env), creationflags=window, **pipes)  # noqa: S603
+        except (OSError, ValueError) as error:
+            self._tell(failure("not_started", f"impasto cannot be started: {error}.", CHECK))
+            return self
+        self._process = process
+        errors = threading.Thread(target=self._read_errors, args=(process.stderr,), daemon=True)
+        reading = threading.Thread(target=self._read, args=(process, process.stdout, errors), daemon=True)
+        sending = threading.Thread(target=self._send, args=(process.stdin,), daemon=True)
+        self._threads = [errors, reading, sending]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def fileno(self) -> int:
+        """For select, GLib or QSocketNotifier: readable when `poll` has something to give."""
+        return self._ear.fileno()
+
+    def poll(self) -> list[Message]:
+        """The events so far, without waiting. Call it now and then though nothing rings: it notices silence."""
+        return list(iter(self._next, None))
+
+    def wait(self, timeout: float) -> Message | None:
+        """The next event, or None if there is none for `timeout` seconds, or ever."""
+        until = time.monotonic() + timeout
+        while True:
+            event = self._next(min(0.25, max(0.0, until - time.monotonic())))
+            if event or self.ended or time.monotonic() >= until:
+                return event
+
+    def events(self) -> Iterator[Message]:
+        """Event after event, waiting for each, until the worker has ended."""
+        while not self.ended:
+            event = self.wait(60)
+            if event:
+                yield event
+
+    def close(self, timeout: float = 1.0) -> None:
+        """End the process, with whatever it is doing; after `timeout` seconds by force."""
+        self._closing.set()
+        self._outgoing.put(None)
+        process, self._process, self.ended = self._process, None, True
+        if process is not None:
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            for thread in self._threads:  # a grandchild may hold a pipe open, and a thread with it
+                thread.join(timeout)
+        self._bell.close()
+        self._ear.close()
+
+    def __enter__(self) -> Worker:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _next(self, timeout: float = 0.0) -> Message | None:
+        if self.ended:
+            return None
+        try:
+            event = self._events.get(timeout > 0, timeout)
+        except queue.Empty:
+            self._check_silence()
+            return None
+        with suppress(OSError):  # the bell is a hint: it may have rung for less, when it was full
+            self._ear.recv(1)
+        self.ended = event.fields.get("code") in LOST
+        return event
+
+    def _tell(self, event: Message) -> None:
+        self._events.put(event)
+        with suppress(OSError):
+            self._bell.send(b".")
+
+    def _check_silence(self) -> None:
+        silent = time.monotonic() - self._heard
+        waiting = self.jobs if self.hello else True
+        if self._process and waiting and silent > (self.silent_for if self.hello else self.start_within):
+            self._heard = time.monotonic()
+            self._tell(self._lost(f"impasto has been silent for {silent:.0f} seconds.", "Start it again."))
+            self._process.kill()
+
+    def _lost(self, message: str, hint: str) -> Message:
+        code = "crashed" if self.hello else "not_started"
+        return failure(code, message, hint, "\n".join([*self._tail, *_log_tail(self.hello)]))
+
+    def _read(self, process: subprocess.Popen[bytes], pipe: IO[bytes], errors: threading.Thread) -> None:
+        """Thread: bytes of the process to events, and its end to one more."""
+        with pipe:
+            for data in iter(lambda: os.read(pipe.fileno(), CHUNK), b""):
+                self._heard = time.monotonic()
+                for event in self.feed(data):
+                    self._tell(event)
+                    if event.fields.get("code") == "garbled":
+                        return process.kill()
+        if not self._closing.is_set():
+            code = process.wait()
+            errors.join(2.0)
+            self._tell(self._lost(*_fate(code, self.hello is not None)))
+        return None
+
+    def _read_errors(self, pipe: IO[bytes]) -> None:
+        """Thread: keeps the last lines of what the process says besides."""
+        with pipe:
+            for raw in pipe:
+                self._tail.append(raw[:2000].decode(errors="replace").rstrip())
+                if self._log:
+                    self._log(self._tail[-1])
+
+    def _send(self, pipe: IO[bytes]) -> None:
+        """Thread: requests to the process, in pieces, so that closing need not wait for a large picture."""
+        with suppress(OSError), pipe:  # if it has ended, the reading thread tells
+            for data in iter(self._outgoing.get, None):
+                view = memoryview(data)
+                while len(view) and not self._closing.is_set():
+                    view = view[os.write(pipe.fileno(), view[:CHUNK]) :]
+
+
+def _fate(code: int, begun: bool) -> tuple[str, str]:
+    """What to say of a process that ended by itself."""
+    if not begun:
+        return f"impasto did not start (exit code {code}).", CHECK
+    if code == -9:
+        return "impasto was killed in the middle of its work.", "Memory may have run out: paint at a smaller size."
+    return f"impasto ended in the middle of its work (exit code {code}).", "Start it again; the log says more."
+
+
+def _log_tail(hello: Message | None) -> list[str]:
+    """The end of the worker's log, if it lies on this machine."""
+    path = hello.fields.get("log") if hello else None
+    with suppress(OSError, ValueError):
+        return Path(path).read_bytes()[-4000:].decode(errors="replace").splitlines()[-TAIL:] if path else []
+    return []

@@ -1,0 +1,157 @@
+"""One job, from request to result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ..recipe import Recipe
+from ..registry import registry
+from . import pictures
+from .estimates import Estimates, peak
+from .requests import Paint
+
+if TYPE_CHECKING:
+    from ..loading import Choice, Loaded
+    from ..stylize import Step
+
+KEPT = 2
+"""Networks that stay loaded."""
+BETWEEN, SHARE = 0.5, 10
+"""Seconds between previews, and how many times what one costs is spent on painting before the next."""
+
+
+class Send(Protocol):
+    """Sends an event; `streams.Outbox`."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether events wait."""
+        ...
+
+    def drain(self, seconds: float) -> None:
+        """Wait until all is out, at most so long."""
+        ...
+
+    def __call__(self, kind: str, parts: Mapping[str, bytes] | None = None, **fields: Any) -> None:
+        """Send one."""
+        ...
+
+
+Ending = tuple[str, Mapping[str, bytes], Mapping[str, Any]]
+"""The last event of a job: type, parts and fields."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A painting that was asked for. `wish` is what was said about it since, `moved` when it last took a step."""
+
+    request: Paint
+    parts: Mapping[str, bytes]
+    wish: Literal["", "cancel", "finish"] = ""
+    moved: float = field(default_factory=time.monotonic)
+
+    @property
+    def id(self) -> str:
+        """The request's."""
+        return self.request.id
+
+
+class Painter:
+    """Paints job after job; what is slow to get ready stays ready."""
+
+    def __init__(self, send: Send, estimates: Estimates) -> None:
+        self.send, self.estimates = send, estimates
+        self._kept = lru_cache(KEPT)(_load)
+
+    def warm_up(self) -> None:
+        """Load the libraries and the default network, which takes seconds."""
+        from ..loading import Choice
+        from ..profiles import Profile
+
+        default = Recipe()
+        self._load(Choice.of(default, Profile.of(default)))
+
+    def paint(self, job: Job) -> Ending:
+        """Paint `job` and tell how far it is; how it ended is returned. Raises as `impasto.paint`, or `BadRequest`."""
+        from ..stylize import paint
+
+        request, parts = job.request, job.parts
+        content = pictures.samples(request.content, parts)
+        recipe = self.recipe(request)
+        registry().check(recipe)
+        pictures.check_fit(content.size, recipe.size)
+        weights = recipe.style_weights or [1.0] * len(request.styles)
+        styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
+        mask = pictures.mask(request.mask, parts)
+        job.parts = {}  # they may be large, and have all been read
+        begin, before = time.perf_counter(), peak()
+        with closing(paint(pictures.picture(content), styles, recipe, mask, self._load)) as steps:
+            last = self._pull(job, steps)
+        if last is None:
+            return "cancelled", {}, {}
+        taken, step = last
+        if not job.wish:
+            self.estimates.learn(*step.scene.crop.size, recipe, step.seconds, max(0, peak() - before))
+        seconds = time.perf_counter() - begin
+        result = pictures.result(content, step, mask)
+        fields = {"picture": pictures.described(result, "result"), "taken": taken, "stopped": job.wish == "finish"}
+        return (
+            "done",
+            {"result": result.tobytes()},
+            {**fields, "seconds": seconds, "recipe": recipe.model_dump(mode="json")},
+        )
+
+    @staticmethod
+    def recipe(request: Paint) -> Recipe:
+        """The whole recipe of `request`. Raises `RecipeError`."""
+        given = {"size": max(request.content.width, request.content.height)} | request.recipe
+        weights = [style.weight for style in request.styles]
+        if any(weight is not None for weight in weights):
+            given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
+        recipe = Recipe.of(**given)
+        pictures.check_weights(recipe, len(weights))
+        return recipe
+
+    def _pull(self, job: Job, steps: Any) -> tuple[int, Step] | None:
+        """Steps until they end or someone stops; the last and its number, or None if the job is given up."""
+        previews, next_preview = pictures.Previews(job.request.preview), 0.0
+        for taken, step in enumerate(steps, 1):  # noqa: B007
+            job.moved = time.monotonic()
+            if job.wish == "cancel":
+                return None
+            if not self.send.behind or step.fraction == 1:
+                self.send("progress", id=job.id, **_where(step))
+            if job.request.preview and job.moved >= next_preview and not self.send.behind:
+                self._preview(job, previews, step)
+                now = time.monotonic()
+                next_preview = now + max(BETWEEN, SHARE * (now - job.moved))
+            if job.wish == "finish":
+                break
+        return taken, step
+
+    def _preview(self, job: Job, previews: pictures.Previews, step: Step) -> None:
+        small = previews.of(step)
+        self.send("preview", {"preview": small.tobytes()}, id=job.id, picture=pictures.described(small, "preview"))
+
+    def _load(self, choice: Choice) -> Loaded:
+        weights = registry().network(choice.network).weights
+        stamp = weights.path.stat().st_mtime_ns if weights and weights.path.is_file() else 0
+        return self._kept(choice, stamp)
+
+
+def _load(choice: Choice, stamp: int) -> Loaded:
+    """The network; `stamp` changes when the weights on disk do."""
+    from ..loading import load
+
+    return load(choice)
+
+
+def _where(step: Step) -> dict[str, Any]:
+    fields = {"stage": step.stage + 1, "stages": step.stages, "size": step.size, "step": step.step, "steps": step.steps}
+    left = {"seconds": step.seconds, "remaining": step.remaining, "loss": step.loss}
+    return {"fraction": step.fraction, **fields, **left}

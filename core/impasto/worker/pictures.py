@@ -1,0 +1,141 @@
+"""Samples to pictures and back, and small pictures of the work so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import codecs, images
+from ..errors import ImageError, RecipeError
+from ..files import check_input
+from ..images import Picture, Pixels
+from ..recipe import Recipe
+from ..scene import Style, fitted, stretched
+from . import requests
+from .forms import Samples
+from .requests import BadRequest, Form, Unsupported
+
+if TYPE_CHECKING:
+    from ..stylize import Step
+
+Parts = Mapping[str, bytes]
+PAPER = 0.9
+"""Grey that transparent pixels of a preview lie on."""
+
+
+def samples(form: Form, parts: Parts) -> Samples:
+    """The samples that `form` describes. Raises `BadRequest` or `ImageError`."""
+    icc = _part(form.icc, parts) if form.icc else None
+    data = _part(form.part, parts)
+    return Samples.from_bytes(data, form.width, form.height, form.channels, form.kind, form.linear, icc)
+
+
+def picture(found: Samples) -> Picture:
+    """`found` as it is painted on: in [0, 1]. Raises `ImageError` where it is too small or too narrow."""
+    codecs.check_shape("The picture that was sent", *found.size)
+    return Picture(found.encoded().clip(0, 1), found.alpha)
+
+
+def mask(form: Form | None, parts: Parts) -> Pixels | None:
+    """(H, W) in [0, 1], or None if there is none."""
+    return None if form is None else np.ascontiguousarray(samples(form, parts).encoded()[..., 0]).clip(0, 1)
+
+
+def style(asked: requests.Style, weight: float, parts: Parts) -> Style:
+    """The painting that is asked for. Raises `ImageError` for files that cannot be read."""
+    return Style(_painting(asked, parts), weight, mask(asked.mask, parts), mask(asked.region, parts))
+
+
+def result(content: Samples, step: Step, where: Pixels | None) -> Samples:
+    """The picture so far, in the form and the size of `content`, which stays bit for bit where `where` is 0."""
+    scene = step.scene
+    pixels = scene.canvas.pixels.copy()
+    pixels[scene.box] = _painted(step).resized(*scene.crop.size).pixels
+    width, height = content.size
+    weight = None if where is None else stretched(where, width, height)
+    return content.painted(Picture(pixels).resized(width, height).pixels, weight)
+
+
+def described(found: Samples, part: str) -> dict[str, Any]:
+    """What `Form` says of these samples."""
+    (width, height), channels = found.size, found.array.shape[2]
+    form = {"part": part, "width": width, "height": height, "channels": channels}
+    return form | {"kind": found.kind, "linear": found.linear}
+
+
+class Previews:
+    """Pictures of the work so far, of this longest side; each step costs no more than its own size."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self._canvas: Picture | None = None
+        self._mask: Pixels | None = None
+
+    def of(self, step: Step) -> Samples:
+        """RGB, u8; what is transparent lies on light grey."""
+        scene = step.scene
+        if self._canvas is None:
+            self._canvas = fitted(scene.canvas, min(self.longest, max(scene.canvas.size)))
+        width, height = self._canvas.size
+        down, across = (
+            _scaled(*spans) for spans in zip(scene.box, scene.canvas.size[::-1], (height, width), strict=True)
+        )
+        painted = _painted(step).resized(across.stop - across.start, down.stop - down.start).pixels
+        pixels = self._canvas.pixels.copy()
+        if scene.mask is not None:
+            weight = stretched(scene.mask, across.stop - across.start, down.stop - down.start)[..., None]
+            painted = pixels[down, across] * (1 - weight) + painted * weight
+        pixels[down, across] = painted
+        if self._canvas.alpha is not None:
+            alpha = self._canvas.alpha[..., None]
+            pixels = pixels * alpha + PAPER * (1 - alpha)
+        return Samples.of(pixels)
+
+
+def _part(name: str, parts: Parts) -> bytes:
+    if name not in parts:
+        raise BadRequest(f"There is no part {name[:40]!r} in the payload.", "See docs/worker.md.")
+    return parts[name]
+
+
+def _painting(asked: requests.Style, parts: Parts) -> Picture:
+    if asked.picture is not None:
+        return picture(samples(asked.picture, parts))
+    if asked.file is None:
+        raise Unsupported(f"There is no bundled style {asked.name!r}.", "Choose a style picture.")
+    try:
+        path = Path(asked.file)
+        check_input(path)
+    except ValueError:  # a null byte, or half a surrogate pair
+        raise ImageError(f"{asked.file!a} is no name of a file.", "Choose a style picture.") from None
+    return images.read(path)
+
+
+def _painted(step: Step) -> Picture:
+    return Picture(np.array(step.image[0].permute(1, 2, 0).float().cpu().numpy(), order="C"))
+
+
+def _scaled(span: slice, side: int, to: int) -> slice:
+    """`span` of `side` pixels, as a span of `to`, at least one long."""
+    first, last = span.start or 0, side if span.stop is None else span.stop
+    begin = min(round(first * to / side), to - 1)
+    return slice(begin, max(begin + 1, round(last * to / side)))
+
+
+def check_fit(size: tuple[int, int], longest: int) -> None:
+    """Raise `ImageError` where a result of this longest side would be too narrow."""
+    short, long = sorted(size)
+    if round(short / long * longest) < codecs.SMALLEST:
+        least = -(-codecs.SMALLEST * long // short)
+        seen = f"With a longest side of {longest} pixels the short side would be {round(short / long * longest)}"
+        raise ImageError(f"{seen}; it needs at least {codecs.SMALLEST}.", f"Set the size to {least} or more.")
+
+
+def check_weights(recipe: Recipe, styles: int) -> None:
+    """Raise `RecipeError` unless there is a weight for every style, or none."""
+    if recipe.style_weights and len(recipe.style_weights) != styles:
+        seen = f"There are {len(recipe.style_weights)} style weights for {styles} styles."
+        raise RecipeError(seen, "Give one for each.")

@@ -1,0 +1,172 @@
+"""Who is asked, in which order, and what is answered."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+import time
+import traceback
+from queue import SimpleQueue
+from typing import Any
+
+from ..client import Framing, Malformed, Message
+from ..errors import ImpastoError
+from ..recipe import Recipe
+from ..registry import registry
+from . import records
+from .estimates import Estimates
+from .painting import Job, Painter, Send
+from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, UnknownJob, Unsupported, known_id, parsed
+from .streams import Log
+
+ALIVE = 1.0
+"""Seconds between heartbeats."""
+MOST_JOBS = 16
+READ = 2**20
+MALFORMED = 2
+"""Exit code where the requests could not be told apart any more."""
+
+
+class Server:
+    """Takes messages in one thread, and paints in another."""
+
+    def __init__(self, send: Send, log: Log) -> None:
+        self.send, self.log = send, log
+        self._estimates = Estimates()
+        self._painter = Painter(send, self._estimates)
+        self._framing = Framing()
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        """Those that wait and the one in work."""
+        self._waiting: SimpleQueue[Job] = SimpleQueue()
+        self._now: Job | None = None
+        self._devices: list[str] | None = None
+
+    # The thread that reads
+
+    def read(self, source: int) -> None:
+        """Take requests from this file descriptor until there are no more, then end the process."""
+        code = 0
+        try:
+            for data in iter(lambda: os.read(source, READ), b""):
+                self.feed(data)
+        except Malformed as error:
+            code = MALFORMED
+            hint = "The program that asks and impasto may be of different versions."
+            self.send("failed", id=None, code="malformed", message=f"A request is malformed: {error}.", hint=hint)
+            self.send.drain(1.0)
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        finally:
+            os._exit(code)  # in the middle of a step too: there is nothing on disk to tidy up
+
+    def feed(self, data: bytes) -> None:
+        """Answer what is whole with `data`. Raises `Malformed`."""
+        for message in self._framing.feed(data):
+            self.answer(message)
+
+    def answer(self, message: Message) -> None:
+        """Do what `message` asks, or send `failed`."""
+        try:
+            match parsed(message):
+                case Hello():
+                    self.send("hello", **records.hello(self.log, self._devices))
+                case About(id=id_) if message.type == "describe":
+                    self.send("description", id=id_, **records.description())
+                case About(id=id_):
+                    self._wish(id_, message.type)
+                case Estimate() as request:
+                    self._estimate(request)
+                case Paint() as request:
+                    self._enqueue(Job(request, message.parts))
+                case Recolour():
+                    raise Unsupported("This version cannot choose colours afterwards.", "Paint again.")
+        except Exception as error:  # whatever it is, the next request deserves an answer
+            self.send("failed", id=known_id(message), **self._told(error))
+
+    def _enqueue(self, job: Job) -> None:
+        self._painter.recipe(job.request)  # so that what is wrong is said now, and not after the jobs before it
+        with self._lock:
+            if job.id in self._jobs:
+                raise BadRequest(f"There is a job {job.id!r} already.", "Choose another id.")
+            if len(self._jobs) >= MOST_JOBS:
+                raise BadRequest(f"{MOST_JOBS} jobs wait already.", "Cancel some.")
+            ahead = len(self._jobs)
+            self._jobs[job.id] = job
+        self.send("queued", id=job.id, ahead=ahead)
+        self._waiting.put(job)
+
+    def _wish(self, id_: str, wish: str) -> None:
+        with self._lock:
+            job = self._jobs.get(id_)
+            if job is None:
+                raise UnknownJob(f"There is no job {id_!r} (any more).")
+            job.wish = "cancel" if wish == "cancel" else "finish"
+            dropped = wish == "cancel" and job is not self._now
+            if dropped:
+                del self._jobs[id_]
+        if dropped:
+            self.send("cancelled", id=id_)
+
+    def _estimate(self, request: Estimate) -> None:
+        recipe = Recipe.of(**{"size": max(request.width, request.height)} | request.recipe)
+        registry().check(recipe)
+        self.send("estimate", id=request.id, **self._estimates.of(request.width, request.height, recipe))
+
+    # The thread that paints
+
+    def work(self) -> None:
+        """Get ready, then paint job after job, for ever."""
+        try:
+            self._painter.warm_up()
+            self._devices = records.devices()
+            self.send("ready", devices=self._devices)
+        except Exception:
+            traceback.print_exc()  # the first job will say it
+        while True:
+            job = self._waiting.get()
+            with self._lock:
+                if job.id not in self._jobs:
+                    continue
+                self._now = job
+            self.run(job)
+            self.log.rotate()
+
+    def run(self, job: Job) -> None:
+        """Paint `job` and tell how it went, whatever happens."""
+        job.moved = time.monotonic()
+        try:
+            kind, parts, fields = self._painter.paint(job)
+        except (Exception, SystemExit) as error:  # plug-ins may raise anything, or try to leave
+            kind, parts, fields = "failed", {}, self._told(error)
+        with self._lock:
+            self._now = None
+            del self._jobs[job.id]
+        self.send(kind, parts, id=job.id, **fields)
+
+    # Both
+
+    def beat(self) -> None:
+        """A thread of its own: tell that we are alive, and for how long the job in work has not moved."""
+        while True:
+            time.sleep(ALIVE)
+            job = self._now
+            if job is not None and not self.send.behind:
+                self.send("heartbeat", id=job.id, idle=round(time.monotonic() - job.moved, 3))
+
+    def _told(self, error: BaseException) -> dict[str, Any]:
+        """What to tell of `error` to the one who paints."""
+        if isinstance(error, ImpastoError):
+            code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+            return {"code": code, "message": error.args[0], "hint": error.hint}
+        if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
+            message = "There is not enough memory for this."
+            return {"code": "out_of_memory", "message": message, "hint": "Set a smaller size."}
+        sys.stderr.write("".join(traceback.format_exception(error)))
+        sys.stderr.flush()
+        message = f"Something went wrong inside: {type(error).__name__}: {error}"
+        hint = "If a plug-in did it, tell its author; if not, tell us, with the log."
+        return {"code": "internal", "message": message, "hint": hint, "log": self.log.tail()}
