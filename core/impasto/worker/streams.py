@@ -12,8 +12,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-from ..client import encode
 from .. import folders
+from ..client import encode
 
 MOST_LOG = 1_000_000
 LINES = 30
