@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from ..errors import ImageError, RecipeError
 from ..files import check_input
 from ..images import Picture, Pixels
 from ..recipe import Recipe
+from ..samples import Samples
 from ..scene import Style, fitted, stretched
 from . import requests
-from .forms import Samples
 from .requests import BadRequest, Form, Unsupported
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def samples(form: Form, parts: Parts) -> Samples:
 def picture(found: Samples) -> Picture:
     """`found` as it is painted on: in [0, 1]. Raises `ImageError` where it is too small or too narrow."""
     codecs.check_shape("The picture that was sent", *found.size)
-    return Picture(found.encoded().clip(0, 1), found.alpha)
+    return replace(found.picture(), samples=None)  # the result is put together from `found` itself
 
 
 def mask(form: Form | None, parts: Parts) -> Pixels | None:
