@@ -41,8 +41,8 @@ RANKS = {module: rank for rank, line in enumerate(ORDER) for module in line.spli
 CONTRACT = {"backend", "cache", "network", "hooks", "errors", "weights", "testing"}
 """What a plug-in may import from the core."""
 
-HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "onnx", "onnxruntime"}
-HEAVY.add("OpenImageIO")
+HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO"}
+HEAVY |= {"onnx", "onnxruntime", "onnxscript"}
 
 
 def modules(folder: Path) -> list[Path]:

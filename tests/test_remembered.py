@@ -126,9 +126,7 @@ def test_another_style_and_other_code_are_other_targets(looks: list[tuple[str, .
     assert len(kept(STYLES)) == 2
     code = tmp_path / "counting.py"
     code.write_text(code.read_text() + "\n# a change")
-    from impasto import remembered
-
-    remembered.code.cache_clear()
+    cache.code.cache_clear()
     painted(network="counting", scales=1)
     assert len(kept(STYLES)) == 3
 

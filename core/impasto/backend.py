@@ -5,7 +5,7 @@ A differentiable backend can drive the optimisation; any backend can compute tar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,3 +50,5 @@ class BackendInfo:
     """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""
     devices: tuple[str, ...] = ("cpu",)
     """The kinds of device it can use where the machine has them, in torch's words: cpu, cuda, mps."""
+    export: Callable[[Network, Sequence[str]], tuple[bytes, str]] | None = None
+    """(network, layers) -> the bytes of a file with these layers for other programs, and its format in words."""

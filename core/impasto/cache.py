@@ -16,6 +16,8 @@ import hashlib
 import logging
 import os
 import re
+import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -137,6 +139,20 @@ def capacity() -> int:
     if not given.isdecimal():
         raise RecipeError(f"IMPASTO_CACHE_BYTES is {given!r}; expected a whole number.", "Correct it, or unset it.")
     return int(given)
+
+
+@functools.cache
+def code(module: str) -> str:
+    """SHA-256 of the source of the package that `module` is in; something new each time where there is no source."""
+    top = module.partition(".")[0]
+    if top == "torch":  # thousands of files, which change with the version only
+        return str(sys.modules[top].__version__)
+    origin = Path(getattr(sys.modules.get(top), "__file__", None) or "")
+    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    try:
+        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    except OSError:
+        return secrets.token_hex()
 
 
 def _digest(data: bytes | memoryview) -> bytes:

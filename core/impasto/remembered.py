@@ -7,20 +7,16 @@ would be computed, to the last bit, and nothing has to be declared stale.
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import secrets
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor
 
 from .backend import Backend, Evaluator
-from .cache import Shelf, capacity
+from .cache import Shelf, capacity, code
 from .network import Network, NetworkInfo
 from .weights import metadata
 
@@ -88,20 +84,6 @@ def weights_digest(info: NetworkInfo, network: Network) -> str:
         digest.update(f"{name} ".encode())
         _feed(digest, tensor)
     return digest.hexdigest()
-
-
-@functools.cache
-def code(module: str) -> str:
-    """SHA-256 of the source of the package that `module` is in; something new each time where there is no source."""
-    top = module.partition(".")[0]
-    if top == "torch":
-        return torch.__version__
-    origin = Path(getattr(sys.modules.get(top), "__file__", None) or "")
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    try:
-        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    except OSError:
-        return secrets.token_hex()
 
 
 def _key(shelf: Shelf, identity: str, layers: list[str], seen: Sequence[Tensor | None]) -> str:

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "cache": Elsewhere("..cli_cache", "Show what is remembered from earlier pictures, and forget it."),
     "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
+    "export": Elsewhere("..cli_export", "Write a network as an ONNX file, for other programs."),
     "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
     "worker": Elsewhere(".worker", "Paint for an editor, over standard input and output."),
     "reconstruct": Elsewhere(".alone", "Make CONTENT again from what a layer keeps of it."),
