@@ -129,7 +129,7 @@ def test_numbered_pictures_never_hit_an_input(refused: Callable[..., str], tmp_p
         ("--backend", "abacus", "There is no backend 'abacus'; installed: "),
         ("--init", "chaos", "expected content, noise, style, or the name of a picture file"),
         ("--save-every", "0", "'--save-every'"),
-        ("--colour", "red", "No such option"),
+        ("--glaze", "red", "No such option"),
         ("--device", "cuda", "cuda"),
         ("--device", "gpu", "gpu"),
     ],
@@ -369,8 +369,8 @@ def test_again_needs_a_recipe_and_another_name(
     for comment in ("{}", "[1]", "{", '{"recipe": {}, "sources": {}}', '{"recipe": 1, "sources": 2}', "null"):
         images.write(out, images.read(content), comment)
         assert "carries no recipe" in refused("again", out)
-    images.write(out, images.read(content), '{"recipe": {"colour": 1}, "sources": {}}')
-    assert "no knob 'colour'" in refused("again", out)
+    images.write(out, images.read(content), '{"recipe": {"glaze": 1}, "sources": {}}')
+    assert "no knob 'glaze'" in refused("again", out)
     impasto(content, style, "-o", out, *QUICK)
     assert "one of the input pictures" in refused("again", out, "-o", out)
 

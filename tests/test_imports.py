@@ -28,7 +28,7 @@ ORDER = [
     "remembered",
     "loading",
     "optimiser objective schedule",
-    "strokes",
+    "strokes colour",
     "scene",
     "targets",
     "stylize",

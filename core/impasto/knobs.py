@@ -81,6 +81,14 @@ KNOBS: dict[str, Knob] = {
     "style_weights": Knob(
         PICTURE, "numbers", None, "How much each of several styles counts, as 2,1.", source="all alike"
     ),
+    "colour": Knob(
+        PICTURE,
+        "choice",
+        "style",
+        "Colours of the style; keep: of the content; match: style recoloured first; palette: colours, no strokes.",
+        choices=("style", "keep", "match", "palette"),
+        source="Gatys et al. 2016",
+    ),
     "style_scale": Knob(
         PICTURE,
         "real",

@@ -67,6 +67,7 @@ class Recipe(BaseModel):
     size: int = _knob("size")
     strength: float = _knob("strength")
     style_weights: Numbers | None = _knob("style_weights")
+    colour: Literal["style", "keep", "match", "palette"] = _knob("colour")
     style_scale: float = _knob("style_scale")
     style_crop: Part | None = _knob("style_crop")
     stroke_size: float | None = _knob("stroke_size")
@@ -137,6 +138,9 @@ class Recipe(BaseModel):
         """
         defaults = {"style_scale": min(1.0, max(style) / max(canvas)), "init": "noise"}
         recipe = cls.of(**defaults | knobs | {"size": max(canvas), "strength": 100})
+        if recipe.colour != "style":
+            seen = f"colour is {recipe.colour!r}; expected style, for a texture has no content."
+            raise RecipeError(seen, KNOBS["colour"].description)
         return recipe._starting("a texture from", "noise", "style")
 
     def _starting(self, what: str, *words: str) -> Recipe:

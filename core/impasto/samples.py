@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 KINDS: dict[str, type[np.generic]] = {"u8": np.uint8, "u16": np.uint16, "half": np.float16, "float": np.float32}
 LARGEST = {1: np.float32(255), 2: np.float32(65535)}
 """Of whole numbers, by their bytes."""
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Weights of grey (ITU-R BT.709)."""
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of luma (ITU-R BT.601), as in YIQ and YCbCr."""
 FAINTEST = 1e-3
 """Alpha below which a resampled pixel has no colour of its own: 8 bits cannot show it."""
 MOST = 65504.0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from . import colour
 from .errors import ImageError
 from .images import Picture, Pixels, shares
 from .samples import resample
@@ -53,18 +54,23 @@ class Scene:
     """The content on its canvas, the part of it to paint, and the styles.
 
     `canvas` is the whole content at the size of the result, `crop` the rectangle of it to paint, `mask` float32 (h, w)
-    how much each pixel of the crop is painted, or None for all of them fully; `shares` the same for each style.
-    Raises `ImageError` for masks that leave nothing.
+    how much each pixel of the crop is painted, or None for all of them fully; `shares` the same for each style. `mode`
+    is the knob `colour`. Raises `ImageError` for masks that leave nothing.
     """
 
-    def __init__(self, content: Picture, styles: Sequence[Style], longest: int, mask: Pixels | None = None) -> None:
+    def __init__(
+        self, content: Picture, styles: Sequence[Style], longest: int, mask: Pixels | None = None, mode: str = "style"
+    ) -> None:
         self.canvas = fitted(content, longest)
         whole = _weight(self.canvas, mask, "mask")
         self.box = _box(whole) if whole is not None else (slice(None), slice(None))
         self.mask = None if whole is None else whole[self.box]
         self.crop = _filled(self.canvas.pixels[self.box], self.mask)
         self.styles, self.shares = _shared(styles, self.canvas.size, self.box)
-        self.paintings = [_painting(style) for style in self.styles]
+        self.paintings, self.mode = [_painting(style) for style in self.styles], mode
+        if mode == "match":
+            pairs = zip(self.paintings, self.shares, strict=True)
+            self.paintings = [(Picture(self._matched(*painting, share)), painting[1]) for painting, share in pairs]
 
     def scales(self, style_scale: float, stroke_size: float | None) -> list[float]:
         """Pixels of the result for each pixel of a painting.
@@ -89,15 +95,40 @@ class Scene:
         width, height = (max(1, round(side * scale)) for side in picture.size)
         return picture.resized(width, height), None if weight is None else stretched(weight, width, height)
 
-    def composed(self, painted: Pixels) -> Picture:
-        """The canvas with `painted`, (h, w, 3) of any size, in its place."""
+    def _matched(self, picture: Picture, weight: Pixels | None, share: Pixels | None) -> Pixels:
+        return colour.match(picture.pixels, self.crop.pixels, weight, _both(self.mask, share))
+
+    def palette(self) -> Pixels:
+        """The crop in the colours of the styles, each where it applies, all alike where they are not told apart."""
+        mixed, content = np.zeros_like(self.crop.pixels), self.crop.pixels
+        total = sum(style.weight for style in self.styles)
+        for style, (picture, weight), share in zip(self.styles, self.paintings, self.shares, strict=True):
+            part = np.float32(style.weight / total) if share is None else share[..., None]
+            mixed += part * colour.palette(content, picture.pixels, _both(self.mask, share), weight)
+        return mixed
+
+    def composed(self, painted: Pixels, mode: str | None = None) -> Picture:
+        """The canvas with `painted`, (h, w, 3) of any size, in its place, in the colours of `mode` or its own."""
         height, width = self.crop.pixels.shape[:2]
         pixels = Picture(painted).resized(width, height).pixels
+        wanted = mode or self.mode
+        if wanted == "palette" != self.mode:
+            pixels = self.palette()
+        elif wanted == "keep" or wanted != self.mode:
+            pixels = colour.recolour(pixels, self.crop.pixels, wanted, self.mask)
         if self.mask is None:
             return self.canvas.with_painted(pixels)
         whole, weight = self.canvas.pixels.copy(), np.zeros(self.canvas.pixels.shape[:2], np.float32)
         whole[self.box], weight[self.box] = pixels, self.mask
         return self.canvas.with_painted(whole, weight)
+
+
+def _both(mask: Pixels | None, share: Pixels | None) -> Pixels | None:
+    """How much a pixel counts by both; None where all count alike."""
+    if mask is None or share is None:
+        return share if mask is None else mask
+    both = mask * share
+    return both if both.any() else mask
 
 
 def fitted(picture: Picture, longest: float) -> Picture:

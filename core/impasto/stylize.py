@@ -74,10 +74,14 @@ class Step:
         """Seconds left, or None while that is unknown."""
         return self.seconds * (1 / self.fraction - 1) if self.fraction > EARLIEST_ESTIMATE else None
 
-    def picture(self) -> Picture:
-        """The picture so far at the size of the result, with the content's alpha, and as it was outside the mask."""
+    def picture(self, colour: str | None = None) -> Picture:
+        """The picture so far at the size of the result, with the content's alpha, and as it was outside the mask.
+
+        `colour` shows what another mode would give, for which nothing has to be computed again: style, keep, match (of
+        what was painted, not of the style) or palette.
+        """
         pixels = self.image[0].permute(1, 2, 0).float().cpu().numpy()
-        return self.scene.composed(np.array(pixels, order="C"))
+        return self.scene.composed(np.array(pixels, order="C"), colour)
 
 
 def stylized(content: Picture, style: Styles, mask: Pixels | None = None, **knobs: object) -> Picture:
@@ -97,7 +101,16 @@ def paint(
     """
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
     seen = [style.cropped(recipe.style_crop) for style in styles]
-    return _Painting(Scene(content, seen, recipe.size, mask), recipe, load).steps()
+    scene = Scene(content, seen, recipe.size, mask, recipe.colour)
+    return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load).steps()
+
+
+def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
+    """The one step that it takes to change colours only: at strength 50 and above to those of the styles."""
+    begin, content = time.perf_counter(), scene.crop.pixels
+    pixels = content + np.float32(min(recipe.strength / 50, 1.0)) * (scene.palette() - content)
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    yield Step(0, 1, max(scene.crop.size), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene)
 
 
 class _Painting:
