@@ -31,6 +31,7 @@ ORDER = [
     "strokes colour",
     "scene",
     "targets",
+    "watch",
     "stylize",
     "alone explain",
     "provenance worker batch testing",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
 
-from impasto.optimiser import LBFGS, Adam, Optimiser
+from impasto.optimiser import LBFGS, Adam, LineSearch, Optimiser
 
 SHAPE = (1, 3, 8, 10)
 STIFFNESS = torch.logspace(0, 3, 240, dtype=torch.float64).view(SHAPE)
@@ -125,3 +127,36 @@ def test_adam_gives_the_numbers_of_torch() -> None:
 def test_adam_stays_inside_at_any_rate() -> None:
     image, _ = rolled(Adam(10.0, 20), random(1), 20)
     assert image.unique().numel() > 1
+
+
+def rough(image: Tensor) -> Tensor:
+    """A bowl with ripples, on which plain L-BFGS sometimes climbs."""
+    offset = image - random(1)
+    return (STIFFNESS * offset.square()).sum() / 2 + 20 * torch.sin(12 * offset).square().sum()
+
+
+def falls(line_search: bool) -> list[float]:
+    plain = LBFGS(history=6, reach=0.1)
+    optimiser = LineSearch(plain, lambda image: float(rough(image))) if line_search else plain
+    image, heights = torch.full(SHAPE, 0.5, dtype=torch.float64), []
+    for _ in range(40):
+        at = image.clone().requires_grad_()
+        value = rough(at)
+        (gradient,) = torch.autograd.grad(value, at)
+        heights.append(float(value.detach()))
+        image = optimiser.step(image, gradient)
+    return heights
+
+
+def test_a_line_search_never_climbs() -> None:
+    searched, plain = falls(line_search=True), falls(line_search=False)
+    assert all(after <= before for before, after in pairwise(searched))
+    assert any(after > before for before, after in pairwise(plain))
+    assert searched[-1] < searched[0] / 4
+
+
+def test_a_line_search_that_finds_nothing_stays() -> None:
+    image = random(1)
+    climbing = LineSearch(LBFGS(4), lambda at: float((at - image).abs().sum()))
+    for _ in range(3):
+        assert torch.equal(climbing.step(image, torch.ones(SHAPE, dtype=torch.float64)), image)

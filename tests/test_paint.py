@@ -299,6 +299,31 @@ def test_a_loss_that_is_no_number_ends_the_painting(overflowing: str) -> None:
     assert len(steps(network=overflowing, style_layers="flat")) == 2
 
 
+def test_a_loss_that_does_not_move_ends_the_painting() -> None:
+    with pytest.raises(DivergedError, match=r"The loss stayed at [0-9.e+]+ for 2 steps\. Raise the learning rate"):
+        steps(optimiser="adam", learning_rate=1e-12)
+
+
+def test_a_picture_of_one_colour_ends_the_painting() -> None:
+    knobs = {"norm_weight": 1e12, "norm_power": 2, "steps": 20, "scales": 1}
+    with pytest.raises(
+        DivergedError, match=r"one flat colour \(mean [01]\.\d\d.* Lower the weights of the regularisers"
+    ):
+        steps(**knobs)
+
+
+def test_a_painting_of_one_colour_may_give_one() -> None:
+    flat = Picture(np.full((64, 64, 3), 0.25, np.float32))
+    knobs = {"norm_weight": 1e12, "norm_power": 2, "steps": 20, "scales": 1}
+    assert steps(flat, flat, **knobs)[-1].picture().pixels.std() < 1e-3
+
+
+def test_with_a_line_search_the_loss_never_rises() -> None:
+    taken = steps(line_search="armijo", scales=1, steps=8)
+    totals = [step.loss for step in taken]
+    assert totals == sorted(totals, reverse=True)
+
+
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
 @pytest.mark.parametrize("weight", ["content_weight", "style_weight", "tv_weight", "histogram_weight"])
 def test_the_largest_weights_still_give_a_picture(weight: str, optimiser: str) -> None:

@@ -7,7 +7,7 @@
     ├── PluginError     no such network or backend, or a plug-in that failed
     ├── WeightsError    a network's weights are missing or damaged
     ├── DeviceError     the device is not there, or does not have what was asked for
-    └── DivergedError   the optimisation left the numbers a picture is made of
+    └── DivergedError   the optimisation left the numbers a picture is made of, or got nowhere
 
 Each message says what was seen, what was expected and what to do.
 """
@@ -52,4 +52,4 @@ class DeviceError(ImpastoError):
 
 
 class DivergedError(ImpastoError):
-    """The optimisation produced values that are no picture (NaN or infinite)."""
+    """The optimisation made no picture: NaN or infinite losses, one flat colour, or a loss that does not move."""

@@ -221,5 +221,13 @@ KNOBS: dict[str, Knob] = {
         RUN, "choice", "lbfgs", "L-BFGS or Adam.", choices=("lbfgs", "adam"), source="half of Adam's steps, measured"
     ),
     "history": Knob(RUN, "whole", 12, "Steps that L-BFGS remembers.", low=1, high=1000, source="measured"),
+    "line_search": Knob(
+        RUN,
+        "choice",
+        "none",
+        "armijo: halve each step of L-BFGS until the loss falls enough; a third slower.",
+        choices=("none", "armijo"),
+        source="jcjohnson/neural-style and most others",
+    ),
     "learning_rate": Knob(RUN, "real", 0.03, "Adam's step on the [0, 1] image.", above=0, high=10, source="measured"),
 }

@@ -142,6 +142,11 @@ class Objective:
             )
         return losses
 
+    @torch.no_grad()
+    def loss(self, image: Tensor) -> float:
+        """The sum of the losses, without a gradient."""
+        return float(torch.stack(list(self(image).values())).sum())
+
     def _content(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         losses = {}
         for layer, target in self.targets.content.items():

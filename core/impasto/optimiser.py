@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 
 FLAT = 1e-10
 """Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
+
+SUFFICIENT, LENGTHS = 1e-4, 10
+"""Share of the promised fall that a step must bring, and how many lengths of it are tried."""
 
 
 class Optimiser(Protocol):
@@ -68,6 +72,30 @@ class LBFGS:
         for (move, change, inverse), factor in zip(self.pairs, reversed(factors), strict=True):
             direction.add_(move, alpha=factor - inverse * _dot(change, direction))
         return direction
+
+
+class LineSearch:
+    """Another optimiser's steps, each halved until the loss falls enough (Nocedal and Wright, algorithm 3.1).
+
+    Enough is what Armijo's condition says (eq. 3.4): `SUFFICIENT` of what the slope promises for that step. Where no
+    length will do the image stays where it is. Costs the loss, without its gradient, once for each length tried.
+    """
+
+    def __init__(self, inner: Optimiser, loss: Callable[[Tensor], float]) -> None:
+        self.inner, self.loss = inner, loss
+        self.here: float | None = None
+
+    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """See `Optimiser`."""
+        here = self.loss(image) if self.here is None else self.here
+        move = self.inner.step(image, gradient) - image
+        for halvings in range(LENGTHS):
+            candidate = image.add(move, alpha=0.5**halvings)
+            self.here = self.loss(candidate)
+            if self.here <= here + SUFFICIENT * _dot(gradient, candidate - image):
+                return candidate
+        self.here = here
+        return image
 
 
 class Adam:

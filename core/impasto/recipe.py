@@ -97,6 +97,7 @@ class Recipe(BaseModel):
     steps: int | None = _knob("steps")
     optimiser: Literal["lbfgs", "adam"] = _knob("optimiser")
     history: int = _knob("history")
+    line_search: Literal["none", "armijo"] = _knob("line_search")
     learning_rate: float = _knob("learning_rate")
 
     @property

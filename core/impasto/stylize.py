@@ -19,18 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import DivergedError, RecipeError
+from .errors import RecipeError
 from .images import Picture, Pixels, read
 from .loading import Choice, Load, load
 from .losses import recoloured
 from .network import Network
 from .objective import Objective, Targets, Weights
-from .optimiser import LBFGS, Adam, Optimiser
+from .optimiser import LBFGS, Adam, LineSearch, Optimiser
 from .profiles import Profile
 from .recipe import Recipe
 from .scene import Scene, Style
 from .schedule import Stage, stages
 from .targets import View
+from .watch import Watch
 
 EARLIEST_ESTIMATE = 0.02
 """Share of the work after which the time left can be told."""
@@ -97,7 +98,7 @@ def paint(
 
     `mask`, float32 (H, W) in [0, 1], of any size, is where to paint: what is outside counts nowhere, and is returned
     as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step,
-    and `DivergedError` when a loss is no longer a number.
+    and `DivergedError` when what comes out is no picture: see `Watch`.
     """
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
     seen = [style.cropped(recipe.style_crop) for style in styles]
@@ -133,9 +134,11 @@ class _Painting:
         for number, stage in enumerate(plan):
             view, objective = self._objective(stage)
             image = self._first(view, objective.targets) if image is None else _enlarged(image, view.content)
-            optimiser = self._optimiser(stage)
+            optimiser = self._optimiser(stage, objective)
+            watch = Watch(self.scene, self.recipe)
             for taken in range(1, stage.steps + 1):
                 image, losses = _descend(image, objective, optimiser)
+                watch.see(image, losses, last=taken == stage.steps)
                 fraction = (done + stage.work * taken / stage.steps) / total
                 seconds = time.perf_counter() - begin
                 yield Step(
@@ -169,10 +172,11 @@ class _Painting:
                 image = recoloured(image, part.quantiles, part.index)
         return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
 
-    def _optimiser(self, stage: Stage) -> Optimiser:
+    def _optimiser(self, stage: Stage, objective: Objective) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
-        return LBFGS(self.recipe.history)
+        plain = LBFGS(self.recipe.history)
+        return LineSearch(plain, objective.loss) if self.recipe.line_search == "armijo" else plain
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
@@ -209,11 +213,7 @@ def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple
     losses = objective(image)
     values = torch.stack(list(losses.values()))
     (gradient,) = torch.autograd.grad(values.sum(), image)
-    figures = dict(zip(losses, values.tolist(), strict=True))
-    if not np.isfinite(sum(figures.values())):
-        worst = next(name for name, value in figures.items() if not np.isfinite(value))
-        raise DivergedError(f"The loss {worst!r} is {figures[worst]}.", "Lower the weights or the learning rate.")
-    return optimiser.step(image.detach(), gradient), figures
+    return optimiser.step(image.detach(), gradient), dict(zip(losses, values.tolist(), strict=True))
 
 
 def _enlarged(image: Tensor, like: Tensor) -> Tensor:
