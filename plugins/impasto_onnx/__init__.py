@@ -8,6 +8,7 @@ backend.py    the backend: exports once, keeps the model, runs it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import cast
 
@@ -46,5 +47,6 @@ def _export(network: Network, layers: Sequence[str]) -> tuple[bytes, str]:
 @hookimpl
 def impasto_backends() -> Iterable[BackendInfo]:
     """The backend `onnx`."""
-    summary, devices = "ONNX Runtime; computes targets, gives no gradients", ("cpu", "cuda", "mps")
+    summary = "ONNX Runtime; computes targets, gives no gradients"
+    devices = ("cpu", "cuda", "mps") if any(distributions(name="onnxruntime-gpu")) else ("cpu", "mps")
     return [BackendInfo("onnx", summary, False, _build, missing, devices, _export)]

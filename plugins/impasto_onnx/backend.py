@@ -50,14 +50,14 @@ class _Model:
         self.sessions: dict[tuple[str, ...], onnxruntime.InferenceSession] = {}
 
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """See `impasto.backend.Evaluator`; the maps are on the CPU."""
+        """See `impasto.backend.Evaluator`; the maps are where the image is."""
         aliases = getattr(self.network, "aliases", {})
         present = reached(self.network, [aliases.get(name, name) for name in layers], *image.shape[-2:])
         if not present:
             return {}
         session = self._session(tuple(dict.fromkeys(present)))
         values = session.run(list(present), {IMAGE: image.detach().float().cpu().numpy()})
-        maps = {name: torch.from_numpy(value) for name, value in zip(present, values, strict=True)}
+        maps = {name: torch.from_numpy(value).to(image.device) for name, value in zip(present, values, strict=True)}
         return {name: maps[own] for name in layers if (own := aliases.get(name, name)) in maps}
 
     def _session(self, layers: tuple[str, ...]) -> onnxruntime.InferenceSession:
