@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from conftest import drawing
+from conftest import Run, drawing
 from impasto import images
 from impasto.errors import ImageError
 from impasto.icc import srgb_decoded, srgb_encoded, srgb_profile
@@ -342,3 +342,90 @@ def test_deep_pictures_that_cannot_be_painted_are_refused_by_their_header(
     images.write(path, Samples(np.zeros((8, 600, 3), KINDS[kind])).picture())
     with pytest.raises(ImageError, match="600x8 pixels; each side needs at least 16"):
         images.read(path)
+
+
+# Through the command line
+
+
+def ramp(width: int = 640, height: int = 48) -> NDArray[np.float32]:
+    """Dark to light and back to dark, so smooth that 8 bits show it as bands."""
+    light = 0.3 + 0.05 * np.sin(np.linspace(0, np.pi, width, dtype=np.float32))
+    return np.broadcast_to(light[None, :, None] * np.array([1, 0.9, 0.8], np.float32), (height, width, 3)).copy()
+
+
+@pytest.mark.parametrize(("suffix", "kind"), FILES[2:])
+def test_a_smooth_ramp_stays_smooth_through_the_command_line(
+    impasto: Run, style: Path, tmp_path: Path, suffix: str, kind: str
+) -> None:
+    content, out = tmp_path / f"content{suffix}", tmp_path / f"out{suffix}"
+    images.write(content, Samples.of(ramp(), kind=kind, linear=kind != "u16").picture())
+    assert impasto(content, style, "-o", out, "--size", 640, "--colour", "palette", "--quiet").exit_code == 0
+    back = images.read(out)
+    assert back.samples is not None
+    assert back.samples.kind == kind
+    green = back.pixels[24, :, 1]
+    assert len(np.unique(green)) > 256 or kind == "half"
+    assert np.abs(np.diff(green)).max() < (0.02 if kind == "half" else 0.01)
+
+
+@pytest.mark.parametrize("kind", ["u16", "float"])
+def test_a_painted_ramp_has_no_bands(impasto: Run, style: Path, tmp_path: Path, kind: str) -> None:
+    content, out = tmp_path / "content.tif", tmp_path / "out.tif"
+    images.write(content, Samples.of(ramp(256), kind=kind, linear=kind == "float").picture())
+    quick = ("--size", 256, "--scales", 1, "--steps", 2, "--strength", 20, "--quiet")
+    assert impasto(content, style, "-o", out, *quick).exit_code == 0
+    assert len(np.unique(images.read(out).pixels[..., 1])) > 1000
+
+
+@pytest.mark.parametrize(("suffix", "kind"), FILES)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_outside_a_mask_a_painting_is_the_same_bit_for_bit(
+    impasto: Run, style: Path, tmp_path: Path, suffix: str, kind: str, channels: int
+) -> None:
+    """With values above 1 in floating point, and in a space of its own where files can say so."""
+    content, out = tmp_path / f"content{suffix}", tmp_path / f"out{suffix}"
+    own = GREY if channels < 3 else adobe()
+    before = stored(content, kind, channels, kind in ("half", "float"), None if kind in ("half", "float") else own)
+    Image.fromarray((np.arange(48)[None].repeat(32, axis=0) < 24).astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    quick = ("--size", 48, "--scales", 1, "--steps", 1, "--quiet", "--mask", tmp_path / "mask.png")
+    assert impasto(content, style, "-o", out, *quick).exit_code == 0
+    after = images.read(out).samples
+    assert after is not None
+    assert (after.kind, after.icc, after.grey) == (kind, before.icc, channels < 3)
+    assert np.array_equal(bits(after.array[:, 24:].copy()), bits(before.array[:, 24:].copy()))
+    assert not np.array_equal(after.array[:, :24], before.array[:, :24])
+    if kind in ("half", "float"):
+        assert after.array[:, 24:, 0].max() > 1 >= after.array[8:, :20, 0].max()
+
+
+def test_colours_of_a_wide_space_come_back_right(impasto: Run, style: Path, tmp_path: Path) -> None:
+    """At strength 0 the result is the content: the same Adobe RGB numbers, which are the same colours."""
+    content, out = tmp_path / "content.tif", tmp_path / "out.png"
+    there = (random("u16", 3).astype(np.float32) * 0.2 + 26000).astype(np.uint16)  # none of it out of reach of sRGB
+    images.write(content, Samples(there, icc=adobe()).picture())
+    quick = ("--size", 48, "--scales", 1, "--steps", 1, "--quiet", "--strength", 0)
+    assert impasto(content, style, "-o", out, *quick).exit_code == 0
+    after = images.read(out).samples
+    assert after is not None
+    assert after.icc == adobe()
+    assert np.abs(after.array.astype(int) - there).max() <= 64, "a quarter of what 8 bits can tell"
+
+
+def test_a_resized_result_keeps_its_form(impasto: Run, style: Path, tmp_path: Path) -> None:
+    content, out = tmp_path / "content.tif", tmp_path / "out.tif"
+    stored(content, "u16", 4, icc=adobe())
+    quick = ("--scales", 1, "--steps", 1, "--quiet", "--size", 30)
+    assert impasto(content, style, "-o", out, *quick).exit_code == 0
+    after = images.read(out).samples
+    assert after is not None
+    assert (after.kind, after.array.shape, after.icc) == ("u16", (20, 30, 4), adobe())
+
+
+def test_what_a_format_loses_is_said(impasto: Run, style: Path, tmp_path: Path) -> None:
+    stored(tmp_path / "content.tif", "u16", 1)
+    quick = ("--size", 48, "--scales", 1, "--steps", 1, "--colour", "palette")
+    done = impasto(tmp_path / "content.tif", style, "-o", tmp_path / "out.jpg", *quick)
+    assert "out.jpg: JPEG holds 8 bits, fewer than the content has" in done.stderr
+    assert "out.jpg: grey, as the content is" in done.stderr
+    done = impasto(tmp_path / "content.tif", style, "-o", tmp_path / "out.png", *quick)
+    assert "holds" not in done.stderr

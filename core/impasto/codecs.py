@@ -25,6 +25,7 @@ from .files import check_input
 from .icc import space, srgb_profile
 from .samples import Samples
 
+FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
 BITS, PHOTOMETRIC = 0x0102, 0x0106
@@ -182,19 +183,26 @@ def _srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def fitting(samples: Samples, form: str) -> Samples:
-    """`samples` in the nearest form that `form` (PNG, JPEG, TIFF, WEBP, EXR) can hold, mostly their own.
-
-    Floating point becomes sRGB-encoded where it must become whole numbers, and whole numbers become half floats in EXR.
-    """
-    kind, grey, icc = samples.kind, samples.grey, samples.icc
-    floating = kind in ("half", "float")
+def kept_kind(kind: str, form: str) -> str:
+    """The kind of samples in which `form` (PNG, JPEG, TIFF, WEBP, EXR) holds those of `kind`: the same if it can."""
     if form == "EXR":
-        return samples.converted(kind if floating else "half", grey, linear=True, associated=True)
-    if form == "TIFF" and floating:
+        return kind if kind in FLOATING else "half"
+    if form in ("JPEG", "WEBP"):
+        return "u8"
+    return "u16" if form == "PNG" and kind in FLOATING else kind
+
+
+def fitting(samples: Samples, form: str) -> Samples:
+    """`samples` in the nearest form that `form` can hold, mostly their own.
+
+    Floating point becomes sRGB-encoded where it must become whole numbers, and whole numbers become linear in EXR.
+    """
+    kind, grey, icc = kept_kind(samples.kind, form), samples.grey, samples.icc
+    if form == "EXR":
+        return samples.converted(kind, grey, linear=True, associated=True)
+    if kind in FLOATING:
         return samples.converted(kind, grey, samples.linear or (grey and not icc), icc, samples.associated)
-    kind = "u8" if form in ("JPEG", "WEBP") or kind == "u8" else "u16"
-    plain = floating or (grey and form == "WEBP")
+    plain = samples.kind in FLOATING or (grey and form == "WEBP")
     return samples.converted(kind, grey and form != "WEBP", icc=None if plain else icc)
 
 

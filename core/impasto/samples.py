@@ -1,7 +1,8 @@
 """Samples: the numbers of a picture as they came, so that a result can go back in the same form.
 
 Work is done on sRGB-encoded float32 copies. What is painted returns to the depth, the colour space and the channels of
-the original, and what is not painted returns bit for bit, values above 1 included.
+the original, and what is not painted returns bit for bit, values above 1 included. What is painted has the colours of
+sRGB: lights above 1, and colours that only a wider space holds, are clipped where a brush goes over them.
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
 from .. import images
+from ..codecs import kept_kind
 from ..files import FORMATS
 from ..images import Picture
 from ..provenance import Provenance
@@ -31,8 +33,8 @@ def run(job: Job) -> int:
     """
     begin = time.perf_counter()
     pictures = check(job)
-    if pictures.content.alpha is not None and FORMATS[job.output.suffix.lower()] == "JPEG":
-        _say(job, f"{job.output}: JPEG has no transparency; what is transparent becomes white.")
+    for line in _losses(pictures.content, FORMATS[job.output.suffix.lower()]):
+        _say(job, f"{job.output}: {line}")
     with Interrupt() as interrupt:
         step, picture = _paint(job, pictures, interrupt)
     if interrupt.asked:
@@ -66,6 +68,17 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     for path in job.losses:
         curves.write(path)
     return step, picture
+
+
+def _losses(content: Picture, form: str) -> Iterator[str]:
+    """What the result will lack, and one may not expect."""
+    if content.alpha is not None and form == "JPEG":
+        yield "JPEG has no transparency; what is transparent becomes white."
+    if samples := content.samples:
+        if kept_kind(samples.kind, form) == "u8" != samples.kind:
+            yield f"{form} holds 8 bits, fewer than the content has; .png or .tif would hold more."
+        if samples.grey:
+            yield "grey, as the content is; for a painting in colours, make the content RGB."
 
 
 def _say(job: Job, line: str) -> None:
