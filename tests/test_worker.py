@@ -3,22 +3,77 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+import impasto
 from conftest import drawing
 from impasto.client import ENDS, Message, Pixels, Worker
+from impasto.knobs import KNOBS
+from impasto.worker.streams import MOST_LOG
 
 HANGS = 300
 """Seconds after which a process counts as hanging: on a busy machine its imports alone may take a minute."""
+SOON = 20
+"""Seconds in which a process ends at once, on a machine that is busy with others."""
 COMMAND = (sys.executable, "-m", "impasto", "worker")
 QUICK = {"steps": 2, "scales": 1, "device": "cpu"}
 Start = Callable[..., Worker]
+
+ODD = """
+import ctypes, os, sys, time
+import torch
+from impasto.hooks import hookimpl
+from impasto.network import NetworkInfo
+
+class Odd(torch.nn.Module):
+    layers, content_layers, style_layers = ("one",), {"one": 1.0}, {"one": 1.0}
+
+    def __init__(self, do):
+        super().__init__()
+        self.do = do
+
+    def forward(self, image, layers):
+        if self.do == "print":
+            print("hello from Python")
+            os.write(1, b"hello from a system call\\n")
+            ctypes.CDLL(None).puts(b"hello from C")
+            ctypes.CDLL(None).fflush(None)
+        if self.do == "sleep" and torch.is_grad_enabled():
+            time.sleep(600)
+        if self.do == "raise":
+            raise KeyError("odd")
+        if self.do == "leave":
+            sys.exit(3)
+        if self.do == "memory":
+            raise MemoryError
+        if self.do == "crash":
+            ctypes.string_at(0)
+        return {"one": image * 2}
+
+def build(do):
+    sys.stderr.write("BUILT\\n")
+    return Odd(do)
+
+@hookimpl
+def impasto_networks():
+    does = ("nothing", "print", "sleep", "raise", "leave", "memory", "crash")
+    return [NetworkInfo("odd", "misbehaves as told", build, options={"do": does})]
+"""
+"""A plug-in's network, with the faults that libraries have."""
+
+
+def odd(do: str) -> dict[str, object]:
+    return {"network": "odd", "network_options": {"do": do}}
 
 
 def pixels(array: NDArray[np.generic], linear: bool = False) -> Pixels:
@@ -27,22 +82,39 @@ def pixels(array: NDArray[np.generic], linear: bool = False) -> Pixels:
     return Pixels(width, height, channels, kinds[array.dtype.name], array.tobytes(), linear)
 
 
+def array(found: Pixels) -> NDArray[np.generic]:
+    kind = {"u8": np.uint8, "u16": np.uint16, "half": np.float16, "float": np.float32}[found.kind]
+    return np.frombuffer(found.data, kind).reshape(found.height, found.width, found.channels)
+
+
 CONTENT, STYLE = pixels(drawing(seed=1)), {"picture": pixels(drawing(80, 80, seed=2))}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+    """A folder with the plug-in of `ODD`, in which workers keep their log too."""
+    folder = tmp_path_factory.mktemp("home")
+    info = folder / "odd-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[impasto]\nodd = odd\n")
+    (folder / "odd.py").write_text(ODD)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def start(home: Path) -> Iterator[Start]:
-    """Starts workers that keep their log in `home`, and ends them."""
+def env(home: Path) -> dict[str, str]:
+    folders = {"XDG_STATE_HOME": str(home), "PYTHONPATH": str(home)}
+    return os.environ | folders | {"IMPASTO_CACHE": "off", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def start(env: dict[str, str]) -> Iterator[Start]:
+    """Starts workers, and ends them."""
     begun: list[Worker] = []
 
-    def run(*command: str, **options: object) -> Worker:
-        env = os.environ | {"XDG_STATE_HOME": str(home), "OMP_NUM_THREADS": "1"} | dict(options.pop("env", {}))  # type: ignore[call-overload]
-        begun.append(Worker(command or COMMAND, env=env, start_within=HANGS, **options).start())  # type: ignore[arg-type]
+    def run(*command: str) -> Worker:
+        begun.append(Worker(command or COMMAND, env=env, start_within=HANGS).start())
         return begun[-1]
 
     yield run
@@ -58,28 +130,359 @@ def worker(start: Start) -> Worker:
 
 def until(worker: Worker, *types: str, id: str | None = None) -> list[Message]:  # noqa: A002
     """The events up to the first of these types (and this id), which is the last."""
-    seen = []
+    seen: list[Message] = []
     while True:
         event = worker.wait(HANGS)
         assert event, f"nothing but {[each.type for each in seen]}"
         seen.append(event)
-        if event.type in types and id in (None, event.id):
+        if event.type in types and (id in (None, event.id) or worker.ended):
             return seen
         assert not worker.ended, event
 
 
+def answer(worker: Worker, kind: str, **fields: object) -> Message:
+    job = worker.request(kind, **fields)  # type: ignore[arg-type]
+    return until(worker, "description", "estimate", *ENDS, id=job)[-1]
+
+
+def paint(worker: Worker, content: Pixels = CONTENT, **fields: object) -> list[Message]:
+    """All events of a painting of few steps."""
+    recipe, styles = QUICK | dict(fields.pop("recipe", {})), fields.pop("styles", [STYLE])  # type: ignore[call-overload]
+    job = worker.paint(content, styles, recipe, **fields)  # type: ignore[arg-type]
+    return until(worker, *ENDS, id=job)
+
+
 def painted(worker: Worker, content: Pixels = CONTENT, **fields: object) -> Message:
-    recipe = QUICK | dict(fields.pop("recipe", {}))  # type: ignore[call-overload]
-    job = worker.paint(content, [STYLE], recipe, **fields)  # type: ignore[arg-type]
-    return until(worker, *ENDS, id=job)[-1]
+    return paint(worker, content, **fields)[-1]
 
 
-def test_a_picture_comes_back_in_the_form_it_had(worker: Worker) -> None:
-    done = painted(worker)
-    result = done.picture()
+# What it says of itself
+
+
+def test_it_introduces_itself(start: Start) -> None:
+    worker = start()
+    hello = until(worker, "hello")[-1]
+    assert hello["protocol"] == 1
+    assert hello["version"] == impasto.__version__
+    networks = {network["name"]: network for network in hello["networks"]}
+    assert networks["wavelet"]["ready"]
+    assert "impasto weights get vgg19" in networks["vgg19"]["missing"]
+    assert networks["vgg19"]["options"]["pooling"]
+    assert next(backend for backend in hello["backends"] if backend["name"] == "torch")["paints"]
+    assert "cpu" in hello["devices"]
+    assert until(worker, "ready")[-1]["devices"][:2] == ["auto", "cpu"]
+    worker.request("hello")
+    assert until(worker, "hello")[-1]["networks"] == hello["networks"]
+
+
+def test_it_describes_every_knob(worker: Worker) -> None:
+    knobs = answer(worker, "describe")["knobs"]
+    assert [knob["name"] for knob in knobs] == list(KNOBS)
+    strength = next(knob for knob in knobs if knob["name"] == "strength")
+    assert (strength["low"], strength["high"], strength["default"], strength["kind"]) == (0, 100, 50, "real")
+    assert all(knob["group"] and knob["description"] and knob["source"] for knob in knobs)
+
+
+def test_it_estimates_and_learns(worker: Worker) -> None:
+    size = {"width": 96, "height": 64}
+    before = answer(worker, "estimate", recipe=QUICK | odd("nothing"), **size)
+    assert not before["measured"]
+    assert painted(worker, recipe=odd("nothing")).type == "done"
+    after = answer(worker, "estimate", recipe=QUICK | odd("nothing"), **size)
+    assert after["measured"]
+    assert 0 < after["seconds"] < before["seconds"]
+    larger = answer(worker, "estimate", recipe=QUICK | odd("nothing") | {"size": 960}, **size)
+    assert larger["seconds"] > 10 * after["seconds"]
+    assert larger["bytes"] > after["bytes"] > 0
+    assert answer(worker, "estimate", recipe={"network": "none"}, **size)["code"] == "plugin_error"
+
+
+# Painting
+
+
+def test_a_picture_comes_back_with_all_there_is_to_tell(worker: Worker) -> None:
+    events = paint(worker)
+    done, progress = events[-1], [event for event in events if event.type == "progress"]
     assert done.type == "done", done
-    assert result[:4] == CONTENT[:4]
-    assert len(result.data) == len(CONTENT.data)
-    assert result.data != CONTENT.data
-    assert done["taken"] == 2
-    assert done["recipe"]["size"] == 96
+    assert done.picture()[:4] == CONTENT[:4]
+    assert done.picture().data != CONTENT.data
+    assert (done["taken"], done["stopped"], done["recipe"]["size"], done["recipe"]["steps"]) == (2, False, 96, 2)
+    assert impasto.Recipe.of(**done["recipe"])
+    assert next(event.type for event in events if event.type != "heartbeat") == "queued"
+    assert progress[-1]["fraction"] == pytest.approx(1)
+    assert (progress[-1]["step"], progress[-1]["steps"], progress[-1]["stage"], progress[-1]["stages"]) == (2, 2, 1, 1)
+    preview = next(event for event in events if event.type == "preview").picture()
+    assert preview[:4] == (96, 64, 3, "u8")
+    assert len(preview.data) == 96 * 64 * 3
+
+
+def test_it_paints_as_the_library_does(worker: Worker) -> None:
+    library = impasto.stylized(
+        impasto.Picture(drawing(seed=1) / np.float32(255)),
+        impasto.Picture(drawing(80, 80, seed=2) / np.float32(255)),
+        **QUICK | {"size": 96},
+    )
+    expected = (library.pixels * 255).round()
+    assert np.abs(array(painted(worker).picture()) - expected).max() <= 1  # sums in another number of threads
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float16, np.float32])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_every_form_comes_back_as_it_was_outside_the_mask(worker: Worker, kind: type, channels: int) -> None:
+    rng, most = np.random.default_rng(channels), np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1
+    content = (np.resize(drawing(seed=1) / 255, (64, 96, channels)) * most).astype(kind)
+    content[:8] = (rng.random((8, 96, channels)) * (most if most > 1 else 7)).astype(kind)  # high dynamic range
+    if channels % 2 == 0:
+        content[8:, :, -1] = most
+    mask = np.zeros((64, 96, 1), np.uint8)
+    mask[32:, :48] = 255
+    for linear in (False, True):
+        done = painted(worker, pixels(content, linear), mask=pixels(mask), preview=0)
+        result = done.picture()
+        assert (*result[:4], result.linear) == (*pixels(content, linear)[:4], linear)
+        found = array(result)
+        assert found[mask[..., 0] == 0].tobytes() == content[mask[..., 0] == 0].tobytes()
+        assert (found[mask[..., 0] > 0] != content[mask[..., 0] > 0]).mean() > 0.3
+
+
+def test_a_size_of_its_own_gives_the_content_its_own_back(worker: Worker) -> None:
+    done = painted(worker, recipe={"size": 48})
+    assert done.picture()[:2] == (96, 64)
+    assert done["recipe"]["size"] == 48
+    assert np.abs(array(done.picture()).astype(int) - drawing(seed=1)).mean() < 80
+
+
+def test_previews_are_of_the_size_asked_for_and_show_the_mask(worker: Worker) -> None:
+    mask = np.zeros((64, 96, 1), np.float32)
+    mask[:, 48:] = 1
+    clear = np.dstack([drawing(seed=1), np.full((64, 96), 255, np.uint8)])
+    clear[:16, :, 3] = 0
+    events = paint(worker, pixels(clear), mask=pixels(mask), preview=48)
+    preview = array(next(event for event in events if event.type == "preview").picture())
+    assert preview.shape == (32, 48, 3)
+    assert (preview[:5] == 230).all()  # paper
+    small = np.asarray(Image.fromarray(drawing(seed=1)).resize((48, 32), Image.Resampling.LANCZOS)).astype(int)
+    assert np.abs(small - preview)[12:, :20].max() <= 2
+    assert np.abs(small - preview)[12:, 28:].mean() > 5
+    assert not [event for event in paint(worker, preview=0) if event.type == "preview"]
+
+
+def test_styles_come_as_files_with_weights_and_masks(worker: Worker, tmp_path: Path) -> None:
+    path = tmp_path / "style.png"
+    Image.fromarray(drawing(80, 80, seed=2)).save(path)
+    alone = painted(worker)
+    assert painted(worker, styles=[{"file": str(path)}]).picture() == alone.picture()
+    other = {"picture": pixels(drawing(80, 80, seed=5))}
+    both = painted(worker, styles=[STYLE, other | {"weight": 3}])
+    assert both["recipe"]["style_weights"] == [1, 3]
+    assert both.picture() == painted(worker, styles=[STYLE, other], recipe={"style_weights": [1, 3]}).picture()
+    assert both.picture() != alone.picture()
+    left = np.zeros((1, 2, 1), np.uint8)
+    left[0, 0] = 255
+    halves = [STYLE | {"mask": pixels(left)}, other | {"mask": pixels(left[:, ::-1].copy()), "region": pixels(left)}]
+    assert painted(worker, styles=halves).picture() not in (alone.picture(), both.picture())
+
+
+def test_networks_stay_loaded(start: Start, home: Path) -> None:
+    worker = start()
+    log = Path(until(worker, "hello")[-1]["log"])
+    assert log == home / "impasto" / "worker.log"
+
+    def built() -> int:
+        return log.read_text().count("BUILT")
+
+    before = built()
+    assert painted(worker, recipe=odd("nothing")).type == "done"
+    assert painted(worker, recipe=odd("nothing")).type == "done"
+    assert built() == before + 1
+    assert painted(worker, recipe=odd("print")).type == "done"
+    assert built() == before + 2
+
+
+# Cancel and finish
+
+
+def begun(worker: Worker, **knobs: object) -> str:
+    """A long painting that has taken its first step."""
+    job = worker.paint(CONTENT, [STYLE], {"steps": 100_000, "device": "cpu", **knobs})
+    until(worker, "progress", id=job)
+    return job
+
+
+def test_cancel_answers_and_leaves_the_worker_well(worker: Worker) -> None:
+    job = begun(worker)
+    waits = worker.paint(CONTENT, [STYLE], QUICK)
+    assert until(worker, "queued", id=waits)[-1]["ahead"] == 1
+    worker.cancel(waits)
+    assert not [event for event in until(worker, "cancelled")[:-1] if event.type in ENDS]  # while the other goes on
+    worker.cancel(job)
+    assert until(worker, "cancelled", id=job)
+    worker.cancel(job)
+    assert until(worker, "failed")[-1]["code"] == "unknown_job"
+    assert painted(worker).type == "done"
+
+
+def test_finish_keeps_the_picture_so_far(worker: Worker) -> None:
+    job = begun(worker)
+    worker.finish(job)
+    done = until(worker, *ENDS, id=job)[-1]
+    assert (done.type, done["stopped"]) == ("done", True)
+    assert 0 < done["taken"] < 100_000
+    assert array(done.picture()).shape == (64, 96, 3)
+
+
+def test_jobs_have_one_id_each_and_are_not_without_number(worker: Worker) -> None:
+    job = begun(worker)
+    form = {"part": "content", "width": 96, "height": 64, "channels": 3, "kind": "u8"}
+    worker.request("paint", {"content": CONTENT.data}, id=job, content=form, styles=[{"picture": form}])
+    assert "already" in until(worker, "failed")[-1]["message"]
+    others = [worker.paint(CONTENT, [STYLE], QUICK) for _ in range(16)]
+    assert "wait already" in until(worker, "failed", id=others[-1])[-1]["message"]
+    for id_ in (*others[:-1], job):
+        worker.cancel(id_)
+        until(worker, "cancelled", id=id_)
+
+
+# When something is wrong
+
+
+def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
+    short = CONTENT._replace(data=CONTENT.data[:-1])
+    tiny = Pixels(4, 4, 3, "u8", bytes(48))
+    cases = [
+        ({"content": short}, "image_error", "18431 bytes"),
+        ({"content": tiny}, "image_error", "4x4"),
+        ({"content": pixels(drawing(640, 16)), "recipe": {"size": 96}}, "image_error", "times the other"),
+        ({"content": pixels(drawing(480, 16)), "recipe": {"size": 96}}, "image_error", "short side"),
+        ({"recipe": {"strength": 101}}, "recipe_error", "strength is 101"),
+        ({"recipe": {"strangth": 1}}, "recipe_error", "strangth"),
+        ({"recipe": {"network": "none"}}, "plugin_error", "no network 'none'"),
+        ({"recipe": {"network": "vgg19"}}, "plugin_error", "weights"),
+        ({"recipe": {"device": "cuda:77"}}, "device_error", "cuda:77"),
+        ({"recipe": {"style_weights": [1, 2]}}, "recipe_error", "2 style weights for 1"),
+        ({"styles": [{"file": str(tmp_path / "no.png")}]}, "image_error", "no such file"),
+        ({"styles": [{"file": "a\0b"}]}, "image_error", "no name of a file"),
+        ({"styles": [{"name": "starry"}]}, "unsupported", "starry"),
+        ({"styles": []}, "bad_request", "styles"),
+        ({"styles": [{"weight": 1}]}, "bad_request", "picture, file and name"),
+        ({"mask": pixels(drawing())}, "bad_request", "mask.channels"),
+        ({"mask": Pixels(1, 1, 1, "u8", b"\0")}, "image_error", "leaves nothing"),
+        ({"preview": 513}, "bad_request", "preview"),
+        ({"recipe": odd("raise")}, "internal", "KeyError: 'odd'"),
+        ({"recipe": odd("leave")}, "internal", "SystemExit: 3"),
+        ({"recipe": odd("memory")}, "out_of_memory", "memory"),
+    ]
+    for fields, code, message in cases:
+        failed = painted(worker, **fields)
+        assert (failed.type, failed.fields.get("code")) == ("failed", code), (fields, failed)
+        assert message in failed["message"]
+        assert isinstance(failed["hint"], str)
+        assert ("in forward" in failed.fields.get("log", "")) == (code == "internal")
+    assert answer(worker, "dance")["code"] == "bad_request"
+    assert answer(worker, "recolour", colour="keep")["code"] == "unsupported"
+    assert answer(worker, "describe", more=1)["code"] == "bad_request"
+    assert painted(worker).type == "done"
+
+
+def test_what_libraries_print_stays_out_of_the_stream(worker: Worker, home: Path) -> None:
+    assert painted(worker, recipe=odd("print")).type == "done"
+    log = (home / "impasto" / "worker.log").read_text()
+    assert all(f"hello from {who}" in log for who in ("Python", "a system call", "C"))
+
+
+def test_a_crash_reaches_the_client_with_the_end_of_the_log(start: Start) -> None:
+    worker = start()
+    failed = painted(worker, recipe=odd("crash"))
+    assert failed["code"] == "crashed"
+    assert failed.id is None
+    assert "Segmentation fault" in failed["log"]
+    assert "in forward" in failed["log"]
+    assert worker.ended
+
+
+def test_a_worker_that_is_killed_is_told_of(start: Start) -> None:
+    worker = start()
+    begun(worker)
+    assert worker.process is not None
+    worker.process.kill()
+    failed = until(worker, "failed")[-1]
+    assert (failed["code"], failed.id) == ("crashed", None)
+    assert "exit code -9" in failed["message"]
+    assert worker.wait(1) is None
+
+
+def test_the_log_begins_anew_when_it_is_large(tmp_path: Path) -> None:
+    (tmp_path / "impasto").mkdir()
+    old = tmp_path / "impasto" / "worker.log"
+    old.write_bytes(b"x" * (MOST_LOG + 1))
+    env = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
+    with Worker(COMMAND, env=env, start_within=HANGS) as worker:
+        until(worker, "hello")
+    assert old.with_suffix(".log.1").stat().st_size == MOST_LOG + 1
+    assert old.stat().st_size < 1000
+
+
+# Its end
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends soon."""
+    for _ in range(SOON * 20):
+        if state(pid) in ("", "Z"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def state(pid: int) -> str:
+    """The letter that Linux has for what the process does, or "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("how", ["eof", "term"])
+def test_it_ends_in_the_middle_of_a_step(start: Start, how: str) -> None:
+    worker = start()
+    worker.paint(CONTENT, [STYLE], QUICK | odd("sleep"))
+    until(worker, "heartbeat")
+    process = worker.process
+    assert process is not None
+    if how == "eof":
+        worker.close(SOON)
+    else:
+        process.terminate()
+    assert process.wait(SOON) == (0 if how == "eof" else -signal.SIGTERM)
+
+
+def test_it_ends_when_whoever_started_it_is_killed(env: dict[str, str]) -> None:
+    editor = """
+import sys
+from impasto.client import Pixels, Worker
+with Worker([sys.executable, "-m", "impasto", "worker"], env=dict(__import__("os").environ)) as worker:
+    style = Pixels(64, 64, 3, "u8", bytes(64 * 64 * 3))
+    worker.paint(style, [{"picture": style}], {"network": "odd", "network_options": {"do": "sleep"}})
+    for event in worker.events():
+        if event.type == "heartbeat":
+            print(worker.process.pid, flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", editor], env=env, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        assert state(pid) not in ("", "Z")
+        process.kill()
+    assert gone(pid)
+
+
+def test_it_ends_quietly_when_nobody_reads(env: dict[str, str], home: Path) -> None:
+    process = subprocess.Popen(COMMAND, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdin.write(b'{"type":"hello"}\n' * 2)
+    process.stdin.flush()
+    assert process.wait(SOON) == 0
+    assert process.stderr.read() == b""
+    process.stdin.close()
+    process.stderr.close()

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import IO
 
 PROTOCOL = 1
@@ -32,7 +32,7 @@ MOST = 2**31
 """Bytes of payload in one message."""
 MOST_LINE = 2**20
 CHUNK = 2**16
-TAIL = 20
+TAIL = 40
 """Lines of the log that go with a failure."""
 ENDS = ("done", "failed", "cancelled")
 """Events after which nothing more comes about a job."""
@@ -81,7 +81,7 @@ class Message(NamedTuple):
         """The picture of a `preview` or `done`."""
         form = self.fields["picture"]
         data = self.parts[form["part"]]
-        return Pixels(form["width"], form["height"], form["channels"], form["kind"], data, form.get("linear", False))
+        return Pixels(form["width"], form["height"], form["channels"], form["kind"], data, form["linear"])
 
 
 def encode(fields: Mapping[str, Any], parts: Mapping[str, bytes] | None = None) -> list[bytes]:
@@ -103,23 +103,17 @@ class Framing:
         self._head: dict[str, Any] | None = None
         self._sizes: dict[str, int] = {}
 
-    @property
-    def torn(self) -> bool:
-        """Whether a message has begun and not ended."""
-        return bool(self._buffer) or self._head is not None
-
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that are whole with `data`; to be pulled to the end."""
         self._buffer += data
-        while True:
-            if self._head is None and not self._take_line():
+        while self._head is not None or self._take_line():
+            if len(self._buffer) < sum(self._sizes.values()):
                 return
-            size = sum(self._sizes.values())
-            if self._head is None or len(self._buffer) < size:
-                return
-            message = Message(self._head, self._take_parts())
-            del self._buffer[:size]
-            self._head = None
+            parts = {}
+            for name, size in self._sizes.items():
+                parts[name] = bytes(memoryview(self._buffer)[:size])
+                del self._buffer[:size]
+            message, self._head = Message(self._head or {}, parts), None
             yield message
 
     def _take_line(self) -> bool:
@@ -134,14 +128,6 @@ class Framing:
         self._head = _parsed(line)
         self._sizes = _sizes(self._head, self.most)
         return True
-
-    def _take_parts(self) -> dict[str, bytes]:
-        parts, begin = {}, 0
-        with memoryview(self._buffer) as view:
-            for name, size in self._sizes.items():
-                parts[name] = bytes(view[begin : begin + size])
-                begin += size
-        return parts
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -162,19 +148,15 @@ def _sizes(fields: dict[str, Any], most: int) -> dict[str, int]:
     """Bytes of each part by its name; `Malformed` where they do not add up."""
     payload, parts = fields.pop("payload", 0), fields.pop("parts", [])
     try:
-        sizes = {part["name"]: part["bytes"] for part in parts}
-        whole = all(type(size) is int and size >= 0 for size in (payload, *sizes.values()))
-        if not whole or len(sizes) != len(parts) or sum(sizes.values()) != payload or not _all_text(sizes):
-            raise Malformed("the parts do not add up to the payload")
+        sizes = {part["name"] + "": part["bytes"] for part in parts}
     except (TypeError, KeyError):
-        raise Malformed("payload and parts are not understood") from None
+        raise Malformed("its parts are not understood") from None
+    whole = all(type(size) is int and size >= 0 for size in (payload, *sizes.values()))
+    if not whole or len(sizes) != len(parts) or sum(sizes.values()) != payload:
+        raise Malformed("its parts do not add up to its payload")
     if payload > most:
         raise Malformed(f"{payload} bytes are more than the {most} that are accepted")
     return sizes
-
-
-def _all_text(names: Iterable[object]) -> bool:
-    return all(isinstance(name, str) for name in names)
 
 
 class Session:
@@ -228,10 +210,7 @@ class Session:
         parts: dict[str, bytes] = {}
         fields: dict[str, Any] = {"content": _placed(content, "content", parts), "recipe": dict(recipe or {})}
         fields["styles"] = [
-            {
-                key: _placed(value, f"style-{number}-{key}", parts) if isinstance(value, Pixels) else value
-                for key, value in style.items()
-            }
+            {key: _placed(value, f"style-{number}-{key}", parts) for key, value in style.items()}
             for number, style in enumerate(styles, 1)
         ]
         if mask is not None:
@@ -257,14 +236,14 @@ def failure(code: str, message: str, hint: str, log: str = "") -> Message:
     return Message({"type": "failed", "id": None, "code": code, "message": message, "hint": hint, "log": log}, {})
 
 
-def _placed(pixels: Pixels, name: str, parts: dict[str, bytes]) -> dict[str, Any]:
-    """The description of a picture whose samples are put among `parts`."""
-    parts[name] = pixels.data
-    form = {"part": name, "width": pixels.width, "height": pixels.height, "channels": pixels.channels}
-    form.update(kind=pixels.kind, linear=pixels.linear)
-    if pixels.icc:
-        parts[name + "-icc"] = pixels.icc
-        form["icc"] = name + "-icc"
+def _placed(value: Any, name: str, parts: dict[str, bytes]) -> Any:
+    """The description of `value` if it is `Pixels`, whose samples are then put among `parts`; other values as is."""
+    if not isinstance(value, Pixels):
+        return value
+    form = dict(value._asdict(), part=name)
+    parts[name], icc = form.pop("data"), form.pop("icc")
+    if icc:
+        parts[name + "-icc"], form["icc"] = icc, name + "-icc"
     return form
 
 
@@ -294,7 +273,8 @@ class Worker(Session):
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._closing = threading.Event()
         self._heard = time.monotonic()
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        """The process, while it is there."""
         self._threads: list[threading.Thread] = []
         self._bell, self._ear = socket.socketpair()
 
@@ -309,13 +289,10 @@ class Worker(Session):
         except (OSError, ValueError) as error:
             self._tell(failure("not_started", f"impasto cannot be started: {error}.", CHECK))
             return self
-        self._process = process
-        errors = threading.Thread(target=self._read_errors, args=(process.stderr,), daemon=True)
-        reading = threading.Thread(target=self._read, args=(process, process.stdout, errors), daemon=True)
-        sending = threading.Thread(target=self._send, args=(process.stdin,), daemon=True)
-        self._threads = [errors, reading, sending]
-        for thread in self._threads:
-            thread.start()
+        self.process = process
+        self._begin(self._send, process.stdin)
+        errors = self._begin(self._read_errors, process.stderr)
+        self._begin(self._read, process.stdout, process, errors)
         return self
 
     def fileno(self) -> int:
@@ -337,15 +314,13 @@ class Worker(Session):
     def events(self) -> Iterator[Message]:
         """Event after event, waiting for each, until the worker has ended."""
         while not self.ended:
-            event = self.wait(60)
-            if event:
-                yield event
+            yield from filter(None, [self.wait(60)])
 
     def close(self, timeout: float = 1.0) -> None:
         """End the process, with whatever it is doing; after `timeout` seconds by force."""
         self._closing.set()
         self._outgoing.put(None)
-        process, self._process, self.ended = self._process, None, True
+        process, self.process, self.ended = self.process, None, True
         if process is not None:
             try:
                 process.wait(timeout)
@@ -376,6 +351,11 @@ class Worker(Session):
         self.ended = event.fields.get("code") in LOST
         return event
 
+    def _begin(self, work: Callable[..., None], *args: object) -> threading.Thread:
+        self._threads.append(threading.Thread(target=work, args=args, daemon=True))
+        self._threads[-1].start()
+        return self._threads[-1]
+
     def _tell(self, event: Message) -> None:
         self._events.put(event)
         with suppress(OSError):
@@ -384,16 +364,16 @@ class Worker(Session):
     def _check_silence(self) -> None:
         silent = time.monotonic() - self._heard
         waiting = self.jobs if self.hello else True
-        if self._process and waiting and silent > (self.silent_for if self.hello else self.start_within):
+        if self.process and waiting and silent > (self.silent_for if self.hello else self.start_within):
             self._heard = time.monotonic()
             self._tell(self._lost(f"impasto has been silent for {silent:.0f} seconds.", "Start it again."))
-            self._process.kill()
+            self.process.kill()
 
     def _lost(self, message: str, hint: str) -> Message:
         code = "crashed" if self.hello else "not_started"
         return failure(code, message, hint, "\n".join([*self._tail, *_log_tail(self.hello)]))
 
-    def _read(self, process: subprocess.Popen[bytes], pipe: IO[bytes], errors: threading.Thread) -> None:
+    def _read(self, pipe: IO[bytes], process: subprocess.Popen[bytes], errors: threading.Thread) -> None:
         """Thread: bytes of the process to events, and its end to one more."""
         with pipe:
             for data in iter(lambda: os.read(pipe.fileno(), CHUNK), b""):
@@ -426,17 +406,16 @@ class Worker(Session):
 
 
 def _fate(code: int, begun: bool) -> tuple[str, str]:
-    """What to say of a process that ended by itself."""
-    if not begun:
-        return f"impasto did not start (exit code {code}).", CHECK
-    if code == -9:
-        return "impasto was killed in the middle of its work.", "Memory may have run out: paint at a smaller size."
-    return f"impasto ended in the middle of its work (exit code {code}).", "Start it again; the log says more."
+    """What to say of a process that ended by itself, and what to do."""
+    if begun:
+        hint = "Memory may have run out: paint at a smaller size." if code == -9 else "Start it again."
+        return f"impasto ended in the middle of its work (exit code {code}).", hint
+    return f"impasto did not start (exit code {code}).", CHECK
 
 
 def _log_tail(hello: Message | None) -> list[str]:
     """The end of the worker's log, if it lies on this machine."""
     path = hello.fields.get("log") if hello else None
     with suppress(OSError, ValueError):
-        return Path(path).read_bytes()[-4000:].decode(errors="replace").splitlines()[-TAIL:] if path else []
+        return Path(path).read_bytes()[-9000:].decode(errors="replace").splitlines()[-TAIL:] if path else []
     return []

@@ -155,7 +155,7 @@ class Recipe(BaseModel):
 def _explain(error: ValidationError) -> tuple[str, str]:
     """pydantic's first complaint in our words: (what was seen and expected, what to do)."""
     first = error.errors()[0]
-    name = str(first["loc"][0])
+    name = str(first["loc"][0]) if first["loc"] else str(first["input"])  # a name that is no Unicode has no place
     if name not in KNOBS:
         return f"There is no knob {name!r}.", f"Knobs: {', '.join(KNOBS)}."
     where = ".".join(map(str, first["loc"][:2]))

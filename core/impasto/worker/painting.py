@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..codecs import check_shape
 from ..recipe import Recipe
 from ..registry import registry
 from . import pictures
@@ -84,7 +85,6 @@ class Painter:
         content = pictures.samples(request.content, parts)
         recipe = self.recipe(request)
         registry().check(recipe)
-        pictures.check_fit(content.size, recipe.size)
         weights = recipe.style_weights or [1.0] * len(request.styles)
         styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
         mask = pictures.mask(request.mask, parts)
@@ -108,13 +108,16 @@ class Painter:
 
     @staticmethod
     def recipe(request: Paint) -> Recipe:
-        """The whole recipe of `request`. Raises `RecipeError`."""
-        given = {"size": max(request.content.width, request.content.height)} | request.recipe
+        """The whole recipe of `request`. Raises `RecipeError`, or `ImageError` for a size that cannot be painted."""
+        size = request.content.width, request.content.height
+        check_shape("The picture that was sent", *size)
+        given = {"size": max(size)} | request.recipe
         weights = [style.weight for style in request.styles]
         if any(weight is not None for weight in weights):
             given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
         recipe = Recipe.of(**given)
         pictures.check_weights(recipe, len(weights))
+        pictures.check_fit(size, recipe.size)
         return recipe
 
     def _pull(self, job: Job, steps: Any) -> tuple[int, Step] | None:

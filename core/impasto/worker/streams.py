@@ -13,10 +13,9 @@ from queue import Queue
 from typing import Any
 
 from .. import folders
-from ..client import encode
+from ..client import TAIL, encode
 
 MOST_LOG = 1_000_000
-LINES = 30
 FEW = 4
 """Events that may wait before those that nobody would miss are left out."""
 
@@ -40,8 +39,9 @@ class Log:
 
     def __init__(self) -> None:
         self.path: Path | None = None if os.isatty(2) else folders.state() / "worker.log"
+        self.rotate()
         self._open()
-        faulthandler.enable()
+        faulthandler.enable(all_threads=False)
 
     def rotate(self) -> None:
         """Begin a new file once this one is large, and keep the old one as worker.log.1."""
@@ -54,7 +54,7 @@ class Log:
         if self.path is None:
             return ""
         try:
-            return "\n".join(self.path.read_text(errors="replace").splitlines()[-LINES:])
+            return "\n".join(self.path.read_text(errors="replace").splitlines()[-TAIL:])
         except OSError:
             return ""
 
