@@ -1,6 +1,6 @@
 """What was computed once, kept on disk under a key that says all it depends on.
 
-    <cache folder>/<shelf>/<key>    the data, and then its BLAKE2b (32 bytes)
+    <cache folder>/<shelf>/<key>    the data, and then its XXH3 (16 bytes)
 
 An entry is written beside its place and renamed, so that a reader sees all of it or nothing, whoever else writes and
 whenever a process is killed. Reading marks it as used; where a shelf is over its budget, those unused longest go. A
@@ -24,16 +24,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import xxhash
+
 from . import files, folders
 from .errors import OutputError, RecipeError
 
 DEFAULT_BYTES = 2**30
 LARGEST = 1 / 4
 """Share of its shelf that one entry may take, so that it does not push out all others."""
-OWN_NAMES = re.compile(r"[0-9a-f]{64}|\.impasto-[0-9a-f]+\.tmp")
+OWN_NAMES = re.compile(r"[0-9a-f]{32,64}|\.impasto-[0-9a-f]+\.tmp")
 ABANDONED = 3600.0
 """Seconds after which an unfinished entry has no writer any more."""
-DIGEST = 32
+DIGEST = 16
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def code(module: str) -> str:
 
 
 def _digest(data: bytes | memoryview) -> bytes:
-    return hashlib.blake2b(data, digest_size=DIGEST).digest()
+    return xxhash.xxh3_128(data).digest()
 
 
 def _remove(entry: Entry) -> None:

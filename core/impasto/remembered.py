@@ -7,12 +7,12 @@ would be computed, to the last bit, and nothing has to be declared stale.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
+import xxhash
 from torch import Tensor
 
 from .backend import Backend, Evaluator
@@ -79,7 +79,7 @@ def weights_digest(info: NetworkInfo, network: Network) -> str:
             info.weights.path.parent.glob(f"{info.weights.name}*.safetensors")
         )  # variants, as the options say
         return repr([(path.name, sorted(metadata(path).items())) for path in stored])
-    module, digest = cast(torch.nn.Module, network), hashlib.blake2b(digest_size=32)
+    module, digest = cast(torch.nn.Module, network), xxhash.xxh3_128()
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         digest.update(f"{name} ".encode())
         _feed(digest, tensor)
@@ -87,7 +87,7 @@ def weights_digest(info: NetworkInfo, network: Network) -> str:
 
 
 def _key(shelf: Shelf, identity: str, layers: list[str], seen: Sequence[Tensor | None]) -> str:
-    digest = hashlib.blake2b(repr((shelf.name, identity, layers)).encode(), digest_size=32)
+    digest = xxhash.xxh3_128(repr((shelf.name, identity, layers)).encode())
     for tensor in seen:
         if tensor is None:
             digest.update(b"None ")
@@ -96,7 +96,7 @@ def _key(shelf: Shelf, identity: str, layers: list[str], seen: Sequence[Tensor |
     return digest.hexdigest()
 
 
-def _feed(digest: hashlib.blake2b, tensor: Tensor) -> None:
+def _feed(digest: xxhash.xxh3_128, tensor: Tensor) -> None:
     digest.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
     flat = tensor.detach().cpu().contiguous().flatten()
     digest.update(flat.view(torch.uint8).numpy().data)
