@@ -283,6 +283,20 @@ def test_styles_come_as_files_with_weights_and_masks(worker: Worker, tmp_path: P
     assert painted(worker, styles=halves).picture() not in (alone.picture(), both.picture())
 
 
+def test_colours_are_chosen_again_without_painting(start: Start) -> None:
+    worker = start()
+    assert answer(worker, "recolour", colour="keep")["code"] == "unknown_job"
+    mask = np.zeros((64, 96, 1), np.uint8)
+    mask[32:] = 255
+    first = painted(worker, mask=pixels(mask))
+    kept = answer(worker, "recolour", colour="keep")
+    assert (kept["colour"], kept["recipe"], kept["taken"]) == ("keep", first["recipe"], 2)
+    assert kept.picture() == painted(worker, mask=pixels(mask), recipe={"colour": "keep"}).picture()
+    assert array(kept.picture())[:32].tobytes() == array(first.picture())[:32].tobytes()
+    assert answer(worker, "recolour", colour="style").picture() == first.picture()
+    assert answer(worker, "recolour", colour="palette").picture() not in (kept.picture(), first.picture())
+
+
 def test_networks_stay_loaded(start: Start, home: Path) -> None:
     worker = start()
     log = Path(until(worker, "hello")[-1]["log"])
@@ -379,7 +393,7 @@ def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
         assert isinstance(failed["hint"], str)
         assert ("in forward" in failed.fields.get("log", "")) == (code == "internal")
     assert answer(worker, "dance")["code"] == "bad_request"
-    assert answer(worker, "recolour", colour="keep")["code"] == "unsupported"
+    assert answer(worker, "recolour", colour="blue")["code"] == "bad_request"
     assert answer(worker, "describe", more=1)["code"] == "bad_request"
     assert painted(worker).type == "done"
 

@@ -107,15 +107,19 @@ class Scene:
             mixed += part * colour.palette(content, picture.pixels, _both(self.mask, share), weight)
         return mixed
 
-    def composed(self, painted: Pixels, mode: str | None = None) -> Picture:
-        """The canvas with `painted`, (h, w, 3) of any size, in its place, in the colours of `mode` or its own."""
-        height, width = self.crop.pixels.shape[:2]
-        pixels = Picture(painted).resized(width, height).pixels
+    def coloured(self, painted: Pixels, mode: str | None = None) -> Pixels:
+        """`painted`, (h, w, 3) of any size, at that of the crop, in the colours of `mode` or its own."""
+        pixels = Picture(painted).resized(*self.crop.size).pixels
         wanted = mode or self.mode
         if wanted == "palette" != self.mode:
-            pixels = self.palette()
-        elif wanted == "keep" or wanted != self.mode:
-            pixels = colour.recolour(pixels, self.crop.pixels, wanted, self.mask)
+            return self.palette()
+        if wanted == "keep" or wanted != self.mode:
+            return colour.recolour(pixels, self.crop.pixels, wanted, self.mask)
+        return pixels
+
+    def composed(self, painted: Pixels, mode: str | None = None) -> Picture:
+        """The canvas with `painted`, as for `coloured`, in its place."""
+        pixels = self.coloured(painted, mode)
         if self.mask is None:
             return self.canvas.with_painted(pixels)
         whole, weight = self.canvas.pixels.copy(), np.zeros(self.canvas.pixels.shape[:2], np.float32)

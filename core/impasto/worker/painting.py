@@ -14,10 +14,12 @@ from ..recipe import Recipe
 from ..registry import registry
 from . import pictures
 from .estimates import Estimates, peak
-from .requests import Paint
+from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
+    from ..images import Pixels
     from ..loading import Choice, Loaded
+    from ..samples import Samples
     from ..stylize import Step
 
 KEPT = 2
@@ -43,15 +45,25 @@ class Send(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """What it takes to give a result again, in other colours."""
+
+    content: Samples
+    mask: Pixels | None
+    step: Step
+    fields: Mapping[str, Any]
+
+
 Ending = tuple[str, Mapping[str, bytes], Mapping[str, Any]]
 """The last event of a job: type, parts and fields."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A painting that was asked for. `wish` is what was said about it since, `moved` when it last took a step."""
+    """Work that was asked for. `wish` is what was said about it since, `moved` when it last took a step."""
 
-    request: Paint
+    request: Paint | Recolour
     parts: Mapping[str, bytes]
     wish: Literal["", "cancel", "finish"] = ""
     moved: float = field(default_factory=time.monotonic)
@@ -68,6 +80,7 @@ class Painter:
     def __init__(self, send: Send, estimates: Estimates) -> None:
         self.send, self.estimates = send, estimates
         self._kept = lru_cache(KEPT)(_load)
+        self._last: Painted | None = None
 
     def warm_up(self) -> None:
         """Load the libraries and the default network, which takes seconds."""
@@ -77,11 +90,22 @@ class Painter:
         default = Recipe()
         self._load(Choice.of(default, Profile.of(default)))
 
-    def paint(self, job: Job) -> Ending:
-        """Paint `job` and tell how far it is; how it ended is returned. Raises as `impasto.paint`, or `BadRequest`."""
+    def do(self, job: Job) -> Ending:
+        """Do `job` and tell how far it is; how it ended is returned. Raises as `impasto.paint`, or `BadRequest`."""
+        return self._paint(job, job.request) if isinstance(job.request, Paint) else self._recolour(job.request)
+
+    def _recolour(self, request: Recolour) -> Ending:
+        if self._last is None:
+            raise UnknownJob("Nothing has been painted yet.", "Paint first.")
+        begin = time.perf_counter()
+        result = pictures.result(self._last.content, self._last.step, self._last.mask, request.colour)
+        now = {"seconds": time.perf_counter() - begin, "colour": request.colour}
+        return self._done(result, {**self._last.fields, **now})
+
+    def _paint(self, job: Job, request: Paint) -> Ending:
         from ..stylize import paint
 
-        request, parts = job.request, job.parts
+        parts = job.parts
         content = pictures.samples(request.content, parts)
         recipe = self.recipe(request)
         registry().check(recipe)
@@ -91,20 +115,26 @@ class Painter:
         job.parts = {}  # they may be large, and have all been read
         begin, before = time.perf_counter(), peak()
         with closing(paint(pictures.picture(content), styles, recipe, mask, self._load)) as steps:
-            last = self._pull(job, steps)
+            last = self._pull(job, request.preview, steps)
+        self._last = None
         if last is None:
             return "cancelled", {}, {}
         taken, step = last
         if not job.wish:
             self.estimates.learn(*step.scene.crop.size, recipe, step.seconds, max(0, peak() - before))
-        seconds = time.perf_counter() - begin
         result = pictures.result(content, step, mask)
-        fields = {"picture": pictures.described(result, "result"), "taken": taken, "stopped": job.wish == "finish"}
-        return (
-            "done",
-            {"result": result.tobytes()},
-            {**fields, "seconds": seconds, "recipe": recipe.model_dump(mode="json")},
-        )
+        fields: dict[str, Any] = {
+            "taken": taken,
+            "stopped": job.wish == "finish",
+            "seconds": time.perf_counter() - begin,
+        }
+        fields |= {"recipe": recipe.model_dump(mode="json"), "colour": recipe.colour}
+        self._last = Painted(content, mask, step, fields)
+        return self._done(result, fields)
+
+    @staticmethod
+    def _done(result: Samples, fields: Mapping[str, Any]) -> Ending:
+        return "done", {"result": result.tobytes()}, {"picture": pictures.described(result, "result"), **fields}
 
     @staticmethod
     def recipe(request: Paint) -> Recipe:
@@ -120,16 +150,16 @@ class Painter:
         pictures.check_fit(size, recipe.size)
         return recipe
 
-    def _pull(self, job: Job, steps: Any) -> tuple[int, Step] | None:
+    def _pull(self, job: Job, longest: int, steps: Any) -> tuple[int, Step] | None:
         """Steps until they end or someone stops; the last and its number, or None if the job is given up."""
-        previews, next_preview = pictures.Previews(job.request.preview), 0.0
+        previews, next_preview = pictures.Previews(longest), 0.0
         for taken, step in enumerate(steps, 1):  # noqa: B007
             job.moved = time.monotonic()
             if job.wish == "cancel":
                 return None
             if not self.send.behind or step.fraction == 1:
                 self.send("progress", id=job.id, **_where(step))
-            if job.request.preview and job.moved >= next_preview and not self.send.behind:
+            if longest and job.moved >= next_preview and not self.send.behind:
                 self._preview(job, previews, step)
                 now = time.monotonic()
                 next_preview = now + max(BETWEEN, SHARE * (now - job.moved))
@@ -149,8 +179,6 @@ class Painter:
 
 def _load(choice: Choice, stamp: int) -> Loaded:
     """The network; `stamp` changes when the weights on disk do."""
-    from ..loading import load
-
     return load(choice)
 
 

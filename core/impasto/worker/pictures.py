@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import codecs, images
+from .. import codecs, colour, images
 from ..errors import ImageError, RecipeError
 from ..files import check_input
 from ..images import Picture, Pixels
@@ -50,11 +50,14 @@ def style(asked: requests.Style, weight: float, parts: Parts) -> Style:
     return Style(_painting(asked, parts), weight, mask(asked.mask, parts), mask(asked.region, parts))
 
 
-def result(content: Samples, step: Step, where: Pixels | None) -> Samples:
-    """The picture so far, in the form and the size of `content`, which stays bit for bit where `where` is 0."""
+def result(content: Samples, step: Step, where: Pixels | None, mode: str | None = None) -> Samples:
+    """The picture so far, in the form and the size of `content`, which stays bit for bit where `where` is 0.
+
+    `mode` is one of the knob `colour`, if other colours are wanted than those painted with.
+    """
     scene = step.scene
     pixels = scene.canvas.pixels.copy()
-    pixels[scene.box] = _painted(step).resized(*scene.crop.size).pixels
+    pixels[scene.box] = scene.coloured(_painted(step).pixels, mode)
     width, height = content.size
     weight = None if where is None else stretched(where, width, height)
     return content.painted(Picture(pixels).resized(width, height).pixels, weight)
@@ -86,6 +89,8 @@ class Previews:
         )
         painted = _painted(step).resized(across.stop - across.start, down.stop - down.start).pixels
         pixels = self._canvas.pixels.copy()
+        if scene.mode == "keep":
+            painted = colour.keep(painted, pixels[down, across])
         if scene.mask is not None:
             weight = stretched(scene.mask, across.stop - across.start, down.stop - down.start)[..., None]
             painted = pixels[down, across] * (1 - weight) + painted * weight

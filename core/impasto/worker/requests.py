@@ -103,7 +103,7 @@ class Recolour(_Record):
     """The last result with other colours."""
 
     id: Id
-    colour: str
+    colour: Literal["style", "keep", "match", "palette"]
 
 
 REQUESTS: dict[str, type[_Record]] = {

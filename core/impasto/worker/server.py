@@ -18,7 +18,7 @@ from ..registry import registry
 from . import records
 from .estimates import Estimates
 from .painting import Job, Painter, Send
-from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, UnknownJob, Unsupported, known_id, parsed
+from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, UnknownJob, known_id, parsed
 from .streams import Log
 
 ALIVE = 1.0
@@ -82,13 +82,14 @@ class Server:
                     self._estimate(request)
                 case Paint() as request:
                     self._enqueue(Job(request, message.parts))
-                case Recolour():
-                    raise Unsupported("This version cannot choose colours afterwards.", "Paint again.")
+                case Recolour() as request:
+                    self._enqueue(Job(request, {}))
         except Exception as error:  # whatever it is, the next request deserves an answer
             self.send("failed", id=known_id(message), **self._told(error))
 
     def _enqueue(self, job: Job) -> None:
-        self._painter.recipe(job.request)  # so that what is wrong is said now, and not after the jobs before it
+        if isinstance(job.request, Paint):
+            self._painter.recipe(job.request)  # so that what is wrong is said now, and not after the jobs before it
         with self._lock:
             if job.id in self._jobs:
                 raise BadRequest(f"There is a job {job.id!r} already.", "Choose another id.")
@@ -139,7 +140,7 @@ class Server:
         """Paint `job` and tell how it went, whatever happens."""
         job.moved = time.monotonic()
         try:
-            kind, parts, fields = self._painter.paint(job)
+            kind, parts, fields = self._painter.do(job)
         except (Exception, SystemExit) as error:  # plug-ins may raise anything, or try to leave
             kind, parts, fields = "failed", {}, self._told(error)
         with self._lock:
