@@ -179,6 +179,8 @@ class Painter:
 
 def _load(choice: Choice, stamp: int) -> Loaded:
     """The network; `stamp` changes when the weights on disk do."""
+    from ..loading import load
+
     return load(choice)
 
 
