@@ -327,6 +327,7 @@ def test_damaged_deep_files_are_read_or_refused_in_one_line(
                 seen = look(path)
             except ImageError as error:
                 assert "\n" not in str(error)
+                assert "/picture." not in str(error), "the name of our copy"
                 continue
             if seed % 3 == 0 and suffix != ".exr" and isinstance(seen, Picture):
                 assert seen.samples is not None

@@ -50,12 +50,15 @@ def opened(path: Path, form: str) -> Iterator[Any]:
         copy = Path(folder) / f"picture{SUFFIXES[form]}"
         shutil.copyfile(path, copy)
         file = oiio.ImageInput.open(str(copy), as_stored)
-        if file is None:
-            raise ValueError(oiio.geterror())
         try:
+            if file is None:
+                raise ValueError(oiio.geterror())
             yield file
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(copy), path.name)) from None
         finally:
-            file.close()
+            if file:
+                file.close()
 
 
 def comment(file: Any) -> str:
