@@ -28,7 +28,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 FAINTEST = 1e-3
 """Alpha below which a resampled pixel has no colour of its own: 8 bits cannot show it."""
 MOST = 65504.0
-"""The largest finite half; stands for infinity where one has to compute with it."""
+"""The largest finite half; stands for all that is larger where one has to compute with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class Samples:
     def encoded(self) -> Floats:
         """The colours sRGB-encoded, float32 (H, W, 3), finite and not clipped."""
         colours = _floats(self.array[..., :1] if self.grey else self.array[..., :3])
-        colours = np.nan_to_num(colours, posinf=MOST, neginf=-MOST)
+        colours = np.nan_to_num(colours).clip(-MOST, MOST)
         alpha = self.alpha
         if self.associated and alpha is not None:
             colours /= np.where(alpha > 0, alpha, np.float32(1))[..., None]
@@ -172,7 +172,7 @@ class Samples:
 
     def resized(self, width: int, height: int) -> Samples:
         """Lanczos-resampled, in the same form and range; colours are weighted by alpha."""
-        values = np.nan_to_num(_floats(self.array), posinf=MOST, neginf=-MOST)
+        values = np.nan_to_num(_floats(self.array)).clip(-MOST, MOST)
         low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
         weighted = self.alpha is not None and not self.associated
         if weighted:
