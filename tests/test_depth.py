@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import struct
 from pathlib import Path
 
 import numpy as np
 import OpenImageIO
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from conftest import Run, drawing
+from icc_profiles import GREY, adobe
 from impasto import images
 from impasto.errors import ImageError
-from impasto.icc import space, srgb_decoded, srgb_encoded, srgb_profile
+from impasto.icc import srgb_decoded, srgb_encoded, srgb_profile
 from impasto.images import Picture
 from impasto.samples import KINDS, Samples
-
-ADOBE = [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)]
-"""Columns of Adobe RGB (1998): red, green and blue in XYZ of D50."""
-
-
-def fixed(*numbers: float) -> bytes:
-    return struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))
-
-
-def profile(model: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile of version 4, written by hand."""
-    text = b"mluc" + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, 8, 28) + "Test".encode("utf-16-be")
-    white = b"XYZ \0\0\0\0" + fixed(0.9642, 1, 0.8249)
-    tags = {b"desc": text, b"cprt": text, b"wtpt": white} | tags
-    start, table, data = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
-    for name, tag in tags.items():
-        table += struct.pack(">4sII", name, start + len(data), len(tag))
-        data += tag + bytes(-len(tag) % 4)
-    head = struct.pack(">I4sI4s4s4s", start + len(data), b"test", 0x04400000, b"mntr", model, b"XYZ ")
-    head += bytes.fromhex("07d0 0001 0001 0000 0000 0000") + b"acsp" + bytes(28) + fixed(0.9642, 1, 0.8249)
-    return head.ljust(128, b"\0") + table + data
-
-
-def adobe(curve: bytes = b"curv\0\0\0\0\0\0\0\1\2\x33\0\0") -> bytes:
-    """Adobe RGB: its primaries, and a gamma of 563/256."""
-    columns = {axis + b"XYZ": b"XYZ \0\0\0\0" + fixed(*ADOBE[i]) for i, axis in enumerate((b"r", b"g", b"b"))}
-    return profile(b"RGB ", columns | {axis + b"TRC": curve for axis in (b"r", b"g", b"b")})
-
-
-GAMMA = b"curv\0\0\0\0\0\0\0\1\2\x33\0\0"
-TABLE = b"curv" + struct.pack(">II", 0, 1024) + (np.linspace(0, 1, 1024) ** 2.2 * 65535).astype(">u2").tobytes()
-PARAMETRIC = b"para" + struct.pack(">IHH", 0, 3, 0) + fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-CURVES = {"gamma": GAMMA, "table": TABLE, "parametric": PARAMETRIC}
-LINEAR = adobe(b"curv\0\0\0\0\0\0\0\0")
-GREY = profile(b"GRAY", {b"kTRC": GAMMA})
 
 
 def random(kind: str, channels: int, top: float = 1) -> NDArray[np.generic]:
@@ -158,49 +122,6 @@ def test_arrays_of_another_shape_or_type_are_no_samples(array: NDArray[np.generi
         Samples(array)
 
 
-@pytest.mark.parametrize("curve", CURVES)
-def test_colours_of_a_profile_are_those_of_littlecms(curve: str) -> None:
-    icc = adobe(CURVES[curve])
-    there = Image.fromarray(drawing())
-    pair = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
-    expected = ImageCms.profileToProfile(there, *pair, outputMode="RGB")
-    got = Samples(drawing(), icc=icc).picture().pixels
-    assert np.abs(got * 255 - np.asarray(expected, np.float32)).max() < 1.01
-
-
-def test_a_profile_of_tables_goes_through_littlecms() -> None:
-    """A space whose three numbers are those of CIELAB."""
-    even = bytes(range(256)) * 3
-    corners = bytes(255 * (corner >> axis & 1) for corner in range(8) for axis in (2, 1, 0))
-    table = b"mft1\0\0\0\0\3\3\2\0" + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + even + corners + even
-    icc = bytearray(profile(b"RGB ", {b"A2B0": table, b"B2A0": table}))
-    icc[20:24] = b"Lab "
-    lightness = np.broadcast_to(np.linspace(0.2, 0.9, 4096, dtype=np.float32)[:, None], (4096, 16))
-    deep = np.stack([lightness, np.full_like(lightness, 128 / 255), np.full_like(lightness, 128 / 255)], axis=2)
-    samples = Samples((deep * 65535).round().astype(np.uint16), icc=bytes(icc))
-    pixels = samples.picture().pixels
-    expected = srgb_encoded(((lightness * 100 + 16) / 116) ** 3)
-    assert np.abs(pixels[..., 1] - expected)[lightness > 0.25].max() < 0.02
-    assert len(np.unique(pixels[:, 0, 1])) > 2000
-    back = samples.painted(pixels).array.astype(int) - samples.array
-    assert np.abs(back).max() < 65535 * 3 / 255
-
-
-def test_damaged_profiles_are_used_or_left_aside() -> None:
-    colours = np.linspace(-1, 3, 768, dtype=np.float32).reshape(16, 16, 3)
-    used = 0
-    for seed in range(600):
-        rng = np.random.default_rng(seed)
-        damaged = bytearray(adobe(list(CURVES.values())[seed % 3]))
-        for place in rng.integers(12, 600 if len(damaged) > 600 else len(damaged), 4):
-            damaged[place] = rng.integers(256)
-        known = space(bytes(damaged[: rng.integers(1, len(damaged))] if seed % 5 == 0 else damaged), grey=False)
-        if known:
-            used += 1
-            assert np.isfinite(known.encoded(known.decoded(colours))).all()
-    assert 100 < used < 500
-
-
 def test_a_resized_original_keeps_its_form_and_its_lights() -> None:
     bright = np.full((64, 64, 4), 8, np.float16)
     bright[..., 3] = 1
@@ -282,12 +203,6 @@ def test_a_wider_space_goes_into_a_format_without_profiles(tmp_path: Path) -> No
     there = Samples(drawing(), icc=adobe()).picture()
     images.write(tmp_path / "p.exr", there)
     assert np.abs(images.read(tmp_path / "p.exr").pixels - there.pixels).max() < 0.001
-
-
-def test_a_linear_profile_tells_the_colours(tmp_path: Path) -> None:
-    path, grey = tmp_path / "p.tif", np.full((32, 32, 3), 0.2140, np.float32)
-    images.write(path, Samples(grey, icc=LINEAR).picture())
-    assert np.allclose(images.read(path).pixels, 0.5, atol=0.002)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
