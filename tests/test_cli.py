@@ -170,7 +170,7 @@ def test_missing_words_are_asked_for(refused: Callable[..., str], content: Path,
 
 
 def test_a_real_process_refuses_with_code_2(process: Process, tmp_path: Path, content: Path) -> None:
-    done = process(content, tmp_path / "missing.png", "-o", tmp_path / "out.png")
+    done = process(tmp_path / "missing.png", style, "-o", tmp_path / "out.png")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"impasto: error: {tmp_path}/missing.png: there is no such file. Check the name.\n"

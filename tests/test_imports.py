@@ -19,7 +19,7 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 # Each line may import from the lines above it, and from its own.
 ORDER = [
     "errors knobs folders client",
-    "recipe files icc samples deep codecs images",
+    "recipe files icc samples deep codecs images gallery",
     "cache weights download obtain contact",
     "network backend",
     "hooks",
@@ -120,6 +120,8 @@ def test_import_impasto_loads_nothing_heavy() -> None:
         ["explain", "--help"],
         ["worker", "--help"],
         ["sheet", "--help"],
+        ["styles", "--help"],
+        ["styles"],
         ["--version"],
         [],
     ],
@@ -130,7 +132,9 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
 
 def test_plugins_and_recipes_and_pictures_load_no_torch() -> None:
     assert "torch" not in loaded("from impasto.cli import main\ntry: main(['plugins'])\nexcept SystemExit: pass")
-    assert "torch" not in loaded("import impasto; impasto.Recipe(size=64); impasto.read, impasto.write")
+    assert "torch" not in loaded(
+        "import impasto; impasto.Recipe(size=64); impasto.read, impasto.write, impasto.style('oil')"
+    )
 
 
 def test_everything_public_is_there() -> None:

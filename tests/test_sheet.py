@@ -205,7 +205,7 @@ def test_figures_of_wavelet_go_as_deep_as_the_picture(
         (("--rows", "strength=0,100", "--style-weight", 0, "--histogram-weight", 0), "Nothing is left to match"),
         (("--rows", "steps-taken=1,3"), "steps-taken is 3; there are 2 steps in all"),
         (("--rows", "steps-taken=0"), "expected a whole number, 1 or more"),
-        (("--rows", "style=a.png,b.png"), "2 pictures are named before the options; expected CONTENT"),
+        (("--rows", "style=oil,mosaic"), "2 pictures are named before the options; expected CONTENT"),
         (("--columns", f"seed={','.join(map(str, range(240)))}"), "WEBP holds at most 16383"),
     ],
 )

@@ -170,6 +170,7 @@ def test_it_introduces_itself(start: Start) -> None:
     assert networks["vgg19"]["options"]["pooling"]
     assert next(backend for backend in hello["backends"] if backend["name"] == "torch")["paints"]
     assert "cpu" in hello["devices"]
+    assert [style["name"] for style in hello["styles"]] == list(impasto.bundled())
     assert until(worker, "ready")[-1]["devices"][:2] == ["auto", "cpu"]
     worker.request("hello")
     assert until(worker, "hello")[-1]["networks"] == hello["networks"]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .errors import WeightsError as WeightsError
     from .explain import Patch as Patch
     from .explain import strongest_patches as strongest_patches
+    from .gallery import bundled as bundled
+    from .gallery import style as style
     from .images import Picture as Picture
     from .images import read as read
     from .images import write as write
@@ -48,6 +50,7 @@ _HOMES = {
         "WeightsError",
     ),
     "explain": ("Patch", "strongest_patches"),
+    "gallery": ("bundled", "style"),
     "images": ("Picture", "read", "write"),
     "recipe": ("Recipe",),
     "alone": ("reconstruct", "texture"),

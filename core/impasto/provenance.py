@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, files, images
+from . import __version__, files, gallery, images
 from .errors import ImageError, RecipeError
 from .recipe import Recipe
 
@@ -20,7 +20,10 @@ EXTRA = re.compile(r"init|mask|style[2-8]|style-(mask|region)[2-8]?")
 
 @dataclass(frozen=True)
 class Source:
-    """A picture that went in: its path, as seen from the folder of the result, and its SHA-256."""
+    """A picture that went in: its path, as seen from the folder of the result, and its SHA-256.
+
+    The path of a bundled style is "bundled:" and its name, wherever impasto is installed.
+    """
 
     path: str
     sha256: str
@@ -28,14 +31,16 @@ class Source:
     @classmethod
     def of(cls, path: Path, folder: Path) -> Source:
         """The file at `path`, for a result in `folder`; relative, so that no home folder goes out with a picture."""
-        return cls(os.path.relpath(path.resolve(), folder.resolve()), files.sha256(path))
+        own = gallery.named(path)
+        return cls(own or os.path.relpath(path.resolve(), folder.resolve()), files.sha256(path))
 
     def find(self, folder: Path, name: str, moved_to: Path | None = None) -> Path:
         """The same file now, seen from `folder`; `ImageError` when it has moved or changed.
 
         `name` is what the picture is for ("content"), `moved_to` where it is now if not where it was.
         """
-        path = moved_to or Path(os.path.normpath(folder / self.path))
+        own = self.path.startswith(gallery.SCHEME)
+        path = moved_to or (gallery.found(Path(self.path)) if own else Path(os.path.normpath(folder / self.path)))
         option = f"--{name} FILE" if name in ("content", "style", "init") else f"--moved {name}=FILE"
         hint = f"Say where the original is with {option}."
         if not path.exists():

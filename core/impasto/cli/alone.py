@@ -28,6 +28,7 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     result is not enlarged, unless --style-scale says so.
     """
     from .. import images
+    from ..gallery import found
     from ..recipe import Recipe
     from .job import Job
     from .painting import run
@@ -36,6 +37,7 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     if values["size"] and (width or height):
         raise click.UsageError("--size is the longest side; give it, or --width and --height.")
     whole = Recipe.of(**given(values.items()))  # before the picture, which takes longer to look at
+    style = found(style)
     seen = images.read(style).cropped(whole.style_crop).size
     canvas = _canvas(seen, width, height, whole.size)
     recipe = Recipe.texture(seen, canvas, **given(values.items()))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RecipeError
+from ..gallery import found
 from ..knobs import KNOBS
 from ..recipe import Recipe
 from .job import Job
@@ -17,7 +18,8 @@ COMPOUND = ("weights", "options", "numbers", "part")
 FILES = ("content", "style")
 RATIO, TAKEN = "alpha/beta", "steps-taken"
 MORE = {
-    **dict.fromkeys(FILES, "picture files"),
+    "content": "picture files",
+    "style": "picture files, or names of bundled styles",
     RATIO: "the ratio of the weights of content and style, at strength 50, of which it sets that of content",
     TAKEN: "one painting after so many of its steps, counted over all its sizes",
 }
@@ -56,7 +58,8 @@ class Axis:
         key = name.replace("-", "_") if knob else name
         texts = [value.strip() for value in values.split(separator)]
         if name in FILES:
-            return cls(name, [Mark(Path(text).stem, {name: text}, Path(text)) for text in texts])
+            look = found if name == "style" else Path
+            return cls(name, [Mark(Path(text).stem, {name: text}, look(Path(text))) for text in texts])
         return cls(name, [Mark(text, {key: text}) for text in texts])
 
     @property

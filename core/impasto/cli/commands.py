@@ -31,6 +31,7 @@ ELSEWHERE = {
     "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
     "worker": Elsewhere(".worker", "Paint for an editor, over standard input and output."),
     "reconstruct": Elsewhere(".alone", "Make CONTENT again from what a layer keeps of it."),
+    "styles": Elsewhere(".styles", "List the styles that come with impasto, which can be named as STYLE."),
     "sheet": Elsewhere(".sheet", "Paint every combination of two knobs, in one labelled picture."),
 }
 

@@ -17,6 +17,7 @@ import torch
 
 from .. import images
 from ..errors import RecipeError
+from ..gallery import found
 from ..images import Picture
 from ..network import Network
 from ..profiles import Profile
@@ -34,6 +35,7 @@ Layers = dict[str, float]
 
 def planned(number: str, knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
     """The figure of this number, "1" or "3"; `knobs` replace those that the figures start with."""
+    style = found(style)
     knobs = {**OURS, **(PAPERS if knobs.get("network") == "vgg19" else {}), **knobs}
     return (_representations if number == "1" else _trade_off)(knobs, content, style, output)
 

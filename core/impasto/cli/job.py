@@ -15,6 +15,7 @@ from .. import __version__, images
 from ..codecs import SMALLEST
 from ..errors import ImageError, OutputError, RecipeError
 from ..files import check_output
+from ..gallery import found
 from ..images import Picture, Pixels
 from ..knobs import MOST_STYLES
 from ..provenance import Provenance
@@ -49,10 +50,10 @@ class Job:
 
     @property
     def sources(self) -> dict[str, Path]:
-        """The files that go in, by what they are for."""
+        """The files that go in, by what they are for. `ImageError` for a style that is neither a file nor bundled."""
         init = Path(self.recipe.start_file) if self.recipe.start_file else None
         paths = {"content": self.content, "style": self.style, "init": init, **self.extras}
-        return {name: path for name, path in paths.items() if path}
+        return {name: found(path) if STYLE.fullmatch(name) else path for name, path in paths.items() if path}
 
     @property
     def inputs(self) -> list[Path]:

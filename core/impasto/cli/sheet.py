@@ -37,7 +37,8 @@ def sheet(
 
     Values that hold commas themselves are separated by slashes: --rows style-layers=band1/band1,band2. Besides the
     knobs there are the axes steps-taken=10,20,50, one painting as it grows; alpha/beta=0.1,1,10, the ratio at strength
-    50; style=FILE,FILE,... and content=FILE,FILE,..., which take the place of STYLE and CONTENT.
+    50; style=FILE,FILE,... (or names that `impasto styles` lists) and content=FILE,FILE,...,
+    which take the place of STYLE and CONTENT.
     """
     from .axes import FILES, NOTHING, Axis, span
     from .sheets import run

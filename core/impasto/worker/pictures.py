@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import codecs, colour, images
+from .. import codecs, colour, gallery, images
 from ..errors import ImageError, RecipeError
 from ..files import check_input
 from ..images import Picture, Pixels
@@ -111,7 +111,9 @@ def _painting(asked: requests.Style, parts: Parts) -> Picture:
     if asked.picture is not None:
         return picture(samples(asked.picture, parts))
     if asked.file is None:
-        raise Unsupported(f"There is no bundled style {asked.name!r}.", "Choose a style picture.")
+        if asked.name not in gallery.SUMMARIES:
+            raise Unsupported(f"There is no bundled style {asked.name!r}.", "Choose a style picture.")
+        return gallery.style(asked.name)
     try:
         path = Path(asked.file)
         check_input(path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import __version__
 from ..client import MOST, PROTOCOL
+from ..gallery import SUMMARIES
 from ..knobs import KNOBS, Knob
 from ..registry import missing, registry
 from .streams import Log
@@ -33,7 +34,7 @@ def hello(log: Log, devices: list[str] | None = None) -> dict[str, Any]:
     about = {"protocol": PROTOCOL, "version": __version__, "networks": networks, "backends": backends}
     return about | {
         "devices": devices or ["auto", *kinds],
-        "styles": [],
+        "styles": [{"name": name, "summary": summary} for name, summary in SUMMARIES.items()],
         "most": MOST,
         "log": str(log.path) if log.path else None,
     }
