@@ -169,7 +169,7 @@ def test_missing_words_are_asked_for(refused: Callable[..., str], content: Path,
     assert "PICTURE" in refused("again")
 
 
-def test_a_real_process_refuses_with_code_2(process: Process, tmp_path: Path, content: Path) -> None:
+def test_a_real_process_refuses_with_code_2(process: Process, tmp_path: Path, style: Path) -> None:
     done = process(tmp_path / "missing.png", style, "-o", tmp_path / "out.png")
     assert done.returncode == 2
     assert done.stdout == ""
