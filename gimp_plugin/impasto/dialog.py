@@ -1,0 +1,258 @@
+"""The window: settings, what they will cost, and then the picture as it grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+import client
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
+
+import layers
+import painting
+
+KEEP = 1001
+"""Response of "Stop and keep"."""
+SIDE = 360
+"""Longest side of the preview, in pixels."""
+FILE, LAYER, BUNDLED = "A picture file", "A layer", "A bundled style"
+WAIT = 300
+"""Milliseconds after the last change before the cost is asked for."""
+
+
+def show(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+    """Let the painter set things, paint, and return the new layer. Raises what `painting.paint` raises."""
+    GimpUi.init("impasto")
+    worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
+    window = Window(procedure, config, layer, worker)
+    try:
+        return window.run(image)
+    finally:
+        window.dialog.destroy()
+        worker.close()
+
+
+class Window:
+    """A ProcedureDialog that stays open while the worker paints."""
+
+    def __init__(
+        self, procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, layer: Gimp.Layer, worker: painting.Painter
+    ) -> None:
+        self.config, self.layer, self.worker = config, layer, worker
+        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, "Neural Style")
+        self.cost = _label("Starting...")
+        self.picture = Gtk.Image()
+        self.bar = Gtk.ProgressBar(show_text=True)
+        self.style = StyleChooser(config, layer)
+        self.knobs: list[dict[str, Any]] = []
+        self.waiting = 0
+        self._fill()
+        worker.hear = self._news
+        config.connect("notify", self._changed)
+
+    def _fill(self) -> None:
+        self.dialog.set_ok_label("_Paint")
+        self.area = self.dialog.get_content_area()
+        self.area.pack_start(self.style.box, False, False, 0)
+        self.dialog.get_widget("strength", GimpUi.ScaleEntry)
+        self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry)
+        self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
+        self.dialog.get_label("more", "Advanced", False, False)
+        self.dialog.fill_expander("advanced", "more", False, "folded").set_expanded(False)
+        self.dialog.fill(["strength", "stroke-size", "colour", "quality", "advanced"])
+        self.area.pack_start(self.cost, False, False, 6)
+        self.area.show_all()
+        self._changed()
+
+    def run(self, image: Gimp.Image) -> Gimp.Layer:
+        """Ask, then paint with the picture growing in the window."""
+        if not self.dialog.run():
+            raise painting.CancelledError
+        self._paint_view()
+        self.dialog.connect("response", self._response)
+        return painting.paint(self.worker, self.config, image, self.layer, self._progress)
+
+    # While settings are made
+
+    def _news(self, event: client.Message) -> None:
+        kind = event.type
+        if kind == "description":
+            self.knobs = event["knobs"]
+            self._changed()
+        elif kind == "hello":
+            self.style.offer([style["name"] for style in event["styles"]])
+        elif kind == "estimate":
+            self.cost.set_text(painting.cost(event))
+        elif kind == "failed":
+            self.cost.set_text(painting.sentence(event))
+
+    def _changed(self, *_: Any) -> None:
+        chosen = self.config.get_property("style") or self.config.get_property("style-layer")
+        self.dialog.set_response_sensitive(Gtk.ResponseType.OK, bool(chosen))
+        if self.waiting:
+            GLib.source_remove(self.waiting)
+        self.waiting = GLib.timeout_add(WAIT, self._estimate)
+
+    def _estimate(self) -> bool:
+        self.waiting = 0
+        try:
+            self.worker.estimate(self.layer, self.config)
+        except layers.RefusedError as error:
+            self.cost.set_text(str(error))
+        return bool(GLib.SOURCE_REMOVE)
+
+    # While it paints
+
+    def _paint_view(self) -> None:
+        buttons = self.dialog.get_action_area()
+        for child in self.area.get_children():
+            if child is not buttons and not buttons.is_ancestor(child):
+                child.hide()
+        for response in (Gtk.ResponseType.OK, Gtk.ResponseType.HELP, 1):  # 1 is GIMP's own "Reset"
+            if button := self.dialog.get_widget_for_response(response):
+                button.hide()
+        self.keep = self.dialog.add_button("Stop and _keep", KEEP)
+        self.keep.set_sensitive(False)
+        self.view = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        self.picture.set_from_pixbuf(self.layer.get_thumbnail(SIDE, SIDE, Gimp.PixbufTransparency.SMALL_CHECKS))
+        self.bar.set_text("Starting...")
+        self.view.pack_start(self.picture, True, True, 0)
+        self.view.pack_start(self.bar, False, False, 0)
+        self.area.pack_start(self.view, True, True, 0)
+        self.view.show_all()
+        self.dialog.resize(1, 1)
+
+    def _progress(self, event: client.Message) -> None:
+        if event.type == "preview":
+            self.picture.set_from_pixbuf(_pixbuf(event))
+        elif event.type == "progress":
+            self.keep.set_sensitive(True)
+            self.bar.set_fraction(event["fraction"])
+            self.bar.set_text(painting.left(event))
+
+    def _response(self, _dialog: Gtk.Dialog, response: int) -> None:
+        if response == KEEP:
+            self.keep.set_sensitive(False)
+            self.bar.set_text("Stopping...")
+            self.worker.finish()
+        else:
+            self.worker.cancel()
+
+
+class StyleChooser:
+    """Where the style comes from: a file with a thumbnail, a layer, or a bundled style. Kept in the config."""
+
+    def __init__(self, config: Gimp.ProcedureConfig, layer: Gimp.Layer) -> None:
+        self.config, self.choosing = config, False
+        self.kind = Gtk.ComboBoxText()
+        self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
+        self.layers = GimpUi.LayerComboBox.new(lambda _image, item: item.get_id() != layer.get_id())
+        self.names = Gtk.ComboBoxText()
+        self.thumbnail = Gtk.Image()
+        self.stack = {FILE: self.file, LAYER: self.layers, BUNDLED: self.names}
+        self.box = self._build()
+        self._show()
+        self.kind.connect("changed", self._chosen)
+        self.file.connect("file-set", self._chosen)
+        GObject.Object.connect(self.layers, "changed", self._chosen)  # its own connect() is another one
+        self.names.connect("changed", self._chosen)
+        config.connect("notify::style", self._reset)
+        config.connect("notify::style-layer", self._reset)
+
+    def _build(self) -> Gtk.Grid:
+        grid = Gtk.Grid(column_spacing=6, row_spacing=6)
+        for kind in (FILE, LAYER):
+            self.kind.append(kind, kind)
+        title = Gtk.Label(label="_Style from", use_underline=True, xalign=0)
+        title.set_text_with_mnemonic("St_yle from")
+        title.set_mnemonic_widget(self.kind)
+        grid.attach(title, 0, 0, 1, 1)
+        grid.attach(self.kind, 1, 0, 1, 1)
+        pictures = Gtk.FileFilter()
+        pictures.set_name("Pictures")
+        pictures.add_mime_type("image/*")
+        self.file.add_filter(pictures)
+        for widget in self.stack.values():
+            widget.set_hexpand(True)
+            widget.set_no_show_all(True)
+            grid.attach(widget, 2, 0, 1, 1)
+        grid.attach(self.thumbnail, 0, 1, 3, 1)
+        return grid
+
+    def offer(self, names: list[str]) -> None:
+        """Add the styles that come with the worker."""
+        if names:
+            self.kind.append(BUNDLED, BUNDLED)
+            for name in names:
+                self.names.append(name, name)
+            self._show()
+
+    def _show(self) -> None:
+        """Show what the config holds."""
+        style, layer = self.config.get_property("style"), self.config.get_property("style-layer")
+        bundled = bool(style) and self.names.set_active_id(style)
+        self.kind.set_active_id(LAYER if layer else BUNDLED if bundled else FILE)
+        if layer:
+            self.layers.set_active(layer.get_id())
+        elif style and not bundled and Path(painting.path(style)).is_file():
+            self.file.set_filename(painting.path(style))
+        self._reveal()
+
+    def _reveal(self) -> None:
+        for kind, widget in self.stack.items():
+            widget.set_visible(kind == self.kind.get_active_id())
+        self.thumbnail.set_from_pixbuf(self._thumbnail())
+
+    def _thumbnail(self) -> GdkPixbuf.Pixbuf | None:
+        layer, style = self.config.get_property("style-layer"), self.config.get_property("style")
+        if layer:
+            return layer.get_thumbnail(160, 120, Gimp.PixbufTransparency.SMALL_CHECKS)
+        try:
+            return GdkPixbuf.Pixbuf.new_from_file_at_scale(painting.path(style), 160, 120, True) if style else None
+        except GLib.Error:
+            return None  # GIMP reads more kinds of files than this does
+
+    def _chosen(self, *_: Any) -> None:
+        kind, style, layer = self.kind.get_active_id(), "", None
+        if kind == LAYER:
+            _, number = self.layers.get_active()
+            layer = Gimp.Layer.get_by_id(number) if number > 0 else None
+        elif kind == BUNDLED:
+            style = self.names.get_active_id() or ""
+        else:
+            style = self.file.get_filename() or ""
+        self.choosing = True
+        self.config.set_property("style-layer", layer)
+        self.config.set_property("style", style)
+        self.choosing = False
+        self._reveal()
+
+    def _reset(self, *_: Any) -> None:
+        """The config was set from elsewhere: by the buttons for saved settings and defaults."""
+        if self.choosing:
+            return
+        if not self.config.get_property("style"):
+            self.file.unselect_all()
+        self._show()
+
+
+def _label(text: str) -> Gtk.Label:
+    label = Gtk.Label(label=text, xalign=0, wrap=True, selectable=True)
+    label.set_max_width_chars(60)
+    return label
+
+
+def _pixbuf(event: client.Message) -> GdkPixbuf.Pixbuf:
+    """The preview, as large as the window has room for."""
+    picture = event.picture()
+    width, height, data = picture.width, picture.height, GLib.Bytes.new(picture.data)
+    pixbuf = GdkPixbuf.Pixbuf.new_from_bytes(data, GdkPixbuf.Colorspace.RGB, False, 8, width, height, width * 3)
+    scale = SIDE / max(width, height)
+    return pixbuf.scale_simple(
+        max(1, round(width * scale)), max(1, round(height * scale)), GdkPixbuf.InterpType.BILINEAR
+    )

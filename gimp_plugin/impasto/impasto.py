@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Filters > Artistic > Neural Style...: a layer in the manner of a painting, as a new layer above it.
+
+GIMP starts this file anew for every call. It holds the procedure; `layers` knows pixels, `painting` the worker,
+`dialog` the window. Standard library and gi only: GIMP's Python has nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gimp, GLib, GObject
+
+import layers
+import painting
+
+PROCEDURE = "plug-in-impasto"
+READWRITE = GObject.ParamFlags.READWRITE
+QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
+COLOURS = {
+    "style": "The style's",
+    "keep": "This layer's own",
+    "match": "The style's, matched to this layer",
+    "palette": "The style's palette",
+}
+
+
+class Impasto(Gimp.PlugIn):
+    """The plug-in as GIMP asks for it: which procedures there are, and what each is."""
+
+    def do_set_i18n(self, _name: str) -> bool:
+        """No translations yet."""
+        return False
+
+    def do_query_procedures(self) -> list[str]:
+        """The names of the procedures."""
+        return [PROCEDURE]
+
+    def do_create_procedure(self, name: str) -> Gimp.Procedure:
+        """The procedure, its place in the menu, and its arguments. Nothing here needs a worker."""
+        procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
+        procedure.set_image_types("*")
+        procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
+        procedure.set_menu_label("_Neural Style...")
+        procedure.add_menu_path("<Image>/Filters/Artistic")
+        procedure.set_documentation(
+            "Paint a layer in the manner of a picture",
+            "Adds a new layer above the selected one, painted in the manner of a picture or of another layer. "
+            "Where there is a selection, only what is selected is painted.",
+            name,
+        )
+        procedure.set_attribution("the impasto authors", "the impasto authors", "2025")
+        _arguments(procedure)
+        procedure.add_layer_return_value("layer", "Layer", "The new layer", True, READWRITE)
+        return procedure
+
+
+def _arguments(procedure: Gimp.Procedure) -> None:
+    """What can be set, in the order of the dialog. The style is text, for GIMP refuses missing files wordlessly."""
+    add = procedure
+    add.add_string_argument("style", "Style pict_ure", "A picture file, or the name of a bundled style", "", READWRITE)
+    add.add_layer_argument("style-layer", "Style la_yer", "A layer to take the style from", True, READWRITE)
+    help_ = "0 leaves the layer as it is, 100 forgets it"
+    add.add_double_argument("strength", "Stren_gth", help_, 0, 100, 50, READWRITE)
+    help_ = "How wide the strokes are, in pixels of the layer; 0: as in the style picture"
+    add.add_double_argument("stroke-size", "Stro_ke width", help_, 0, 1000, 0, READWRITE)
+    add.add_choice_argument("colour", "Colo_ur", "Whose colours", _choice(COLOURS), "style", READWRITE)
+    add.add_choice_argument("quality", "_Quality", "How long to work", _choice(QUALITIES), "normal", READWRITE)
+    add.add_int_argument("size", "Paint _at", "Longest side painted, in pixels; 0: as it is", 0, 32768, 0, READWRITE)
+    add.add_string_argument("network", "Net_work", "Who looks at the pictures; empty: the usual", "", READWRITE)
+    add.add_int_argument("seed", "See_d", "Another number, another picture", 0, 2**31 - 1, 0, READWRITE)
+    help_ = "Any knobs of the recipe, as: steps=50 tv_weight=1e-3"
+    add.add_string_argument("knobs", "More kno_bs", help_, "", READWRITE)
+
+
+def _choice(words: dict[str, str]) -> Gimp.Choice:
+    choice = Gimp.Choice.new()
+    for number, (name, label) in enumerate(words.items()):
+        choice.add(name, number, label, "")
+    return choice
+
+
+def run(
+    procedure: Gimp.Procedure,
+    mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    _data: Any,
+) -> Gimp.ValueArray:
+    """Paint, and answer GIMP: with the layer, with what went wrong in words, or that it was cancelled."""
+    try:
+        layer = layers.resolve(drawables)
+        layers.check(image, layer)
+        if mode == Gimp.RunMode.INTERACTIVE:
+            import dialog
+
+            new = dialog.show(procedure, config, image, layer)
+        else:
+            new = painting.alone(config, image, layer)
+    except painting.CancelledError:
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+    except (layers.RefusedError, painting.FailedError) as error:
+        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(str(error)))
+    except Exception as error:  # GIMP would say no more than "execution error"
+        traceback.print_exc()
+        message = f"impasto met something it did not expect ({type(error).__name__}: {error})."
+        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(message))
+    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
+    values.remove(1)
+    values.insert(1, GObject.Value(Gimp.Layer, new))
+    return values
+
+
+if __name__ == "__main__":
+    Gimp.main(Impasto.__gtype__, sys.argv)

@@ -1,0 +1,141 @@
+"""Layers as bytes, and bytes as a new layer: all that the plug-in knows of pixels.
+
+Pixels travel in the encoding of sRGB with straight alpha, at the layer's own precision; babl converts from and to
+whatever the image is made of, its profile and linear light included.
+"""
+
+from __future__ import annotations
+
+import re
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from client import Pixels
+from gi.repository import Babl, Gegl, Gimp
+
+RECIPE = "impasto-recipe"
+"""Name of the parasite on a result: JSON of what it was made with."""
+PERSISTENT = 1
+Precision = Gimp.Precision
+_TYPES = {
+    "u8": ("U8_LINEAR", "U8_NON_LINEAR", "U8_PERCEPTUAL"),
+    "u16": ("U16_LINEAR", "U16_NON_LINEAR", "U16_PERCEPTUAL"),
+    "half": ("HALF_LINEAR", "HALF_NON_LINEAR", "HALF_PERCEPTUAL"),
+}
+_NAMES = {getattr(Precision, name): kind for kind, names in _TYPES.items() for name in names}
+
+
+class RefusedError(Exception):
+    """What was asked for cannot be done; the text is for the painter."""
+
+
+def _babl(channels: int, kind: str) -> str:
+    """babl's name of the samples that travel."""
+    return f"R'G'B'{'A' if channels == 4 else ''} {kind}"
+
+
+def resolve(drawables: list[Gimp.Drawable]) -> Gimp.Layer:
+    """The one layer meant by what is selected: a layer mask means its layer."""
+    if len(drawables) != 1:
+        raise RefusedError(f"Select one layer to paint; {len(drawables)} are selected.")
+    chosen = drawables[0]
+    layer = Gimp.Layer.from_mask(chosen) if isinstance(chosen, Gimp.LayerMask) else chosen
+    if not isinstance(layer, Gimp.Layer):
+        raise RefusedError("A channel is selected. Select a layer: that is what gets painted.")
+    return layer
+
+
+def check(image: Gimp.Image, layer: Gimp.Layer) -> None:
+    """Refuse what no good result can come from."""
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        raise RefusedError(
+            "This image has only the colours of its palette (it is indexed), and a painting needs more: "
+            "choose Image > Mode > RGB first."
+        )
+    if layer.is_group() and not layer.get_children():
+        raise RefusedError("The layer group is empty: there is nothing to paint.")
+    if Gimp.Layer.is_floating_sel(layer):
+        raise RefusedError("This is a floating selection: anchor it or make it a layer first (Layer > To New Layer).")
+    if not Gimp.Selection.is_empty(image) and not layer.mask_intersect()[0]:
+        raise RefusedError("The selection does not touch the layer: select a part of it, or nothing for all of it.")
+
+
+def pixels(layer: Gimp.Layer) -> Pixels:
+    """All pixels of a layer or group, whether or not they lie on the canvas."""
+    Gegl.init(None)
+    kind = _NAMES.get(layer.get_image().get_precision(), "float")
+    channels = 4 if layer.has_alpha() else 3
+    return Pixels(layer.get_width(), layer.get_height(), channels, kind, _get(layer, _babl(channels, kind)))
+
+
+class Source:
+    """A layer as it was when painting began; what its image becomes meanwhile does not matter."""
+
+    def __init__(self, image: Gimp.Image, layer: Gimp.Layer) -> None:
+        self.image, self.layer, self.type = image, layer, layer.type()
+        _, *self.offsets = layer.get_offsets()
+        self.pixels = pixels(layer)
+        self.mask = None if Gimp.Selection.is_empty(image) else self._selection()
+        self.native = None if self.mask is None else _get(layer, _native(layer))
+
+    def _selection(self) -> Pixels:
+        """How far each pixel of the layer is selected."""
+        there = Gegl.Rectangle.new(*self.offsets, self.pixels.width, self.pixels.height)
+        data = self.image.get_selection().get_buffer().get(there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
+        return Pixels(there.width, there.height, 1, "u8", data)
+
+    def above(self, name: str, painted: Pixels, recipe: str) -> Gimp.Layer:
+        """A new layer above, in one step of undo. Where nothing was selected it is the source to the bit.
+
+        Nothing touches the image before the layer is whole.
+        """
+        if not self.image.is_valid():
+            raise RefusedError("The image was closed before its painting was done.")
+        new = Gimp.Layer.new(self.image, name, painted.width, painted.height, self.type, 100.0, Gimp.LayerMode.NORMAL)
+        _set(new, _babl(painted.channels, painted.kind), painted.data)
+        if self.mask is not None:
+            self._restore(new, self.mask.data)
+        new.set_offsets(*self.offsets)
+        new.attach_parasite(Gimp.Parasite.new(RECIPE, PERSISTENT, list(recipe.encode())))
+        there = self.layer.is_valid()
+        parent, position = (self.layer.get_parent(), self.image.get_item_position(self.layer)) if there else (None, 0)
+        self.image.undo_group_start()
+        try:
+            self.image.insert_layer(new, parent, position)
+        finally:
+            self.image.undo_group_end()
+        Gimp.displays_flush()
+        return new
+
+    def _restore(self, new: Gimp.Layer, mask: bytes) -> None:
+        """Give `new` the source's own bytes where nothing is selected: a conversion there and back could round them."""
+        format_ = _native(new)
+        result = bytearray(_get(new, format_))
+        size = len(result) // len(mask)
+        for run in re.finditer(rb"\0+", mask):
+            here = slice(run.start() * size, run.end() * size)
+            result[here] = self.native[here]
+        _set(new, format_, bytes(result))
+
+
+def _native(layer: Gimp.Layer) -> str:
+    return str(Babl.get_name(layer.get_format()))
+
+
+def _whole(layer: Gimp.Layer) -> Gegl.Rectangle:
+    return Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
+
+
+def _get(layer: Gimp.Layer, format_: str) -> bytes:
+    data: bytes = layer.get_buffer().get(_whole(layer), 1.0, format_, Gegl.AbyssPolicy.NONE)
+    return data
+
+
+def _set(layer: Gimp.Layer, format_: str, data: bytes) -> None:
+    buffer, expected = layer.get_buffer(), len(_get(layer, format_))
+    if len(data) != expected:  # GEGL would only grumble on the terminal, and leave the layer empty
+        raise RefusedError(f"The worker sent {len(data)} bytes for a picture of {expected}.")
+    buffer.set(_whole(layer), format_, bytes(data))  # anything but bytes takes a hundred times as long
+    buffer.flush()

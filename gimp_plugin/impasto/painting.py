@@ -1,0 +1,248 @@
+"""One painting: the request from the settings, the worker that does it, and the new layer from its answer.
+
+Everything happens in GLib's main loop, for GIMP wants to be called from there. Nobody waits without an end: the client
+reports a worker that dies or falls silent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+import client
+from gi.repository import Gimp, Gio, GLib
+
+import layers
+
+Hear = Callable[[client.Message], None]
+SETTINGS = Path(__file__).resolve().with_name("impasto.json")
+WATCH = 500
+"""Milliseconds between looks whether GIMP still lives."""
+PLAIN = ("strength", "colour", "quality", "seed")
+OPTIONAL = ("size", "stroke-size", "network")
+"""Settings whose 0 or "" leaves the choice to the worker."""
+PREVIEW = 512
+
+
+class CancelledError(Exception):
+    """The painter wanted no picture after all."""
+
+
+class FailedError(Exception):
+    """The worker could not paint; the text is for the painter."""
+
+
+def _ignore(_event: client.Message) -> None:
+    pass
+
+
+class Painter:
+    """A worker in the making, at work or gone. `hear` gets its events, in the main loop."""
+
+    def __init__(self) -> None:
+        self.hear: Hear = _ignore
+        self.knobs: list[dict[str, Any]] | None = None
+        """Those that this worker knows; None until it has said so."""
+        self.broken: client.Message | None = None
+        """Why there is no worker any more."""
+        self.job = ""
+        self.parent = os.getppid()
+        self.worker = client.Worker(_command()).start()
+        # A bell for events, and a look now and then: at a worker that fell silent, and at GIMP.
+        self.sources = [
+            GLib.io_add_watch(self.worker.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN, self._poll),
+            GLib.timeout_add(WATCH, self._look),
+        ]
+        self.worker.request("describe")
+
+    def _poll(self, *_: Any) -> bool:
+        for event in self.worker.poll():
+            if event.type == "description":
+                self.knobs = event["knobs"]
+            elif event.fields.get("code") in client.LOST:
+                self.broken = event
+            self.hear(event)
+        return bool(GLib.SOURCE_CONTINUE)
+
+    def _look(self) -> bool:
+        """GIMP killed takes nobody along: its plug-in has to notice, and the worker notices that."""
+        if os.getppid() != self.parent:
+            os._exit(1)
+        return self._poll()
+
+    def estimate(self, layer: Gimp.Layer, config: Gimp.ProcedureConfig) -> None:
+        """Ask what painting `layer` would cost; the answer goes to `hear`."""
+        if self.knobs is not None and not self.broken:
+            size = {"width": layer.get_width(), "height": layer.get_height()}
+            self.worker.request("estimate", recipe=recipe(config, self.knobs), **size)
+
+    def finish(self) -> None:
+        """Stop, and keep the picture so far."""
+        self.worker.finish(self.job)
+
+    def cancel(self) -> None:
+        """Keep nothing, and wait for nothing: `close` ends the worker, though a step of a large picture takes long."""
+        self.hear(client.Message({"type": "cancelled", "id": self.job}, {}))
+
+    def close(self) -> None:
+        """End the worker, whatever it is doing."""
+        for source in self.sources:
+            GLib.source_remove(source)
+        self.worker.close()
+
+
+def alone(config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+    """Paint without a window."""
+    painter = Painter()
+    try:
+        return paint(painter, config, image, layer)
+    finally:
+        painter.close()
+
+
+def paint(
+    painter: Painter, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer, hear: Hear = _ignore
+) -> Gimp.Layer:
+    """Paint `layer`, telling `hear` of every event and GIMP's status bar, and return the new layer above it.
+
+    Raises `layers.RefusedError`, `FailedError` or `CancelledError`; the image is then as it was.
+    """
+    name, style = _style(config)
+    source = layers.Source(image, layer)
+    Gimp.progress_init("Neural style")
+    done = _work(painter, config, source, style, hear)
+    made = json.dumps({"style": name, "recipe": done["recipe"], "stopped": done["stopped"]})
+    return source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
+
+
+def _work(
+    painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, style: dict[str, Any], hear: Hear
+) -> client.Message:
+    """The event `done`. Runs the main loop until the worker is done with the painting, one way or another."""
+    loop, ends = GLib.MainLoop(), []
+
+    def send() -> None:
+        try:
+            wanted = recipe(config, painter.knobs or [])
+        except layers.RefusedError as error:  # the main loop would swallow it, and wait on
+            ends.append(error)
+            loop.quit()
+        else:
+            painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW)
+
+    def got(event: client.Message) -> None:
+        if event.type in client.ENDS and event.id in (painter.job, None):
+            ends.append(event)
+            loop.quit()
+        elif event.type == "description":
+            send()
+        elif event.type == "progress":
+            Gimp.progress_set_text(left(event))
+            Gimp.progress_update(event["fraction"])
+        hear(event)
+
+    if painter.broken:
+        raise FailedError(sentence(painter.broken))
+    painter.hear = got
+    if painter.knobs is not None:
+        GLib.idle_add(send)
+    loop.run()
+    end = ends[0]
+    if isinstance(end, layers.RefusedError):
+        raise end
+    if end.type == "cancelled":
+        raise CancelledError
+    if end.type == "failed":
+        raise FailedError(sentence(end))
+    return end
+
+
+def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[str, Any]:
+    """The recipe: the settings that this worker knows, and those given as text."""
+    names = [knob["name"] for knob in known]
+    wanted = {name: config.get_property(name) for name in (*PLAIN, *OPTIONAL)}
+    chosen = {name.replace("-", "_"): value for name, value in wanted.items() if value or name in PLAIN}
+    chosen = {name: value for name, value in chosen.items() if name in names}
+    try:
+        given = shlex.split(config.get_property("knobs"))
+    except ValueError:
+        raise layers.RefusedError('The field "More knobs" has an open quotation mark.') from None
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise layers.RefusedError(f'"{item}" is no knob with a value. Write it as: steps=50')
+        chosen[name] = value
+    return chosen
+
+
+def cost(event: client.Message) -> str:
+    """What an estimate says."""
+    about = "" if event["measured"] else " (a first guess)"
+    return f"About {_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory{about}."
+
+
+def left(event: client.Message) -> str:
+    """How far it is, and how long it will take."""
+    if event["remaining"] is None:
+        return "Painting..."
+    return f"{event['size']} pixels, {_clock(event['remaining'])} left"
+
+
+def sentence(event: client.Message) -> str:
+    """What went wrong and what to do."""
+    return f"{event['message']} {event.fields.get('hint') or ''}".strip()
+
+
+def path(style: str) -> str:
+    """The path in a path or file URI."""
+    return unquote(urlparse(style).path) if style.startswith("file://") else str(Path(style).expanduser())
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _command() -> list[str]:
+    try:
+        command: list[str] = json.loads(SETTINGS.read_text())["worker"]
+    except (OSError, ValueError, KeyError):
+        raise FailedError(
+            "impasto does not know where its worker is: run `impasto install gimp` in a terminal."
+        ) from None
+    return command
+
+
+def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
+    """The style's name, and what to send. GIMP reads files: all kinds that it opens, and for a worker far away too."""
+    chosen, style = config.get_property("style-layer"), config.get_property("style")
+    if chosen and style:
+        raise layers.RefusedError("Choose a style picture or a style layer, not both.")
+    if chosen:
+        return chosen.get_name(), {"picture": layers.pixels(chosen)}
+    if not style:
+        raise layers.RefusedError("Choose a style first: a picture file, or another layer.")
+    file = Path(path(style))
+    if not file.is_file():
+        raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
+    try:
+        opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
+    except GLib.Error as error:
+        raise layers.RefusedError(f"The style picture {file} cannot be read: {error.message}") from None
+    if opened is None:
+        raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
+    try:
+        return file.stem, {"picture": layers.pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
+    finally:
+        opened.delete()
