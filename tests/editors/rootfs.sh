@@ -108,7 +108,7 @@ check() {
 install() {
     ( inside "$1" "" bash -ec "python3 -m venv --without-pip /scratch/venv
         echo $DEPENDENCIES/lib/python3.*/site-packages > \$(echo /scratch/venv/lib/python3.*/site-packages)/dependencies.pth
-        $DEPENDENCIES/bin/pip --python /scratch/venv/bin/python install -q --no-deps --no-build-isolation /checkout" )
+        $DEPENDENCIES/bin/python -m pip --python /scratch/venv/bin/python install -q --no-deps --no-build-isolation /checkout" )
 }
 
 case ${1:-} in

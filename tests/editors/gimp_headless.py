@@ -1,0 +1,337 @@
+"""Scenarios for the plug-in in a real GIMP without a window; gimp-console's Python runs this file.
+
+Each function called `scenario_...` prints one line, "PASS name" or "FAIL name why", for tests/test_gimp.py.
+"""
+
+import json
+import os
+import re
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from gi.repository import Babl, Gegl, Gimp
+
+Gegl.init(None)
+PLUGIN = Path(Gimp.directory()) / "plug-ins" / "impasto"
+SETTINGS = PLUGIN / "impasto.json"
+STYLE = "/checkout/examples/summer.jpg"
+QUICK = "steps=1 scales=1 size=64"
+ENDLESS = "steps=100000 scales=1 size=64"
+RGB, GRAY = Gimp.ImageBaseType.RGB, Gimp.ImageBaseType.GRAY
+Precision, Success = Gimp.Precision, Gimp.PDBStatusType.SUCCESS
+TYPES = {
+    (RGB, False): Gimp.ImageType.RGB_IMAGE,
+    (RGB, True): Gimp.ImageType.RGBA_IMAGE,
+    (GRAY, False): Gimp.ImageType.GRAY_IMAGE,
+    (GRAY, True): Gimp.ImageType.GRAYA_IMAGE,
+}
+
+
+class Scene:
+    """An image of 96x80 with one layer of waves; the layer may differ in size and place, and lie in a group."""
+
+    def __init__(self, precision=Precision.U8_NON_LINEAR, base=RGB, alpha=True, box=(0, 0, 96, 80), group=False):
+        self.image = Gimp.Image.new_with_precision(96, 80, base, precision)
+        x, y, width, height = box
+        kind, mode = TYPES[base, alpha], Gimp.LayerMode.NORMAL
+        self.layer = Gimp.Layer.new(self.image, "waves", width, height, kind, 100, mode)
+        parent = Gimp.GroupLayer.new(self.image, "group") if group else None
+        if parent:
+            self.image.insert_layer(parent, None, 0)
+        bottom = Gimp.Layer.new(self.image, "bottom", 96, 80, kind, 100, mode)
+        self.image.insert_layer(bottom, None, 1)
+        self.image.insert_layer(self.layer, parent, 0)
+        self.layer.set_offsets(x, y)
+        rows = (
+            bytes((x * 5 % 256, y * 3 % 256, (x + y) * 2 % 256, 255 if x > 4 else 128))
+            for y in range(height)
+            for x in range(width)
+        )
+        buffer = self.layer.get_buffer()
+        buffer.set(Gegl.Rectangle.new(0, 0, width, height), "R'G'B'A u8", b"".join(rows))
+        buffer.flush()
+        self.image.set_selected_layers([self.layer])
+        self.before = native(self.layer)
+        self.count = len(all_layers(self.image.get_layers()))
+        self.image.clean_all()
+
+    def paint(self, drawable=None, **settings):
+        """Call the procedure: (status, message, layer)."""
+        procedure = Gimp.get_pdb().lookup_procedure("plug-in-impasto")
+        config = procedure.create_config()
+        config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+        config.set_property("image", self.image)
+        config.set_core_object_array("drawables", [drawable or self.layer])
+        for name, value in {"style": STYLE, "knobs": QUICK, **settings}.items():
+            config.set_property(name.replace("_", "-"), value)
+        values = procedure.run(config)
+        status = values.index(0)
+        return (status, "", values.index(1)) if status == Success else (status, values.index(1), None)
+
+    def painted(self, **settings):
+        """Paint, and hold the new layer to what is true of all of them."""
+        status, message, new = self.paint(**settings)
+        assert status == Success, message
+        layer = self.layer
+        assert len(all_layers(self.image.get_layers())) == self.count + 1
+        assert new.get_parent() == layer.get_parent()
+        assert self.image.get_item_position(new) == self.image.get_item_position(layer) - 1
+        assert new.get_offsets()[1:] == layer.get_offsets()[1:]
+        assert (new.get_width(), new.get_height()) == (layer.get_width(), layer.get_height())
+        assert new.get_format() == layer.get_format(), (
+            Babl.get_name(new.get_format()),
+            Babl.get_name(layer.get_format()),
+        )
+        assert native(layer) == self.before
+        assert new.get_mask() is None
+        assert new.get_parasite("impasto-recipe") is not None
+        assert self.image.is_dirty()
+        return new
+
+    def refused(self, *words, drawable=None, **settings):
+        """Paint in vain: a message with these words, an image that is as it was, no process and no file left."""
+        files = set(Path("/tmp").rglob("*"))
+        status, message, _ = self.paint(drawable, **settings)
+        assert status in (Gimp.PDBStatusType.EXECUTION_ERROR, Gimp.PDBStatusType.CALLING_ERROR), status
+        assert message and "Traceback" not in message, message
+        missing = [word for word in words if word not in message]
+        assert not missing, f"{missing} are not in {message!r}"
+        self.untouched()
+        assert set(Path("/tmp").rglob("*")) == files
+        print("SAYS", message, flush=True)
+
+    def untouched(self):
+        assert not self.image.is_dirty()
+        assert len(all_layers(self.image.get_layers())) == self.count
+        assert native(self.layer) == self.before
+        until = time.monotonic() + 1
+        while processes() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not processes(), processes()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.image.delete()
+
+
+def native(layer, name=None):
+    whole = Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
+    return layer.get_buffer().get(whole, 1.0, name or Babl.get_name(layer.get_format()), Gegl.AbyssPolicy.NONE)
+
+
+def all_layers(layers):
+    return [
+        each for layer in layers for each in [layer, *(all_layers(layer.get_children()) if layer.is_group() else [])]
+    ]
+
+
+def processes(words=("impasto.py", "-m impasto", "worker.py")):
+    """The plug-in's and the worker's processes, as (number, command)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if any(word in command for word in words):
+            found.append((int(folder.name), command))
+    return found
+
+
+def differing(one, other, size):
+    return [
+        number for number in range(0, len(one), size) if one[number : number + size] != other[number : number + size]
+    ]
+
+
+def ellipse(image, x, y, width, height):
+    """A soft selection: a byte per pixel of the image."""
+    Gimp.context_set_antialias(True)
+    Gimp.context_set_feather(True)
+    Gimp.context_set_feather_radius(4, 4)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, x, y, width, height)
+    image.clean_all()
+
+
+class Talking:
+    """The worker replaced by a script for a while; None takes the settings away."""
+
+    def __init__(self, script):
+        self.script, self.before = script, SETTINGS.read_text()
+
+    def __enter__(self):
+        if self.script is None:
+            SETTINGS.unlink()
+        else:
+            Path("/scratch/worker.py").write_text(self.script)
+            SETTINGS.write_text(json.dumps({"worker": ["/usr/bin/python3", "/scratch/worker.py"]}))
+
+    def __exit__(self, *_):
+        SETTINGS.write_text(self.before)
+
+
+# What comes of it
+
+
+def scenario_every_precision_comes_back_to_the_bit_at_strength_0():
+    wanted = [
+        (Precision.U8_NON_LINEAR, RGB, False),
+        (Precision.U8_NON_LINEAR, RGB, True),
+        (Precision.U8_NON_LINEAR, GRAY, False),
+        (Precision.U16_NON_LINEAR, GRAY, True),
+        (Precision.U16_NON_LINEAR, RGB, True),
+        (Precision.HALF_NON_LINEAR, RGB, True),
+        (Precision.U8_LINEAR, RGB, True),
+    ]
+    for precision, base, alpha in wanted:
+        with Scene(precision, base, alpha) as scene:
+            new = scene.painted(strength=0, knobs="steps=1 scales=1")
+            read = native(new, "R'G'B'A u8"), native(scene.layer, "R'G'B'A u8")
+            assert read[0] == read[1], (precision, base, len(differing(*read, 4)))
+            if precision != Precision.U8_LINEAR:  # too coarse in the dark for an encoding and back
+                assert native(new) == scene.before, (precision, base, alpha)
+
+
+def scenario_linear_float_with_a_soft_selection():
+    with Scene(Precision.FLOAT_LINEAR) as scene:
+        ellipse(scene.image, 20, 10, 50, 50)
+        new = scene.painted(strength=70)
+        mask, changed = scene.image.get_selection(), differing(native(new), scene.before, 16)
+        inside = native(mask, "Y u8")
+        assert changed
+        assert all(inside[number // 16] for number in changed), "pixels outside the selection changed"
+        assert len(changed) > 0.9 * sum(1 for value in inside if value > 8)
+        assert max(inside) == 255 and len(set(inside)) > 10, "the selection should be soft"
+
+
+def scenario_a_layer_larger_than_the_canvas_in_a_group_with_a_selection():
+    with Scene(box=(-20, -10, 140, 100), group=True) as scene:
+        ellipse(scene.image, 10, 10, 60, 40)
+        new = scene.painted()
+        inside = native(scene.image.get_selection(), "Y u8")
+        changed = {number // 4 for number in differing(native(new), scene.before, 4)}
+        canvas = {(n % 140 - 20) + (n // 140 - 10) * 96 for n in changed}
+        assert changed
+        assert all(0 <= n % 140 - 20 < 96 and 0 <= n // 140 - 10 < 80 for n in changed), "painted outside the canvas"
+        assert all(inside[number] for number in canvas), "pixels outside the selection changed"
+
+
+def scenario_a_small_layer_with_an_offset_and_no_alpha():
+    with Scene(alpha=False, box=(30, 20, 64, 48)) as scene:
+        new = scene.painted(strength=80)
+        assert len(differing(native(new), scene.before, 3)) > 64 * 48 / 2
+
+
+def scenario_transparency_is_kept():
+    with Scene(Precision.U16_NON_LINEAR) as scene:
+        new = scene.painted()
+        assert native(new, "A u16") == native(scene.layer, "A u16")
+
+
+def scenario_the_style_is_another_layer_and_the_name_says_so():
+    with Scene() as scene, Scene(box=(0, 0, 80, 80)) as other:
+        other.layer.set_name("my swirls")
+        new = scene.painted(style="", style_layer=other.layer, strength=60)
+        assert new.get_name() == "my swirls 60 %", new.get_name()
+        recipe = json.loads(bytes(new.get_parasite("impasto-recipe").get_data()))
+        assert recipe["recipe"]["strength"] == 60 and recipe["style"] == "my swirls"
+
+
+def scenario_a_layer_mask_means_its_layer():
+    with Scene() as scene:
+        mask = scene.layer.create_mask(Gimp.AddMaskType.WHITE)
+        scene.layer.add_mask(mask)
+        scene.image.clean_all()
+        status, message, new = scene.paint(drawable=mask)
+        assert status == Success, message
+        assert (new.get_width(), scene.image.get_item_position(new)) == (96, 0)
+
+
+def scenario_a_locked_layer_a_group_and_a_text_layer_are_read():
+    with Scene(group=True) as scene:
+        scene.layer.set_lock_content(True)
+        scene.image.clean_all()
+        status, message, new = scene.paint(drawable=scene.layer.get_parent())
+        assert status == Success, message
+        assert not new.is_group() and new.get_parent() is None and scene.image.get_item_position(new) == 0
+        scene.count += 1
+        scene.painted()
+
+
+# What goes wrong
+
+
+def scenario_what_cannot_be_painted_is_refused_with_a_sentence():
+    with Scene() as scene:
+        scene.refused("Choose a style", style="")
+        scene.refused("/nowhere/style.jpg", "not there", style="/nowhere/style.jpg")
+        scene.refused("/etc/passwd", "cannot be read", style="/etc/passwd")
+        scene.refused("not both", style_layer=scene.layer)
+        scene.refused("Write it as", knobs="steps")
+        scene.refused("open quotation", knobs="steps='1")
+        scene.refused("bogus", knobs="bogus=1")
+        scene.refused("nonesuch", network="nonesuch")
+        scene.image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
+        scene.layer.set_offsets(50, 50)
+        scene.image.clean_all()
+        scene.refused("selection does not touch")
+    with Scene() as scene:
+        scene.image.convert_indexed(0, 0, 16, False, False, "")
+        scene.before = native(scene.layer)
+        scene.image.clean_all()
+        scene.refused("Image > Mode > RGB")
+
+
+def scenario_a_worker_that_is_missing_dies_or_babbles():
+    hello = "import json,sys\nprint(json.dumps(dict(type='hello',protocol=1,styles=[],networks=[])),flush=True)\n"
+    describe = "print(json.dumps(dict(type='description',id='1',knobs=[])),flush=True)\nsys.stdin.buffer.readline()\n"
+    with Scene() as scene:
+        with Talking(None):
+            scene.refused("impasto install gimp")
+        with Talking("import sys; sys.exit('No module named impasto')"):
+            scene.refused("did not start")
+        with Talking("while True: print('complete rubbish', flush=True)"):
+            scene.refused("does not answer as it should")
+        with Talking(hello + describe + "print('rubbish', flush=True)\nsys.stdin.buffer.read()"):
+            scene.refused("does not answer as it should")
+        with Talking(hello + describe + "sys.stdin.buffer.readline()\nsys.exit(3)"):
+            scene.refused("ended in the middle")
+        before = SETTINGS.read_text()
+        SETTINGS.write_text('{"worker": ["/nowhere/python"]}')
+        scene.refused("/nowhere/python", "cannot be started")
+        SETTINGS.write_text(before)
+
+
+def scenario_a_worker_that_is_killed():
+    def kill():
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (found := processes(["-m impasto"])):
+            time.sleep(0.1)
+        time.sleep(3)
+        os.kill(found[0][0], 9)
+
+    with Scene() as scene:
+        killer = threading.Thread(target=kill)
+        killer.start()
+        scene.refused("in the middle", "Memory", knobs=ENDLESS)
+        killer.join()
+
+
+for name, scenario in list(globals().items()):
+    if name.startswith("scenario_") and re.search(os.environ.get("ONLY", ""), name):
+        began = time.monotonic()
+        try:
+            scenario()
+        except BaseException:
+            where = traceback.format_exc().strip().splitlines()
+            print("FAIL", name, json.dumps(where[-8:]), flush=True)
+        else:
+            print("PASS", name, f"{time.monotonic() - began:.1f} s", flush=True)

@@ -1,0 +1,93 @@
+"""The plug-in in a real GIMP, in a Debian root filesystem that `tests/editors/rootfs.sh build` makes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+EDITORS = ROOT / "tests" / "editors"
+HEADLESS, WINDOW, SCHEME = (EDITORS / name for name in ("gimp_headless.py", "gimp_window.py", "gimp_script.scm"))
+SCENARIO = re.compile(r"^def scenario_(\w+)", re.MULTILINE)
+HANGS = 1200
+Inside = Callable[..., str]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is /scratch inside, with impasto from this checkout installed, and its plug-in in a new profile."""
+    there = subprocess.run([EDITORS / "rootfs.sh", "check"], capture_output=True, text=True, check=False)
+    if there.returncode:
+        pytest.skip(there.stdout.strip())
+    folder = tmp_path_factory.mktemp("editors")
+    subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
+    assert "Its worker answers" in enter(folder, "impasto", "install", "gimp")
+    return folder
+
+
+def enter(scratch: Path, *command: str) -> str:
+    """What `command` says inside the root filesystem."""
+    start = [EDITORS / "rootfs.sh", "run", scratch, "/checkout/tests/editors/start.sh", *command]
+    done = subprocess.run(start, capture_output=True, text=True, timeout=HANGS, check=False)
+    (scratch / "last.log").write_text(done.stdout + done.stderr)
+    return done.stdout + done.stderr
+
+
+def results(said: str) -> dict[str, str]:
+    """What each scenario came to: "PASS", or why not."""
+    lines = re.findall(r"^(PASS|FAIL) scenario_(\w+) (.*)$", said, re.MULTILINE)
+    return {name: state if state == "PASS" else "\n".join(json.loads(why)) for state, name, why in lines}
+
+
+def scenarios(path: Path) -> list[str]:
+    return SCENARIO.findall(path.read_text())
+
+
+@pytest.fixture(scope="session")
+def headless(scratch: Path) -> dict[str, str]:
+    code = f"exec(open('/checkout/tests/editors/{HEADLESS.name}').read())"
+    console = ["gimp-console", "-idfs", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
+    return results(enter(scratch, *console))
+
+
+@pytest.fixture(scope="session")
+def window(scratch: Path) -> dict[str, str]:
+    return results(enter(scratch, "python3", f"/checkout/tests/editors/{WINDOW.name}"))
+
+
+@pytest.mark.parametrize("name", scenarios(HEADLESS))
+def test_without_a_window(headless: dict[str, str], name: str) -> None:
+    assert headless.get(name, "it did not run") == "PASS"
+
+
+@pytest.mark.parametrize("name", scenarios(WINDOW))
+def test_in_the_window(window: dict[str, str], name: str) -> None:
+    assert window.get(name, "it did not run") == "PASS"
+
+
+def test_script_fu_gets_the_layer(scratch: Path) -> None:
+    said = enter(
+        scratch,
+        *("gimp-console", "-idfs", "--batch-interpreter", "plug-in-script-fu-eval"),
+        *("-b", f'(load "/checkout/tests/editors/{SCHEME.name}")', "--quit"),
+    )
+    assert "LAYER summer 40 % OF 2" in said, said
+
+
+def test_check_says_what_is_wrong_and_uninstall_takes_it_out(scratch: Path) -> None:
+    plugin = scratch / "config" / "GIMP" / "3.0" / "plug-ins" / "impasto"
+    assert "its worker answers" in enter(scratch, "impasto", "install", "gimp", "--check")
+    (plugin / "impasto.py").chmod(0o644)
+    assert "not executable" in enter(scratch, "impasto", "install", "gimp", "--check")
+    assert "Its worker answers" in enter(scratch, "impasto", "install", "gimp")
+    assert "Taken out" in enter(scratch, "impasto", "install", "gimp", "--uninstall")
+    assert not plugin.exists()
+    assert "Its worker answers" in enter(scratch, "impasto", "install", "gimp")
