@@ -20,6 +20,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,16 +29,12 @@ if TYPE_CHECKING:
     from typing import IO
 
 PROTOCOL = 1
-MOST = 2**31
-"""Bytes of payload in one message."""
-MOST_LINE = 2**20
-CHUNK = 2**16
+MOST, MOST_LINE, CHUNK = 2**31, 2**20, 2**16
+"""Bytes of the payload and of the line of a message, and of what is read or written at once."""
 TAIL = 40
 """Lines of the log that go with a failure."""
-ENDS = ("done", "failed", "cancelled")
-"""Events after which nothing more comes about a job."""
-LOST = ("not_started", "garbled", "crashed")
-"""Codes of failures after which nothing more comes at all."""
+ENDS, LOST = ("done", "failed", "cancelled"), ("not_started", "garbled", "crashed")
+"""Events after which nothing more comes about a job, and codes of failures after which nothing more comes at all."""
 HARMFUL = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH")
 """What editors set for their own Python, and another one must not see."""
 
@@ -58,7 +55,8 @@ class Pixels(NamedTuple):
     icc: bytes = b""
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True)
+class Message:
     """A message in either direction: `fields` is the line of JSON, `parts` the payload, by name."""
 
     fields: dict[str, Any]
@@ -74,7 +72,7 @@ class Message(NamedTuple):
         """Which request it is about."""
         return self.fields.get("id")
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: str) -> Any:
         return self.fields[key]
 
     def picture(self) -> Pixels:
@@ -96,10 +94,8 @@ def encode(fields: Mapping[str, Any], parts: Mapping[str, bytes] | None = None) 
 class Framing:
     """Bytes, in pieces of any size, to messages. After `Malformed` nothing more can be told apart."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self.most = most
+    def __init__(self) -> None:
         self._buffer = bytearray()
-        self._searched = 0
         self._head: dict[str, Any] | None = None
         self._sizes: dict[str, int] = {}
 
@@ -117,17 +113,18 @@ class Framing:
             yield message
 
     def _take_line(self) -> bool:
-        end = self._buffer.find(b"\n", self._searched)
-        self._searched = len(self._buffer) if end < 0 else 0
-        if max(end, self._searched) > MOST_LINE:
+        end = self._buffer.find(b"\n", 0, MOST_LINE)
+        if end < 0 and len(self._buffer) >= MOST_LINE:
             raise Malformed("a line is longer than 1 MiB")
-        if end < 0:
-            return False
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        self._head = _parsed(line)
-        self._sizes = _sizes(self._head, self.most)
-        return True
+        if end >= 0:
+            self._head = _parsed(bytes(self._buffer[:end]))
+            self._sizes = _sizes(self._head)
+            del self._buffer[: end + 1]
+        return end >= 0
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and its like, which are no JSON
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -140,11 +137,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return fields
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
-
-
-def _sizes(fields: dict[str, Any], most: int) -> dict[str, int]:
+def _sizes(fields: dict[str, Any]) -> dict[str, int]:
     """Bytes of each part by its name; `Malformed` where they do not add up."""
     payload, parts = fields.pop("payload", 0), fields.pop("parts", [])
     try:
@@ -154,8 +147,8 @@ def _sizes(fields: dict[str, Any], most: int) -> dict[str, int]:
     whole = all(type(size) is int and size >= 0 for size in (payload, *sizes.values()))
     if not whole or len(sizes) != len(parts) or sum(sizes.values()) != payload:
         raise Malformed("its parts do not add up to its payload")
-    if payload > most:
-        raise Malformed(f"{payload} bytes are more than the {most} that are accepted")
+    if payload > MOST:
+        raise Malformed(f"{payload} bytes are more than the {MOST} that are accepted")
     return sizes
 
 
@@ -182,18 +175,20 @@ class Session:
         return events
 
     def _note(self, message: Message) -> None:
-        if self.hello is None and (message.type != "hello" or message.fields.get("protocol") != PROTOCOL):
-            raise Malformed(f"expected hello in protocol {PROTOCOL}, saw {str(message.fields)[:60]}")
-        if message.type == "hello":
+        if message.type == "hello" and message.fields.get("protocol") == PROTOCOL:
             self.hello = message
-        elif message.type in ENDS and message.id is not None:
-            self.jobs.discard(message.id)
+        elif self.hello is None:
+            raise Malformed(f"expected hello in protocol {PROTOCOL}, saw {str(message.fields)[:60]}")
+        elif message.type in ENDS:
+            self.jobs.discard(str(message.id))
 
     def request(self, kind: str, parts: Mapping[str, bytes] | None = None, **fields: Any) -> str:
         """Send any request of docs/worker.md; its id, a new one unless it is given."""
         if "id" not in fields:
             self._count += 1
             fields["id"] = str(self._count)
+        if kind in ("paint", "recolour"):
+            self.jobs.add(fields["id"])
         for piece in encode({"type": kind, **fields}, parts):
             self._write(piece)
         return str(fields["id"])
@@ -213,11 +208,8 @@ class Session:
             {key: _placed(value, f"style-{number}-{key}", parts) for key, value in style.items()}
             for number, style in enumerate(styles, 1)
         ]
-        if mask is not None:
-            fields["mask"] = _placed(mask, "mask", parts)
-        job = self.request("paint", parts, preview=preview, **fields)
-        self.jobs.add(job)
-        return job
+        fields["mask"] = _placed(mask, "mask", parts)
+        return self.request("paint", parts, preview=preview, **fields)
 
     def cancel(self, job: str) -> None:
         """Give a job up: `cancelled`."""
@@ -277,11 +269,11 @@ class Worker(Session):
         """The process, while it is there."""
         self._threads: list[threading.Thread] = []
         self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
 
     def start(self) -> Worker:
         """Start the process. How that went is told by the first event."""
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         try:
@@ -305,14 +297,13 @@ class Worker(Session):
 
     def wait(self, timeout: float) -> Message | None:
         """The next event, or None if there is none for `timeout` seconds, or ever."""
-        until = time.monotonic() + timeout
-        while True:
-            event = self._next(min(0.25, max(0.0, until - time.monotonic())))
-            if event or self.ended or time.monotonic() >= until:
-                return event
+        until, event = time.monotonic() + timeout, self._next()
+        while event is None and not self.ended and time.monotonic() < until:
+            event = self._next(min(0.25, timeout))
+        return event
 
     def events(self) -> Iterator[Message]:
-        """Event after event, waiting for each, until the worker has ended."""
+        """Event after event, until the worker has ended."""
         while not self.ended:
             yield from filter(None, [self.wait(60)])
 
@@ -322,11 +313,10 @@ class Worker(Session):
         self._outgoing.put(None)
         process, self.process, self.ended = self.process, None, True
         if process is not None:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # which does nothing to one that has ended
+            process.wait()
             for thread in self._threads:  # a grandchild may hold a pipe open, and a thread with it
                 thread.join(timeout)
         self._bell.close()
@@ -366,12 +356,23 @@ class Worker(Session):
         waiting = self.jobs if self.hello else True
         if self.process and waiting and silent > (self.silent_for if self.hello else self.start_within):
             self._heard = time.monotonic()
-            self._tell(self._lost(f"impasto has been silent for {silent:.0f} seconds.", "Start it again."))
+            self._tell(self._lost(f"has been silent for {silent:.0f} seconds", "Start it again."))
             self.process.kill()
 
-    def _lost(self, message: str, hint: str) -> Message:
-        code = "crashed" if self.hello else "not_started"
-        return failure(code, message, hint, "\n".join([*self._tail, *_log_tail(self.hello)]))
+    def _lost(self, what: str, hint: str) -> Message:
+        """The last event, with the end of what was said and, if it lies on this machine, of the log."""
+        lines = list(self._tail)
+        if self.hello is None:
+            said = lines[-1] if lines else "it said nothing"
+            return failure("not_started", f"impasto {what}: {said}.", CHECK, "\n".join(lines))
+        with suppress(OSError, ValueError):
+            lines += (
+                Path(str(self.hello.fields.get("log")))
+                .read_bytes()[-9000:]
+                .decode(errors="replace")
+                .splitlines()[-TAIL:]
+            )
+        return failure("crashed", f"impasto {what}.", hint, "\n".join(lines))
 
     def _read(self, pipe: IO[bytes], process: subprocess.Popen[bytes], errors: threading.Thread) -> None:
         """Thread: bytes of the process to events, and its end to one more."""
@@ -382,10 +383,11 @@ class Worker(Session):
                     self._tell(event)
                     if event.fields.get("code") == "garbled":
                         return process.kill()
+        code = process.wait()
         if not self._closing.is_set():
-            code = process.wait()
             errors.join(2.0)
-            self._tell(self._lost(*_fate(code, self.hello is not None)))
+            hint = "Memory may have run out: paint at a smaller size." if code == -9 else "Start it again."
+            self._tell(self._lost(f"has ended unexpectedly (exit code {code})", hint))
         return None
 
     def _read_errors(self, pipe: IO[bytes]) -> None:
@@ -403,19 +405,3 @@ class Worker(Session):
                 view = memoryview(data)
                 while len(view) and not self._closing.is_set():
                     view = view[os.write(pipe.fileno(), view[:CHUNK]) :]
-
-
-def _fate(code: int, begun: bool) -> tuple[str, str]:
-    """What to say of a process that ended by itself, and what to do."""
-    if begun:
-        hint = "Memory may have run out: paint at a smaller size." if code == -9 else "Start it again."
-        return f"impasto ended in the middle of its work (exit code {code}).", hint
-    return f"impasto did not start (exit code {code}).", CHECK
-
-
-def _log_tail(hello: Message | None) -> list[str]:
-    """The end of the worker's log, if it lies on this machine."""
-    path = hello.fields.get("log") if hello else None
-    with suppress(OSError, ValueError):
-        return Path(path).read_bytes()[-9000:].decode(errors="replace").splitlines()[-TAIL:] if path else []
-    return []
