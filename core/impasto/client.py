@@ -22,21 +22,17 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import IO
 
 PROTOCOL = 1
-MOST, MOST_LINE, CHUNK = 2**31, 2**20, 2**16
-"""Bytes of the payload and of the line of a message, and of what is read or written at once."""
-TAIL = 40
-"""Lines of the log that go with a failure."""
+MOST, MOST_LINE, CHUNK, TAIL = 2**31, 2**20, 2**16, 40
+"""Bytes of a payload, of a line, and of what is read or written at once; lines of the log that go with a failure."""
 ENDS, LOST = ("done", "failed", "cancelled"), ("not_started", "garbled", "crashed")
 """Events after which nothing more comes about a job, and codes of failures after which nothing more comes at all."""
-HARMFUL = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH")
-"""What editors set for their own Python, and another one must not see."""
+HARMFUL = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH")  # set by editors for their own Python
 
 
 class Malformed(Exception):  # noqa: N818
@@ -123,13 +119,9 @@ class Framing:
         return end >= 0
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)  # NaN and its like, which are no JSON
-
-
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(line.decode(), parse_constant=_refuse)
+        fields = json.loads(line.decode(), parse_constant=int)  # which refuses NaN and its like
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
@@ -153,12 +145,14 @@ def _sizes(fields: dict[str, Any]) -> dict[str, int]:
 
 
 class Session:
-    """One side of a talk with a worker: requests go out through `write`, piece by piece; what comes in is fed."""
+    """One side of a talk with a worker: requests go out through `write`, piece by piece; what comes in is fed.
+
+    `hello` is that event, once it has come; `jobs` are the ids of those that have not ended yet.
+    """
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self.hello: Message | None = None
         self.jobs: set[str] = set()
-        """Those that have not ended yet."""
         self._write = write
         self._framing = Framing()
         self._count = 0
@@ -243,7 +237,8 @@ class Worker(Session):
     """A worker as a process of ours. Threads read and write, so that no method but `wait` and `close` waits.
 
     `log` is told, line by line, what the process says besides events; `env` replaces its environment. After
-    `start_within` seconds without a first event, or `silent_for` with a job in work, it counts as dead.
+    `start_within` seconds without a first event, or `silent_for` with a job in work, it counts as dead. `process` is
+    there until `close`, and `ended` says whether there is nothing more to come.
     """
 
     def __init__(
@@ -258,7 +253,6 @@ class Worker(Session):
         super().__init__(self._outgoing.put)
         self.command, self.start_within, self.silent_for = list(command), start_within, silent_for
         self.ended = False
-        """Whether there is nothing more to come."""
         self._log = log
         self._env = {key: value for key, value in os.environ.items() if key not in HARMFUL} if env is None else env
         self._events: queue.Queue[Message] = queue.Queue()
@@ -266,7 +260,6 @@ class Worker(Session):
         self._closing = threading.Event()
         self._heard = time.monotonic()
         self.process: subprocess.Popen[bytes] | None = None
-        """The process, while it is there."""
         self._threads: list[threading.Thread] = []
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
@@ -274,10 +267,10 @@ class Worker(Session):
 
     def start(self) -> Worker:
         """Start the process. How that went is told by the first event."""
-        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        how: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        how.update(bufsize=0, env=dict(self._env), creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
         try:
-            process = subprocess.Popen(self.command, bufsize=0, env=dict(self._env), creationflags=window, **pipes)  # noqa: S603
+            process = subprocess.Popen(self.command, **how)  # noqa: S603
         except (OSError, ValueError) as error:
             self._tell(failure("not_started", f"impasto cannot be started: {error}.", CHECK))
             return self
@@ -363,8 +356,8 @@ class Worker(Session):
         """The last event, with the end of what was said and, if it lies on this machine, of the log."""
         lines = list(self._tail)
         if self.hello is None:
-            said = lines[-1] if lines else "it said nothing"
-            return failure("not_started", f"impasto {what}: {said}.", CHECK, "\n".join(lines))
+            what += ": " + (lines[-1] if lines else "it said nothing")
+            return failure("not_started", f"impasto {what}.", CHECK, "\n".join(lines))
         with suppress(OSError, ValueError):
             lines += (
                 Path(str(self.hello.fields.get("log")))

@@ -13,7 +13,7 @@ from ..codecs import check_shape
 from ..recipe import Recipe
 from ..registry import registry
 from . import pictures
-from .estimates import Estimates, peak
+from .estimates import BASE, Estimates, peak
 from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ class Painter:
             return "cancelled", {}, {}
         taken, step = last
         if not job.wish:
-            self.estimates.learn(*step.scene.crop.size, recipe, step.seconds, max(0, peak() - before))
+            whole = content.size == step.scene.crop.size  # or there was more in memory than what was painted
+            grown = max(0, peak() - max(before, BASE)) if whole else 0
+            self.estimates.learn(*step.scene.crop.size, recipe, step.seconds, grown)
         result = pictures.result(content, step, mask)
         fields: dict[str, Any] = {
             "taken": taken,
