@@ -154,8 +154,7 @@ class Session:
         self.hello: Message | None = None
         self.jobs: set[str] = set()
         self._write = write
-        self._framing = Framing()
-        self._count = 0
+        self._framing, self._count = Framing(), 0
 
     def feed(self, data: bytes) -> list[Message]:
         """The events that are whole with `data`."""
