@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -234,6 +235,8 @@ def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
     if not style:
         raise layers.RefusedError("Choose a style first: a picture file, or another layer.")
     file = Path(path(style))
+    if not file.is_file() and re.fullmatch(r"[\w-]+", style):
+        return style, {"name": style}  # one that comes with impasto; the worker knows which there are
     if not file.is_file():
         raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
     try:

@@ -245,6 +245,11 @@ def scenario_the_style_is_another_layer_and_the_name_says_so():
         assert recipe["recipe"]["strength"] == 60 and recipe["style"] == "my swirls"
 
 
+def scenario_a_style_that_comes_with_impasto():
+    with Scene() as scene:
+        assert scene.painted(style="oil").get_name() == "oil 50 %"
+
+
 def scenario_a_layer_mask_means_its_layer():
     with Scene() as scene:
         mask = scene.layer.create_mask(Gimp.AddMaskType.WHITE)
