@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -129,3 +130,12 @@ def test_the_script_draws_the_picture_that_is_there() -> None:
     kept = api.style("hatching")
     drawn = np.frombuffer(done.stdout, np.uint8).reshape(kept.pixels.shape) / 255
     assert np.abs(drawn - kept.pixels).mean() < 0.04
+
+
+def test_the_guide_shows_what_its_commands_make() -> None:
+    """Every picture on the page is there, and is the output of a command of the page."""
+    page, folder = (ROOT / "docs" / "guide.md").read_text(), ROOT / "docs" / "guide"
+    shown = set(re.findall(r"\]\(guide/([\w-]+)\.jpg\)", page))
+    assert shown == {path.stem for path in folder.iterdir()}
+    assert shown <= set(re.findall(r"^impasto .*-o ([\w-]+)\.\w+", page, re.M))
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_000_000

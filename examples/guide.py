@@ -1,0 +1,62 @@
+"""Run the commands of the painter's guide, and keep the pictures that it shows.
+
+    python examples/guide.py                   # all of them
+    python examples/guide.py strength tile     # those that need no result of another
+
+Reads docs/guide.md, writes docs/guide/*.jpg; takes some minutes. Stops at the first command that fails.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+HERE = Path(__file__).parent
+GUIDE = HERE.parent / "docs" / "guide.md"
+HORIZON, WIDEST, QUALITY = 0.52, 960, 80
+"""The upper part ends at this share of the height; pictures on the page are at most so many pixels wide."""
+
+
+def masks(folder: Path) -> None:
+    """White above, with a soft edge, and the reverse of it."""
+    width, height = 400, 300
+    upper = Image.new("L", (width, height))
+    ImageDraw.Draw(upper).rectangle((0, 0, width, height * HORIZON), fill=255)
+    upper = upper.filter(ImageFilter.GaussianBlur(4))
+    upper.save(folder / "upper.png")
+    ImageOps.invert(upper).save(folder / "lower.png")
+
+
+def main() -> None:
+    """Run every command in one folder, then copy what is shown."""
+    text = GUIDE.read_text()
+    commands = [line for block in re.findall(r"^```\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
+    shown = re.findall(r"\]\(guide/([\w-]+)\.jpg\)", text)
+    if wanted := sys.argv[1:]:
+        commands = [command for command in commands if any(f" -o {stem}." in command for stem in wanted)]
+        shown = wanted
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(HERE / "harbour.jpg", folder / "photo.jpg")
+        masks(folder)
+        for command in commands:
+            print(command, flush=True)
+            words = [sys.executable, "-m", *shlex.split(command)]
+            subprocess.run([*words, "-q"] if "styles" not in words else words, cwd=folder, check=True)
+        GUIDE.with_suffix("").mkdir(exist_ok=True)
+        for stem in shown:
+            (made,) = folder.glob(f"{stem}.*")
+            image = Image.open(made).convert("RGB")
+            image.thumbnail((WIDEST, WIDEST))
+            image.save(GUIDE.with_suffix("") / f"{stem}.jpg", quality=QUALITY, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
