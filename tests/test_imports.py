@@ -28,7 +28,7 @@ ORDER = [
     "remembered",
     "loading",
     "optimiser objective schedule",
-    "strokes colour",
+    "tiles strokes colour",
     "scene",
     "targets",
     "watch",

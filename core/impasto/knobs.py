@@ -215,6 +215,15 @@ KNOBS: dict[str, Knob] = {
     "histogram_weight": Knob(
         LOSS, "real", None, "Weight of the colour histogram loss.", low=0, high=MOST_WEIGHT, source="the profile's"
     ),
+    "tile": Knob(
+        RUN,
+        "whole",
+        None,
+        "Side of the tiles to look at the picture in: the same picture in less memory, half as fast.",
+        low=64,
+        high=8192,
+        source="all at once",
+    ),
     "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12, source="by the size"),
     "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000, source="by the quality"),
     "optimiser": Knob(

@@ -59,6 +59,14 @@ class Where:
         """M, whole positions and parts of positions."""
         return float(self.root.square().sum())
 
+    def part(self, box: tuple[slice, slice], width: int) -> Where:
+        """The same for the part `box` (down, across) of a grid `width` positions wide."""
+        down, across = box
+        row, column = self.index // width, self.index % width
+        inside = (row >= down.start) & (row < down.stop) & (column >= across.start) & (column < across.stop)
+        index = (row - down.start) * (across.stop - across.start) + column - across.start
+        return Where(index[inside], self.root[inside])
+
     def rows(self, features: Tensor) -> Tensor:
         """(1, N, h, w) -> (K, N): the features where they count, so weighted that squares have their share."""
         return _rows(features).index_select(0, self.index) * self.root

@@ -102,6 +102,10 @@ def style_targets(
     return recalled(STYLES, evaluate, layers, [style, mask], grams)
 
 
+Known = tuple[Tensor, float]
+"""A Gram matrix per position, (N, N), and over how many positions."""
+
+
 class Objective:
     """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "norm", "histogram".
 
@@ -130,7 +134,20 @@ class Objective:
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
         features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
-        losses = self._content(features) | self._style(features)
+        return self.combined(features, {}, image)
+
+    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses, and the gradient of their sum, (1, 3, H, W)."""
+        image = image.detach().requires_grad_()
+        losses = self(image)
+        (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), image)
+        return {name: loss.detach() for name, loss in losses.items()}, gradient
+
+    def combined(
+        self, features: Mapping[str, Tensor], grams: Mapping[tuple[int, str], Known], image: Tensor
+    ) -> dict[str, Tensor]:
+        """The losses from the layers of `image`, or from Gram matrices that are known, by number of style and layer."""
+        losses = self._content(features) | self._style(features, grams)
         if self.weights.variation:
             losses["tv"] = self.weights.variation * self.profile.variation(image)
         if self.weights.norm:
@@ -152,27 +169,32 @@ class Objective:
         for layer, target in self.targets.content.items():
             value = features[layer]
             if self.targets.mask is not None:
-                where = self._where(self.targets.mask, value)
+                where = self.where(self.targets.mask, *value.shape[-2:])
                 value, target = (where.rows(maps).T[None, :, :, None] for maps in (value, target))
             losses[f"content {layer}"] = self.content_weights[layer] * self.profile.content(value, target)
         return losses
 
-    def _style(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _style(self, features: Mapping[str, Tensor], grams: Mapping[tuple[int, str], Known]) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
-        for style, weights in zip(self.targets.styles, self.style_weights, strict=True):
+        for number, (style, weights) in enumerate(zip(self.targets.styles, self.style_weights, strict=True)):
             for layer, target in style.grams.items():
-                if layer not in features:
+                if (number, layer) in grams:
+                    value, positions = grams[number, layer]
+                elif layer in features:
+                    value, positions = self._known(style, features[layer])
+                else:
                     continue
-                where = None if style.mask is None else self._where(style.mask, features[layer])
-                positions = where.positions if where else features[layer][0, 0].numel()
                 weight = style.share * weights[layer] * self._trust(positions)
-                loss = weight * self.profile.style(gram(features[layer], where), target)
+                loss = weight * self.profile.style(value, target)
                 losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
         return losses
 
-    def _where(self, mask: Tensor, features: Tensor) -> Where:
-        """What `mask` leaves of the grid of `features`; worked out once for each size of grid."""
-        height, width = features.shape[-2:]
+    def _known(self, style: StyleTarget, features: Tensor) -> Known:
+        where = None if style.mask is None else self.where(style.mask, *features.shape[-2:])
+        return gram(features, where), where.positions if where else features[0, 0].numel()
+
+    def where(self, mask: Tensor, height: int, width: int) -> Where:
+        """What `mask` leaves of a grid of this size; worked out once for each."""
         key = id(mask), height, width
         if key not in self._grids:
             self._grids[key] = Where.of(mask, height, width)

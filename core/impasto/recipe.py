@@ -93,6 +93,7 @@ class Recipe(BaseModel):
     norm_weight: float | None = _knob("norm_weight")
     norm_power: float = _knob("norm_power")
     histogram_weight: float | None = _knob("histogram_weight")
+    tile: int | None = _knob("tile")
     scales: int | None = _knob("scales")
     steps: int | None = _knob("steps")
     optimiser: Literal["lbfgs", "adam"] = _knob("optimiser")

@@ -31,6 +31,7 @@ from .recipe import Recipe
 from .scene import Scene, Style
 from .schedule import Stage, stages
 from .targets import View
+from .tiles import Tiled
 from .watch import Watch
 
 EARLIEST_ESTIMATE = 0.02
@@ -135,9 +136,10 @@ class _Painting:
             view, objective = self._objective(stage)
             image = self._first(view, objective.targets) if image is None else _enlarged(image, view.content)
             optimiser = self._optimiser(stage, objective)
+            looked = Tiled(objective, image, self.recipe.tile) if self.recipe.tile else objective
             watch = Watch(self.scene, self.recipe)
             for taken in range(1, stage.steps + 1):
-                image, losses = _descend(image, objective, optimiser)
+                image, losses = _descend(image, looked, optimiser)
                 watch.see(image, losses, last=taken == stage.steps)
                 fraction = (done + stage.work * taken / stage.steps) / total
                 seconds = time.perf_counter() - begin
@@ -207,13 +209,12 @@ def _known(kind: str, asked: Mapping[str, float], name: str, network: Network) -
     return layers
 
 
-def _descend(image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
+def _descend(image: Tensor, looked: Objective | Tiled, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
     """The image after one step, and the losses before it."""
-    image = image.detach().requires_grad_()  # a step that someone kept must stay a plain picture
-    losses = objective(image)
-    values = torch.stack(list(losses.values()))
-    (gradient,) = torch.autograd.grad(values.sum(), image)
-    return optimiser.step(image.detach(), gradient), dict(zip(losses, values.tolist(), strict=True))
+    image = image.detach()
+    losses, gradient = looked.slope(image)
+    values = torch.stack(list(losses.values())).tolist()
+    return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
 
 
 def _enlarged(image: Tensor, like: Tensor) -> Tensor:

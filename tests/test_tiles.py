@@ -1,0 +1,117 @@
+"""Looking at a picture in tiles gives what looking at the whole gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import drawing
+from impasto import Picture, Recipe, paint
+from impasto.network import Network
+from impasto.objective import Objective, Weights
+from impasto.profiles import PROFILES, Profile
+from impasto.registry import registry
+from impasto.scene import Scene, Style
+from impasto.targets import View
+from impasto.tiles import STRIDE, Tiled, reaches, tiles
+from impasto_vgg import random_weights
+from impasto_vgg.network import VGG19
+
+EXACT = 1e-5
+"""Of the gradient's length, and of each loss: the order of sums in float32."""
+
+
+def picture(width: int, height: int, seed: int = 1) -> Picture:
+    return Picture(drawing(width, height, seed).astype(np.float32) / 255)
+
+
+def vgg() -> Network:
+    return VGG19(random_weights(width=4), "torchvision")
+
+
+def wavelet() -> Network:
+    return registry().network("wavelet").build()
+
+
+LEFT = np.zeros((40, 40), np.float32)
+LEFT[:, :17] = 1
+SOFT = np.clip(np.hypot(*(np.mgrid[:50, :50] - 25.0)) / 10 - 1, 0, 1).astype(np.float32)
+ONE = [Style(picture(150, 130, 2))]
+TWO = [Style(picture(150, 130, 2), mask=LEFT), Style(picture(140, 160, 3), 2.0, 1 - LEFT / 2)]
+
+
+def both(
+    network: Network,
+    profile: Profile,
+    size: tuple[int, int],
+    side: int,
+    styles: Sequence[Style] = ONE,
+    mask: np.ndarray | None = None,
+    wrap: int = 0,
+) -> tuple[Tiled, Objective, torch.Tensor]:
+    scene = Scene(picture(*size), styles, max(size), mask)
+    view = View(scene, max(scene.crop.size), "cpu", [1.0] * len(styles), wrap)
+    content, style = profile.content_layers or network.content_layers, profile.style_layers or network.style_layers
+    weights = Weights.of(Recipe(tv_weight=1.0, histogram_weight=5.0), profile, content, style)
+    objective = Objective(profile, weights, view.targets(network, weights), network, wrap)
+    image = torch.rand(view.content.shape, generator=torch.Generator().manual_seed(0))
+    return Tiled(objective, image, side), objective, image
+
+
+@pytest.mark.parametrize(
+    ("build", "profile", "size", "side", "count", "more"),
+    [
+        (wavelet, "impasto", (131, 97), 256, 1, {}),
+        (wavelet, "impasto", (301, 263), 128, 4, {}),
+        (wavelet, "impasto", (331, 317), 128, 6, {"styles": TWO}),
+        (wavelet, "impasto", (330, 317), 128, 6, {"styles": TWO, "mask": SOFT[:, 10:]}),
+        (wavelet, "impasto", (256, 200), 128, 6, {"wrap": 48}),
+        (vgg, "johnson", (331, 329), 128, 9, {}),
+        (vgg, "gatys2016", (301, 263), 192, 2, {"styles": TWO, "mask": SOFT}),
+        (vgg, "crowson", (201, 263), 128, 4, {"mask": SOFT}),
+    ],
+)
+def test_losses_and_gradient_are_those_of_the_whole(
+    build: object, profile: str, size: tuple[int, int], side: int, count: int, more: dict[str, object]
+) -> None:
+    network: Network = build()  # type: ignore[operator]
+    tiled, objective, image = both(network, PROFILES[profile], size, side, **more)  # type: ignore[arg-type]
+    losses, gradient = objective.slope(image)
+    theirs, slope = tiled.slope(image)
+    assert len(tiled.tiles) == count
+    assert list(theirs) == list(losses)
+    for name, loss in losses.items():
+        assert float(theirs[name]) == pytest.approx(float(loss), rel=EXACT), name
+    assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
+
+
+def test_what_layers_see() -> None:
+    """A convolution of 3 x 3 sees a pixel to each side; the second one two; halving doubles what follows."""
+    seen = reaches(vgg(), ["conv1_1", "conv1_2", "pool1", "conv2_1"], torch.zeros(1))
+    assert seen["conv1_1"] in (2, 3, 4)
+    assert seen["conv1_1"] < seen["conv1_2"] < seen["conv2_1"] <= 9
+    assert set(reaches(wavelet(), ["streak6_2"], torch.zeros(1)).values()) == {640}
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side", "margin"), [(331, 97, 128, 64), (64, 64, 64, 64), (500, 129, 64, 0)]
+)
+def test_tiles_cover_every_pixel_once(height: int, width: int, side: int, margin: int) -> None:
+    owned = np.zeros((height, width), int)
+    for tile in tiles(height, width, side, margin):
+        assert all(first % STRIDE == 0 for first in tile.first)
+        assert all(seen.start == max(0, first - margin) for seen, first in zip(tile.seen, tile.first, strict=True))
+        owned[tile.first[0] : tile.last[0], tile.first[1] : tile.last[1]] += 1
+    assert (owned == 1).all()
+
+
+def test_a_painting_in_tiles_is_the_same_painting() -> None:
+    content, style = picture(200, 160), picture(120, 120, 2)
+    whole, tiled = (
+        [*paint(content, style, Recipe.of(size=200, scales=1, steps=6, tile=tile))][-1] for tile in (None, 64)
+    )
+    assert np.abs(whole.picture().pixels - tiled.picture().pixels).mean() < 2e-3
+    assert tiled.loss == pytest.approx(whole.loss, rel=1e-3)
