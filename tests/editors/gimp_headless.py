@@ -302,13 +302,13 @@ def scenario_a_worker_that_is_missing_dies_or_babbles():
         with Talking(None):
             scene.refused("impasto install gimp")
         with Talking("import sys; sys.exit('No module named impasto')"):
-            scene.refused("did not start")
+            scene.refused("No module named impasto")
         with Talking("while True: print('complete rubbish', flush=True)"):
             scene.refused("does not answer as it should")
         with Talking(hello + describe + "print('rubbish', flush=True)\nsys.stdin.buffer.read()"):
             scene.refused("does not answer as it should")
         with Talking(hello + describe + "sys.stdin.buffer.readline()\nsys.exit(3)"):
-            scene.refused("ended in the middle")
+            scene.refused("exit code 3")
         before = SETTINGS.read_text()
         SETTINGS.write_text('{"worker": ["/nowhere/python"]}')
         scene.refused("/nowhere/python", "cannot be started")
@@ -326,7 +326,7 @@ def scenario_a_worker_that_is_killed():
     with Scene() as scene:
         killer = threading.Thread(target=kill)
         killer.start()
-        scene.refused("in the middle", "Memory", knobs=ENDLESS)
+        scene.refused("exit code -9", "Memory", knobs=ENDLESS)
         killer.join()
 
 
