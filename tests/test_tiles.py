@@ -58,7 +58,7 @@ def both(
     weights = Weights.of(Recipe(tv_weight=1.0, histogram_weight=5.0), profile, content, style)
     objective = Objective(profile, weights, view.targets(network, weights), network, wrap)
     image = torch.rand(view.content.shape, generator=torch.Generator().manual_seed(0))
-    return Tiled(objective, image, side), objective, image
+    return Tiled(objective, image, side, getattr(network, "coarse", ())), objective, image
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ What it computes follows from its options, its code, and its parameters and buff
 
 It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
 And `levels`, for the figures of `impasto sheet`: from shallow to deep, (the layer that shows best what the level sees
-of a content, its style layers).
+of a content, its style layers). And `coarse`, the layers that come from a small copy of the picture and, asked for
+alone, cost little: a large picture is looked at whole for them, and in tiles for the others.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class _Painting:
             view, objective = self._objective(stage)
             image = self._first(view, objective.targets) if image is None else _enlarged(image, view.content)
             optimiser = self._optimiser(stage, objective)
-            looked = Tiled(objective, image, self.recipe.tile) if self.recipe.tile else objective
+            looked = self._looked(objective, image)
             watch = Watch(self.scene, self.recipe)
             for taken in range(1, stage.steps + 1):
                 image, losses = _descend(image, looked, optimiser)
@@ -154,6 +154,12 @@ class _Painting:
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
         targets = view.targets(self.loaded.aims, self.weights)
         return view, Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
+
+    def _looked(self, objective: Objective, image: Tensor) -> Objective | Tiled:
+        """`objective`, in tiles if the recipe says so."""
+        if not self.recipe.tile:
+            return objective
+        return Tiled(objective, image, self.recipe.tile, getattr(self.loaded.network, "coarse", ()))
 
     def _first(self, view: View, targets: Targets) -> Tensor:
         """Where the first stage starts."""

@@ -5,7 +5,7 @@ So a first pass, without gradients, gathers them for the whole picture; from the
 change with every entry, dL/dG and dL/dF. A second pass goes back from each tile's share of G and F to its pixels. Both
 look at a tile with a margin as wide as a layer's field of view, and count only the positions that are the tile's own:
 what they give is what the whole would give, up to the order of sums. Layers that see further than `FURTHEST` pixels,
-as those of coarse levels, are small, and are looked at whole.
+and those that a network calls coarse, as they come from a small copy of the picture, are looked at whole.
 
 The idea is that of Galerne, Raad, Lezama and Morel, "Scaling Painting Style Transfer" (2024); there for VGG-19 and Gram
 matrices and means, here for any network and every loss.
@@ -14,7 +14,7 @@ matrices and means, here for any network and every loss.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +24,7 @@ from .backend import Evaluator
 from .losses import gram
 from .objective import Objective, wrapped
 
-STRIDE = 64
+STRIDE = 32
 """Tiles begin at multiples of this, which the strides of all tiled layers divide."""
 FURTHEST = 192
 """Pixels that a tiled layer may see to each side, at most."""
@@ -81,13 +81,17 @@ def _spread(changed: Tensor, middle: int) -> int:
 
 
 class Tiled:
-    """`objective` on images of one size, (1, 3, H, W), in tiles of `side` pixels, or up to `STRIDE` more."""
+    """`objective` on images of one size, (1, 3, H, W), in tiles of `side` pixels, or up to `STRIDE` more.
 
-    def __init__(self, objective: Objective, image: Tensor, side: int) -> None:
+    Layers in `coarse` are looked at whole, however far they see.
+    """
+
+    def __init__(self, objective: Objective, image: Tensor, side: int, coarse: Collection[str] = ()) -> None:
         self.objective, self.evaluate = objective, objective.evaluate
-        reach = reaches(self.evaluate, objective.layers, image) if objective.layers else {}
-        self.near = [layer for layer in objective.layers if reach[layer] <= FURTHEST]
-        self.far = [layer for layer in objective.layers if reach[layer] > FURTHEST]
+        tiled = [layer for layer in objective.layers if layer not in coarse]
+        reach = reaches(self.evaluate, tiled, image) if tiled else {}
+        self.near = [layer for layer in tiled if reach[layer] <= FURTHEST]
+        self.far = [layer for layer in objective.layers if layer not in self.near]
         margin = max((reach[layer] for layer in self.near), default=0)
         height, width = wrapped(image, objective.wrap).shape[-2:]
         side, margin = (STRIDE * math.ceil(length / STRIDE) for length in (side, margin))
@@ -188,7 +192,7 @@ class Tiled:
     @torch.no_grad()
     def _grids(self, whole: Tensor) -> dict[str, tuple[int, int]]:
         """(h, w) of every tiled layer of the whole picture, from two strips of it."""
-        narrow = 4 * STRIDE
+        narrow = 8 * STRIDE
         tall, wide = self.evaluate(whole[..., :narrow], self.near), self.evaluate(whole[..., :narrow, :], self.near)
         return {
             layer: (tall[layer].shape[2], wide[layer].shape[3])

@@ -68,6 +68,7 @@ class Wavelet(torch.nn.Module):
         depths = {
             level: [name for name in self.style_layers if _level(name) == level] for level in range(1, LEVELS + 1)
         }
+        self.coarse = frozenset(name for name in self.layers if _level(name) > 2) - {"pair2"}
         self.levels = [(f"band{level}", names) for level, names in depths.items()]  # the shapes see no colour
 
     def _names(self) -> Iterator[str]:
@@ -82,20 +83,23 @@ class Wavelet(torch.nn.Module):
         """See `impasto.network.Network`; `RecipeError` for a layer that there is none of."""
         wanted = self._known(layers)
         found: dict[str, Tensor] = {}
+        used = {_level(name) for name in wanted} | {_level(name) - 1 for name in wanted if name.startswith("pair")}
         x, finer = image - 0.5, None
         for level in range(1, max(map(_level, wanted), default=0) + 1):
             if min(x.shape[-2:]) < SMALLEST:
                 break
             if "fine1" in wanted and level == 1:
                 found["fine1"] = self.fine(x)
-            band = self.band(x)
-            pooled = F.avg_pool2d(band, 2, ceil_mode=True)
-            found[f"band{level}"] = band
-            found[f"shape{level}"] = pooled[:, : ORIENTATIONS * PHASES]
-            if finer is not None:
-                found[f"pair{level - 1}"] = torch.cat([finer, band], 1)
-            found |= self._second(band, level, wanted)
-            x, finer = self._halved(x), pooled
+            if level in used:
+                band = self.band(x)
+                pooled = F.avg_pool2d(band, 2, ceil_mode=True)
+                found[f"band{level}"] = band
+                found[f"shape{level}"] = pooled[:, : ORIENTATIONS * PHASES]
+                if f"pair{level - 1}" in wanted and finer is not None:
+                    found[f"pair{level - 1}"] = torch.cat([finer, band], 1)
+                found |= self._second(band, level, wanted)
+                finer = pooled
+            x = self._halved(x)
         return {layer: found[layer] for layer in layers if layer in found}
 
     def _known(self, layers: Collection[str]) -> set[str]:
