@@ -142,7 +142,7 @@ def until(worker: Worker, *types: str, id: str | None = None) -> list[Message]: 
 
 def answer(worker: Worker, kind: str, **fields: object) -> Message:
     job = worker.request(kind, **fields)  # type: ignore[arg-type]
-    return until(worker, "description", "estimate", *ENDS, id=job)[-1]
+    return until(worker, "description", "estimate", "thumbnail", *ENDS, id=job)[-1]
 
 
 def paint(worker: Worker, content: Pixels = CONTENT, **fields: object) -> list[Message]:
@@ -501,3 +501,14 @@ def test_it_ends_quietly_when_nobody_reads(env: dict[str, str], home: Path) -> N
     assert process.stderr.read() == b""
     process.stdin.close()
     process.stderr.close()
+
+
+def test_styles_show_what_they_look_like(worker: Worker, tmp_path: Path) -> None:
+    Image.new("RGB", (90, 60), (200, 100, 50)).save(tmp_path / "flat.png")
+    bundled = answer(worker, "thumbnail", style={"name": "oil"}, longest=32).picture()
+    assert max(bundled.width, bundled.height) == 32 and len(set(bundled.data)) > 20
+    small = answer(worker, "thumbnail", style={"file": str(tmp_path / "flat.png")}, longest=30).picture()
+    assert (small.width, small.height, small.channels, small.kind) == (30, 20, 3, "u8")
+    assert small.data == bytes((200, 100, 50)) * 600
+    missing = answer(worker, "thumbnail", style={"file": str(tmp_path / "none.png")})
+    assert missing["code"] == "image_error" and "none.png" in missing["message"]

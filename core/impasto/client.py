@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 PROTOCOL = 1
 MOST, MOST_LINE, CHUNK, TAIL = 2**31, 2**20, 2**16, 40
@@ -166,6 +166,22 @@ class Session:
         except Malformed as error:
             events.append(failure("garbled", f"impasto does not answer as it should: {error}.", CHECK))
         return events
+
+    def died(self, code: int, tail: Iterable[str] = ()) -> Message:
+        """The last event where the process ended by itself with this exit code, below 0 for a signal."""
+        hint = "Memory may have run out: paint at a smaller size." if code == -9 else "Start it again."
+        return self.lost(f"has ended unexpectedly (exit code {code})", hint, tail)
+
+    def lost(self, what: str, hint: str, tail: Iterable[str] = ()) -> Message:
+        """The last event, with the end of what was said and, if it lies on this machine, of the log."""
+        lines = list(tail)
+        if self.hello is None:
+            what += ": " + (lines[-1] if lines else "it said nothing")
+            return failure("not_started", f"impasto {what}.", CHECK, "\n".join(lines))
+        with suppress(OSError, ValueError):
+            log = Path(str(self.hello.fields.get("log"))).read_bytes()[-9000:]
+            lines += log.decode(errors="replace").splitlines()[-TAIL:]
+        return failure("crashed", f"impasto {what}.", hint, "\n".join(lines))
 
     def _note(self, message: Message) -> None:
         if message.type == "hello" and message.fields.get("protocol") == PROTOCOL:
@@ -348,23 +364,8 @@ class Worker(Session):
         waiting = self.jobs if self.hello else True
         if self.process and waiting and silent > (self.silent_for if self.hello else self.start_within):
             self._heard = time.monotonic()
-            self._tell(self._lost(f"has been silent for {silent:.0f} seconds", "Start it again."))
+            self._tell(self.lost(f"has been silent for {silent:.0f} seconds", "Start it again.", self._tail))
             self.process.kill()
-
-    def _lost(self, what: str, hint: str) -> Message:
-        """The last event, with the end of what was said and, if it lies on this machine, of the log."""
-        lines = list(self._tail)
-        if self.hello is None:
-            what += ": " + (lines[-1] if lines else "it said nothing")
-            return failure("not_started", f"impasto {what}.", CHECK, "\n".join(lines))
-        with suppress(OSError, ValueError):
-            lines += (
-                Path(str(self.hello.fields.get("log")))
-                .read_bytes()[-9000:]
-                .decode(errors="replace")
-                .splitlines()[-TAIL:]
-            )
-        return failure("crashed", f"impasto {what}.", hint, "\n".join(lines))
 
     def _read(self, pipe: IO[bytes], process: subprocess.Popen[bytes], errors: threading.Thread) -> None:
         """Thread: bytes of the process to events, and its end to one more."""
@@ -378,8 +379,7 @@ class Worker(Session):
         code = process.wait()
         if not self._closing.is_set():
             errors.join(2.0)
-            hint = "Memory may have run out: paint at a smaller size." if code == -9 else "Start it again."
-            self._tell(self._lost(f"has ended unexpectedly (exit code {code})", hint))
+            self._tell(self.died(code, self._tail))
         return None
 
     def _read_errors(self, pipe: IO[bytes]) -> None:

@@ -50,6 +50,12 @@ def style(asked: requests.Style, weight: float, parts: Parts) -> Style:
     return Style(_painting(asked, parts), weight, mask(asked.mask, parts), mask(asked.region, parts))
 
 
+def thumbnail(asked: requests.Thumbnail, parts: Parts) -> Samples:
+    """RGB, u8. Raises as `style`."""
+    found = _painting(asked.style, parts)
+    return Samples.of(fitted(found, min(asked.longest, max(found.size))).pixels)
+
+
 def result(content: Samples, step: Step, where: Pixels | None, mode: str | None = None) -> Samples:
     """The picture so far, in the form and the size of `content`, which stays bit for bit where `where` is 0.
 

@@ -88,6 +88,14 @@ class Estimate(_Record):
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 
+class Thumbnail(_Record):
+    """What does this style look like, no longer than `longest` pixels?"""
+
+    id: Id
+    style: Style
+    longest: Annotated[int, Field(ge=1, le=LONGEST_PREVIEW)] = 96
+
+
 class Paint(_Record):
     """A painting to make."""
 
@@ -110,6 +118,7 @@ REQUESTS: dict[str, type[_Record]] = {
     "hello": Hello,
     "describe": About,
     "estimate": Estimate,
+    "thumbnail": Thumbnail,
     "paint": Paint,
     "cancel": About,
     "finish": About,

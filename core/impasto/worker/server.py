@@ -15,10 +15,10 @@ from ..client import Framing, Malformed, Message
 from ..errors import ImpastoError
 from ..recipe import Recipe
 from ..registry import registry
-from . import records
+from . import pictures, records
 from .estimates import Estimates
 from .painting import Job, Painter, Send
-from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, UnknownJob, known_id, parsed
+from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, Thumbnail, UnknownJob, known_id, parsed
 from .streams import Log
 
 ALIVE = 1.0
@@ -80,6 +80,8 @@ class Server:
                     self._wish(id_, message.type)
                 case Estimate() as request:
                     self._estimate(request)
+                case Thumbnail() as request:
+                    self._show(request, message.parts)
                 case Paint() as request:
                     self._enqueue(Job(request, message.parts))
                 case Recolour() as request:
@@ -116,6 +118,11 @@ class Server:
         recipe = Recipe.of(**{"size": max(request.width, request.height)} | request.recipe)
         registry().check(recipe)
         self.send("estimate", id=request.id, **self._estimates.of(request.width, request.height, recipe))
+
+    def _show(self, request: Thumbnail, parts: pictures.Parts) -> None:
+        small = pictures.thumbnail(request, parts)
+        form = pictures.described(small, "thumbnail")
+        self.send("thumbnail", {"thumbnail": small.tobytes()}, id=request.id, picture=form)
 
     # The thread that paints
 
