@@ -209,7 +209,7 @@ def mosaic() -> Plane:
         + ((X - seeds[nearest, 0]) * slope[nearest, 0] + (Y - seeds[nearest, 1]) * slope[nearest, 1])[..., None]
     )
     stone += 0.05 * noise(W, H, 3, 58, coarsest=90)[..., None]
-    grout = np.full((H, W, 3), (0.20, 0.18, 0.17)) + 0.08 * noise(W, H, 3, 59, coarsest=200)[..., None]
+    grout = np.full((H, W, 3), (0.42, 0.39, 0.36)) + 0.08 * noise(W, H, 3, 59, coarsest=200)[..., None]
     return blend(grout, stone, np.clip((edge - 5) / 4, 0, 1))
 
 
@@ -240,8 +240,8 @@ def stained_glass() -> Plane:
     streaks = noise(W, H, 4, 65, stretch=4, coarsest=10) * 0.22 + noise(W, H, 3, 66, coarsest=60) * 0.12
     lit = 1.12 - 0.42 * (distance / 60) ** 2 + streaks
     panes = own[nearest] * np.clip(lit, 0.25, 1.5)[..., None]
-    lead = np.clip(1 - np.abs(edge - 5) / 5, 0, 1)[..., None] * 0.16 + np.array([0.05, 0.05, 0.06])
-    return blend(lead, panes, np.clip((edge - 15) / 5, 0, 1))
+    lead = np.clip(1 - edge / 4, 0, 1)[..., None] * 0.16 + np.array([0.05, 0.05, 0.06])
+    return blend(lead, panes, np.clip((edge - 6) / 4, 0, 1))
 
 
 def watercolour() -> Plane:
@@ -300,7 +300,7 @@ def charcoal() -> Plane:
     """Charcoal dragged over rough paper of a light middle tone, smudged, with some lights in white chalk."""
     tone, angle = folds(81), patches(86, (0.75, 0.95, 2.35), coarsest=5) + 0.25 * noise(W, H, 2, 84)
     tooth = even(noise(W, H, 2, 87, coarsest=330) + 0.6 * noise(W, H, 2, 88, coarsest=150))
-    paper = blend(np.full((H, W, 3), (0.80, 0.77, 0.70)), (0.22, 0.21, 0.21), np.clip(0.72 - tone, 0, 1) * 0.9)
+    paper = blend(np.full((H, W, 3), (0.42, 0.39, 0.36)), (0.22, 0.21, 0.21), np.clip(0.72 - tone, 0, 1) * 0.9)
     paper += (0.12 * (tooth - 0.5))[..., None]
     dark, light = Canvas((0, 0, 0), seed=10), Canvas((0, 0, 0), seed=11)
     pressure, chalk = np.clip(0.95 - 1.15 * tone, 0, 0.9), np.clip(2.6 * tone - 1.9, 0, 0.8)
