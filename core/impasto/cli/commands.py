@@ -25,7 +25,7 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = {
     "cache": Elsewhere("..cli_cache", "Show what is remembered from earlier pictures, and forget it."),
-    "install": Elsewhere(".install", "Put impasto into an editor's menus: gimp."),
+    "install": Elsewhere(".install", "Put impasto into an editor's menus: gimp, krita."),
     "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
     "export": Elsewhere("..cli_export", "Write a network as an ONNX file, for other programs."),

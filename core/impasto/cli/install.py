@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ..errors import ImpastoError
-from . import install_gimp
+from . import install_gimp, install_krita
 
 WORKER = (sys.executable, "-m", "impasto", "worker")
 
@@ -41,6 +41,14 @@ EDITORS = {
         install_gimp.take,
         install_gimp.problem,
         "Start GIMP anew: Filters > Artistic > Neural Style...",
+    ),
+    "krita": Editor(
+        "Krita",
+        install_krita.places,
+        install_krita.put,
+        install_krita.take,
+        install_krita.problem,
+        "Start Krita anew: Settings > Dockers > Neural Style.",
     ),
 }
 

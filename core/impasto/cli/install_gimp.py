@@ -79,11 +79,11 @@ def problem(profile: Path) -> str:
             return f"{folder / name} is missing, or not that of impasto {__version__}. {again}"
     if not os.access(folder / f"{NAME}.py", os.X_OK):
         return f"{folder / NAME}.py is not executable, so GIMP passes over it. {again}"
-    return _worker(json.loads((folder / SETTINGS).read_text())["worker"])
+    return worker_problem(json.loads((folder / SETTINGS).read_text())["worker"])
 
 
-def _worker(command: Sequence[str]) -> str:
-    """Start the worker once, as the plug-in will."""
+def worker_problem(command: Sequence[str]) -> str:
+    """Why the worker does not start, in words; empty if it does, as it will for the plug-in."""
     with client.Worker(command) as worker:
         event = worker.wait(worker.start_within + 1)
     if event is not None and event.type == "hello":

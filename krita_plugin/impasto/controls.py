@@ -1,0 +1,130 @@
+"""Controls for knobs: each has a value, None where the worker is to choose, and tells when it changes."""
+
+from __future__ import annotations
+
+from .qt import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSlider, QSpinBox, Qt, QWidget, pyqtSignal
+
+
+class Control(QWidget):
+    """The common part."""
+
+    edited = pyqtSignal()
+
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in widgets:
+            row.addWidget(widget)
+
+
+class Number(Control):
+    """A whole number: `special` is what the lowest value means, `slide` up to where there is a slider."""
+
+    def __init__(self, low: int, high: int, special: str = "", slide: int = 0, suffix: str = "") -> None:
+        self.spin = QSpinBox()
+        self.spin.setRange(low, high)
+        self.spin.setSpecialValueText(special)
+        self.spin.setSuffix(suffix)
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(low, slide)
+        slider.setMinimumWidth(40)
+        super().__init__(*([slider] if slide else []), self.spin)
+        slider.valueChanged.connect(self.spin.setValue)
+        self.slider = slider
+        self.spin.valueChanged.connect(self._slide)
+        self.spin.valueChanged.connect(self.edited)
+
+    def _slide(self, value: int) -> None:
+        self.slider.blockSignals(True)  # it may end before the number does, and would take it back
+        self.slider.setValue(value)
+        self.slider.blockSignals(False)
+
+    def value(self) -> int:
+        """The number."""
+        return self.spin.value()
+
+    def set(self, value) -> None:
+        """Show a number."""
+        self.spin.setValue(round(value))
+
+
+class Choice(Control):
+    """One of several, each with what it is called."""
+
+    def __init__(self, choices: dict[str, str]) -> None:
+        self.box = QComboBox()
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box.setMinimumContentsLength(8)
+        super().__init__(self.box)
+        self.offer(choices)
+        self.box.currentIndexChanged.connect(self.edited)
+
+    def offer(self, choices: dict[str, str]) -> None:
+        """Other choices; the chosen one stays, if it can."""
+        value = self.value()
+        self.box.blockSignals(True)
+        self.box.clear()
+        for name, title in choices.items():
+            self.box.addItem(title, name)
+        self.set(value)
+        self.box.blockSignals(False)
+
+    def value(self):
+        """The name of the one chosen."""
+        return self.box.currentData() or None
+
+    def set(self, value) -> None:
+        """Choose one."""
+        self.box.setCurrentIndex(max(0, self.box.findData(value or "")))
+
+
+class Flag(Control):
+    """Yes or no."""
+
+    def __init__(self) -> None:
+        self.box = QCheckBox()
+        super().__init__(self.box)
+        self.box.toggled.connect(self.edited)
+
+    def value(self):
+        """True, or None."""
+        return self.box.isChecked() or None
+
+    def set(self, value) -> None:
+        """Show it."""
+        self.box.setChecked(bool(value))
+
+
+class Text(Control):
+    """Anything, as on the command line; the worker says what is wrong with it."""
+
+    def __init__(self, default) -> None:
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("automatic" if default is None else str(default))
+        super().__init__(self.line)
+        self.line.editingFinished.connect(self.edited)
+
+    def value(self):
+        """The text, if there is any."""
+        return self.line.text().strip() or None
+
+    def set(self, value) -> None:
+        """Show it."""
+        self.line.setText("" if value is None else str(value))
+
+
+def control(knob: dict) -> Control:
+    """One for any knob of the worker's `description`."""
+    if knob["kind"] == "flag":
+        return Flag()
+    if knob["kind"] == "choice":
+        default = "automatic" if knob["default"] is None else f"{knob['default']} (usual)"
+        others = {name: name for name in knob["choices"] if name != knob["default"]}
+        return Choice({"": default, **others})
+    return Text(knob["default"])
+
+
+def about(knob: dict) -> str:
+    """What to say of a knob when the mouse rests on it."""
+    return f"{knob['description']} {knob['range']}".strip()

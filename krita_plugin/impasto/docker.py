@@ -1,0 +1,256 @@
+"""The docker: what to paint with, how far it is, and what was painted before."""
+
+from __future__ import annotations
+
+from krita import DockWidget
+
+from .controls import Choice, Number, about, control
+from .painter import ADDING, IDLE, PAINTING, Painter, clock
+from .qt import (
+    QFormLayout,
+    QHBoxLayout,
+    QIcon,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPixmap,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSize,
+    Qt,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+    guarded,
+)
+from .settings import DEFAULTS, SHOWN
+from .styles import Styles
+
+COLOURS = {
+    "style": "The style's",
+    "keep": "The layer's own",
+    "match": "The style's, matched to the layer",
+    "palette": "The style's, and no strokes",
+}
+QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
+USUAL = {"": "The usual"}
+SIDE = 256
+_painters: list[Painter] = []
+
+
+def painter() -> Painter:
+    """The one for all windows."""
+    if not _painters:
+        _painters.append(Painter())
+    return _painters[0]
+
+
+class Docker(DockWidget):
+    """One for each window; all show the same painter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle("Neural Style")
+        self.painter = painter()
+        self.styles = Styles(self.painter)
+        self.controls = _controls()
+        self.preview, self.bar, self.text = QLabel(), QProgressBar(), QLabel()
+        self.go, self.stop, self.keep = QPushButton("Run"), QPushButton("Cancel"), QPushButton("Stop and keep")
+        self.fold, self.folded = QToolButton(), QWidget()
+        self.history = QListWidget()
+        self._loading = False
+        self._build()
+        self._connect()
+        self._load()
+        self._changed()
+
+    def canvasChanged(self, canvas) -> None:
+        """Krita wants this; the document is looked up when it is needed."""
+
+    @guarded
+    def showEvent(self, event) -> None:
+        """The worker gets ready as soon as the docker is looked at."""
+        super().showEvent(event)
+        self.painter.warm()
+
+    def say(self, text: str) -> None:
+        """Tell the one who paints."""
+        self.text.setText(text)
+        self.text.setVisible(bool(text))
+
+    def _build(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        titles = ("Strength", "Stroke width", "Colours", "Quality", "Network", "Seed")
+        for name, title in zip(SHOWN, titles):
+            form.addRow(title, self.controls[name])
+        self.fold.setText("Advanced")
+        self.fold.setCheckable(True)
+        self.fold.setAutoRaise(True)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.folded.hide()
+        buttons = QHBoxLayout()
+        for button in (self.go, self.stop, self.keep):
+            buttons.addWidget(button)
+        self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.history.setIconSize(QSize(40, 40))
+        self.history.setFixedHeight(96)
+        self.history.setToolTip("Painted in this sitting: click to have the settings back")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.addWidget(self.styles)
+        column.addLayout(form)
+        column.addWidget(self.fold)
+        column.addWidget(self.folded)
+        column.addLayout(buttons)
+        for widget in (self.bar, self.text, self.preview, self.history):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(body)
+        area.setMinimumWidth(250)
+        self.setWidget(area)
+
+    def _connect(self) -> None:
+        self.go.clicked.connect(self._run)
+        self.stop.clicked.connect(self.painter.cancel)
+        self.keep.clicked.connect(self.painter.finish)
+        self.fold.toggled.connect(self._fold)
+        self.history.itemClicked.connect(self._recall)
+        self.styles.edited.connect(self._edited)
+        for each in self.controls.values():
+            each.edited.connect(self._edited)
+        self.painter.heard.connect(self._hear)
+        self.painter.said.connect(self.say)
+        self.painter.changed.connect(self._changed)
+
+    @guarded
+    def _run(self) -> None:
+        self.say("")
+        self.painter.run()
+
+    @guarded
+    def _fold(self, opened: bool) -> None:
+        self.folded.setVisible(opened)
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+
+    @guarded
+    def _edited(self) -> None:
+        if not self._loading:
+            values = {name: each.value() for name, each in self.controls.items()}
+            unknown = {name: value for name, value in self.painter.settings.knobs.items() if name not in values}
+            chosen = {name: value for name, value in values.items() if value is not None or name in DEFAULTS}
+            self.painter.settings.knobs = {**unknown, **chosen, "network": values["network"] or ""}
+            self.painter.settings.save()
+
+    def _load(self) -> None:
+        """Show the painter's settings."""
+        self._loading = True
+        for name, each in self.controls.items():
+            each.set(self.painter.settings.knobs.get(name))
+        self._loading = False
+        self.styles.refresh()
+
+    @guarded
+    def _recall(self, item) -> None:
+        self.painter.settings = self.painter.results[self.history.row(item)].settings.copy()
+        self._load()
+        self._edited()
+
+    @guarded
+    def _hear(self, event) -> None:
+        kind = event.type
+        if kind == "hello":
+            self._networks(event["networks"])
+            self.styles.refresh()
+        elif kind == "description":
+            self._offer(event["knobs"])
+        elif kind == "preview":
+            self._show_preview()
+        elif kind == "queued" and event["ahead"]:
+            self.say("It begins after what was cancelled has come to its end.")
+        elif kind == "progress":
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(1000 * event["fraction"]))
+            left = event["remaining"]
+            self.bar.setFormat("Painting..." if left is None else f"{event['size']} pixels, {clock(left)} left")
+
+    def _networks(self, networks: list) -> None:
+        self._loading = True
+        names = {each["name"]: each["name"] if each["ready"] else f"{each['name']} (not ready)" for each in networks}
+        self.controls["network"].offer({**USUAL, **names})
+        self.controls["network"].set(self.painter.settings.knobs["network"])
+        lines = [f"{each['name']}: {each['missing'] or each['summary']}" for each in networks]
+        self.controls["network"].setToolTip("\n".join(lines))
+        self._loading = False
+
+    def _offer(self, knobs: list) -> None:
+        """Controls for all other knobs of this worker."""
+        for knob in knobs:
+            if knob["name"] in SHOWN:
+                self.controls[knob["name"]].setToolTip(self.controls[knob["name"]].toolTip() or about(knob))
+        if self.folded.layout() is not None:
+            return
+        form = QFormLayout(self.folded)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        group = ""
+        for knob in knobs:
+            if knob["name"] in SHOWN or knob["name"] == "style_weights":
+                continue
+            if knob["group"] != group:
+                group = knob["group"]
+                form.addRow(QLabel(f"<b>{group}</b>"))
+            each = self.controls[knob["name"]] = control(knob)
+            each.setToolTip(about(knob))
+            each.edited.connect(self._edited)
+            form.addRow(knob["name"].replace("_", " "), each)
+        self._load()
+
+    @guarded
+    def _changed(self) -> None:
+        state = self.painter.state
+        self.go.setEnabled(state == IDLE)
+        self.stop.setEnabled(state not in (IDLE, ADDING))
+        self.keep.setEnabled(state == PAINTING)
+        self.bar.setVisible(state != IDLE)
+        if state != IDLE:
+            self.bar.setRange(0, 0)
+            self.bar.setFormat(state)
+        self._show_preview()
+        self._list_results()
+        self.styles.refresh()
+
+    def _show_preview(self) -> None:
+        image = self.painter.image
+        self.preview.setVisible(not image.isNull())
+        if not image.isNull():
+            side = max(64, min(SIDE, self.width() - 24))
+            mode = Qt.TransformationMode.SmoothTransformation
+            self.preview.setPixmap(
+                QPixmap.fromImage(image).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
+            )
+
+    def _list_results(self) -> None:
+        results = self.painter.results
+        self.history.setVisible(bool(results))
+        for result in results[: len(results) - self.history.count()][::-1]:
+            self.history.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
+
+
+def _controls() -> dict:
+    return {
+        "strength": Number(0, 100, slide=100, suffix=" %"),
+        "stroke_size": Number(0, 1000, special="as in the style", slide=100, suffix=" px"),
+        "colour": Choice(COLOURS),
+        "quality": Choice(QUALITIES),
+        "network": Choice(USUAL),
+        "seed": Number(0, 2**31 - 1),
+    }

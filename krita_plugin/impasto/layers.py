@@ -1,0 +1,191 @@
+"""Krita's layers to samples, and samples to a new layer: in strips, a turn of the event loop for each.
+
+What reads or writes is a generator that yields between strips; meanwhile the painter may do anything, so everything is
+looked at again. Only a detached node is ever written to, and adding it is the one step of undo.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Generator, NamedTuple
+
+from krita import Krita
+
+from . import pixels
+from .client import MOST, Pixels
+from .qt import QByteArray, QRect, RefusedError
+
+Turns = Generator[None, None, Any]
+CHANGED = "The picture is painted, but was not added: "
+
+
+class Space(NamedTuple):
+    """A colour space as Krita names it."""
+
+    model: str
+    depth: str
+    profile: str
+
+    @classmethod
+    def of(cls, node):
+        """That of a node."""
+        return cls(node.colorModel(), node.colorDepth(), node.colorProfile())
+
+
+THROUGH = Space("RGBA", "U16", "sRGB-elle-V2-srgbtrc.icc")
+"""What Krita converts to, and back from, where the worker does not know a colour model."""
+
+
+def resolve(document):
+    """The layer that is meant by what is active: a mask means its layer."""
+    node = document.activeNode() if document else None
+    while node is not None and node.type().endswith("mask"):
+        node = node.parentNode()
+    if node is None or node.parentNode() is None:
+        raise RefusedError("Choose a layer first: it is what gets painted.")
+    return node
+
+
+def alive(document) -> bool:
+    """Whether the document is still open: Krita crashes where a closed one is used."""
+    return document in Krita.instance().documents() and document.rootNode() is not None
+
+
+def found(document, identity, why=""):
+    """The node with this unique id, as long as it and its document are there."""
+    if not alive(document):
+        raise RefusedError(why + "its document was closed.")
+    node = document.nodeByUniqueID(identity)
+    if node is None:
+        raise RefusedError(why + "its layer is not there any more.")
+    return node
+
+
+def area(document, node) -> QRect:
+    """What of a layer is painted: a paint layer's pixels, on the canvas or not; of others what is on the canvas."""
+    bounds = node.bounds()
+    if node.type() != "paintlayer":
+        bounds = bounds & document.bounds()
+    if bounds.isEmpty():
+        raise RefusedError(f'The layer "{node.name()}" is empty: there is nothing to look at.')
+    return bounds
+
+
+def read(document, node, bounds: QRect) -> Turns:
+    """The layer as it is shown, without its own opacity and blending."""
+    own = Space.of(node)
+    layout = pixels.LAYOUTS.get(own[:2])
+    sent, space = (layout, own) if layout else (pixels.LAYOUTS[THROUGH[:2]], THROUGH)
+    x, y, width, height = bounds.getRect()
+    if width * height * sent.pixel >= MOST:
+        raise RefusedError(f"{width} x {height} pixels are more than can be sent: at most 2 GiB.")
+    parts = []
+    for top, rows in pixels.strips(height, width * sent.pixel):
+        if not alive(document):
+            raise RefusedError("The document was closed.")
+        data = node.projectionPixelData(x, y + top, width, rows).data()
+        if layout is None:
+            data = _converted(document, data, width, rows, own, space)
+        if len(data) != width * rows * sent.pixel:
+            raise RefusedError(f'The layer "{node.name()}" gives no pixels: merge it into a paint layer first.')
+        parts.append(pixels.ordered(data, sent))
+        yield
+    return Pixels(width, height, sent.channels, sent.kind, b"".join(parts), pixels.linear(space.profile))
+
+
+def _converted(document, data, width, rows, source: Space, to: Space) -> bytes:
+    """The pixels of a strip in another colour space, by Krita."""
+    node = _node(document, "impasto", source)
+    node.setPixelData(QByteArray(data), 0, 0, width, rows)
+    node.setColorSpace(*to)
+    if Space.of(node)[:2] != to[:2]:
+        raise RefusedError(f"Krita does not convert {source.model} {source.depth}: convert the image to RGBA.")
+    return node.pixelData(0, 0, width, rows).data()
+
+
+def _node(document, name: str, space: Space):
+    """A paint layer that is in no document yet."""
+    node = document.createNode(name, "paintlayer")
+    if Space.of(node) != space:
+        node.setColorSpace(*space)
+    return node
+
+
+class Source:
+    """The layer that is painted, and where, as it was when painting began."""
+
+    def __init__(self, document, node) -> None:
+        self.document, self.identity, self.space = document, node.uniqueId(), Space.of(node)
+        self.canvas = document.width(), document.height()
+        self.bounds = area(document, node)
+        self.selection = document.selection()
+        self.where = self.bounds
+        if self.selection:
+            self.selection = self.selection.duplicate()
+            chosen = self.selection
+            self.where = self.bounds & QRect(chosen.x(), chosen.y(), chosen.width(), chosen.height())
+            if self.where.isEmpty():
+                raise RefusedError("The selection does not touch the layer: select a part of it, or nothing.")
+        _unlocked(node)
+
+    def read(self) -> Turns:
+        """The pixels, and the mask where something is selected."""
+        node = found(self.document, self.identity)
+        content = yield from read(self.document, node, self.bounds)
+        if not self.selection:
+            return content, None
+        x, y, width, height = self.bounds.getRect()
+        parts = []
+        for top, rows in pixels.strips(height, width):
+            parts.append(self.selection.pixelData(x, y + top, width, rows).data())
+            yield
+        return content, Pixels(width, height, 1, "u8", b"".join(parts))
+
+    def add(self, name: str, painted: Pixels, recipe: dict[str, Any]) -> Turns:
+        """A new layer above. Returns its name."""
+        self._unchanged()
+        node = _node(self.document, name, self.space)
+        layout = pixels.LAYOUTS.get(self.space[:2], pixels.LAYOUTS[THROUGH[:2]])
+        form = (self.bounds.width(), self.bounds.height(), layout.channels, layout.kind)
+        if painted[:4] != form or len(painted.data) != form[0] * form[1] * layout.pixel:
+            raise RefusedError("The worker sent a picture of another form than it was given.")
+        x, y, width, height = self.where.getRect()
+        left, above = x - self.bounds.x(), y - self.bounds.y()
+        whole = memoryview(painted.data)
+        for top, rows in pixels.strips(height, width * layout.pixel):
+            data = pixels.cropped(
+                whole, form[0] * layout.pixel, left * layout.pixel, width * layout.pixel, above + top, rows
+            )
+            if self.selection:
+                data = pixels.baked(data, self.selection.pixelData(x, y + top, width, rows).data(), layout)
+            data = pixels.ordered(data, layout)
+            if self.space[:2] not in pixels.LAYOUTS:
+                data = _converted(self.document, data, width, rows, THROUGH, self.space)
+            node.setPixelData(QByteArray(data), x, y + top, width, rows)
+            yield
+            self._unchanged()
+        source = self._unchanged()
+        made = json.dumps(recipe).encode()
+        # This runs an event loop of its own: afterwards even the document may be gone.
+        source.parentNode().addChildNode(node, source)
+        if alive(self.document):
+            about = f"impasto: recipe of {name}"
+            self.document.setAnnotation(f"impasto {node.uniqueId().toString()}", about, QByteArray(made))
+        return name
+
+    def _unchanged(self):
+        """The layer, as long as the new one will fit."""
+        node = found(self.document, self.identity, CHANGED)
+        if (self.document.width(), self.document.height()) != self.canvas:
+            raise RefusedError(CHANGED + "the canvas has another size now.")
+        if Space.of(node) != self.space:
+            raise RefusedError(CHANGED + "the layer has another colour space now.")
+        return node
+
+
+def _unlocked(node) -> None:
+    parent = node.parentNode()
+    while parent is not None:
+        if parent.locked():
+            raise RefusedError(f'The group "{parent.name()}" is locked: unlock it, for the new layer goes into it.')
+        parent = parent.parentNode()

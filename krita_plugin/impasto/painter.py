@@ -1,0 +1,223 @@
+"""One painting at a time, from the layer to the new layer above it, whichever windows look on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from krita import Krita
+
+from . import layers
+from .client import LOST
+from .process import Process
+from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unexpected
+from .settings import Settings, Style
+
+PREVIEW, THUMBNAIL = 512, 96
+IDLE, READING, PAINTING, ADDING = "", "Reading the layer...", "Painting...", "Adding the layer..."
+
+
+class Result(NamedTuple):
+    """Something painted in this sitting."""
+
+    title: str
+    settings: Settings
+    image: QImage
+
+
+class Painter(QObject):
+    """The worker and the painting in work. Signals go to as many dockers as there are windows."""
+
+    heard = pyqtSignal(object)
+    """An event of the worker."""
+    said = pyqtSignal(str)
+    """A sentence for the one who paints."""
+    changed = pyqtSignal()
+    """`state` or `results` have."""
+
+    def __init__(self) -> None:
+        super().__init__(Krita.instance())  # dockers are gone before Krita tells that it ends
+        self.settings = Settings.load()
+        self.state = IDLE
+        self.results: list[Result] = []
+        self.knobs: list[dict] = []
+        self.hello = None
+        self.image = QImage()
+        """The last preview."""
+        self.process = Process(self)
+        self.process.heard.connect(self._hear)
+        self.thumbnails: dict[tuple[str, str], QImage] = {}
+        self._asked: dict[str, tuple[str, str]] = {}
+        self._job = ""
+        self._end = None
+        self._turns = None
+        self._within = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._turn)
+
+    def say(self, text: str) -> None:
+        """Tell the one who paints."""
+        self.said.emit(text)
+
+    def warm(self) -> None:
+        """Have the worker ready, and know its knobs."""
+        if self.process.session is None:
+            self.hello = None
+            self.process.start().request("describe")
+
+    def thumbnail(self, style: Style) -> QImage:
+        """What a style looks like; a null image as long as the worker has not told."""
+        session = self.process.session
+        if style.key not in self.thumbnails and session and session.hello:
+            self.thumbnails[style.key] = QImage()
+            asked = session.request("thumbnail", style=style.request(), longest=THUMBNAIL)
+            self._asked[asked] = style.key
+        return self.thumbnails.get(style.key, QImage())
+
+    @guarded
+    def again(self) -> None:
+        """Paint the active layer with the settings there are."""
+        self.run()
+
+    def run(self) -> None:
+        """Paint the active layer. Raises `RefusedError`."""
+        if self.state:
+            raise RefusedError("A picture is in work: wait for it, or cancel it.")
+        document = Krita.instance().activeDocument()
+        if document is None:
+            raise RefusedError("Open a picture first.")
+        if not self.settings.styles:
+            raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
+        source = layers.Source(document, layers.resolve(document))
+        self.image, self._end, self._job = QImage(), None, ""
+        self._turns = self._paint(source, self.settings.copy())
+        self._enter(READING)
+        self._timer.start(0)
+        self.settings.save()
+
+    @guarded
+    def cancel(self) -> None:
+        """Give it up, at once."""
+        if self.state and not self._within:
+            self.process.cancel(self._job)
+            self._turns.close()
+            self._finish("Cancelled.")
+
+    @guarded
+    def finish(self) -> None:
+        """Keep the picture so far."""
+        if self.state == PAINTING and self.process.session and self._job in self.process.session.jobs:
+            self.process.session.finish(self._job)
+            self.say("Stopping...")
+
+    @guarded
+    def close(self) -> None:
+        """Krita ends."""
+        self.blockSignals(True)
+        self._timer.stop()
+        self.process.close()
+
+    def _paint(self, source, settings: Settings):
+        """The whole of it. Yields whether to wait for the worker."""
+        content, mask = yield from source.read()
+        styles = []
+        for style in settings.styles:
+            asked = style.request()
+            if style.kind == "layer":
+                asked = {"picture": (yield from self._layer(style))}
+            styles.append({**asked, "weight": style.weight})
+        self.warm()
+        self._job = self.process.session.paint(content, styles, settings.recipe(), mask, PREVIEW)
+        del content, mask, styles, asked
+        self._enter(PAINTING)
+        while self._end is None:
+            yield True
+        event, self._end = self._end, None
+        if event.type != "done":
+            raise RefusedError(sentence(event) if event.type == "failed" else "Cancelled.")
+        self._enter(ADDING)
+        made = {"styles": [style.title for style in settings.styles], "recipe": event["recipe"]}
+        name = yield from source.add(settings.title(), event.picture(), made)
+        self.results.insert(0, Result(name, settings, self.image))
+        return f"Done in {clock(event['seconds'])}: the new layer is {name}."
+
+    def _layer(self, style):
+        try:
+            node = layers.found(style.document, style.value)
+        except RefusedError as error:
+            raise RefusedError(f"The style {style.title} cannot be used: {error}") from None
+        return (yield from layers.read(style.document, node, layers.area(style.document, node)))
+
+    def _turn(self) -> None:
+        if self._within or self._turns is None:
+            return  # adding a layer runs an event loop
+        self._within = True
+        try:
+            waits = next(self._turns)
+        except StopIteration as end:
+            self._finish(end.value)
+        except RefusedError as error:
+            self._finish(str(error))
+        except Exception as error:
+            self._finish(unexpected(error))
+        else:
+            if not waits or self._end is not None:
+                self._timer.start(0)
+        finally:
+            self._within = False
+
+    @guarded
+    def _hear(self, event) -> None:
+        kind = event.type
+        lost = kind == "failed" and event.fields.get("code") in LOST
+        if kind == "hello":
+            self.hello, self._asked = event, {}
+            self.thumbnails = {key: small for key, small in self.thumbnails.items() if not small.isNull()}
+        elif event.id in self._asked:
+            self._shown(event)
+        elif kind == "description":
+            self.knobs = event["knobs"]
+        elif kind == "preview" and event.id == self._job:
+            self.image = image(event)
+        if self._job and (event.id == self._job or lost) and kind in ("done", "failed", "cancelled"):
+            self._end = event
+            self._timer.start(0)
+        elif lost:
+            self.say(sentence(event))
+        if event.id in (None, self._job) or kind == "description":
+            self.heard.emit(event)
+
+    def _shown(self, event) -> None:
+        key = self._asked.pop(event.id)
+        if event.type == "thumbnail":
+            self.thumbnails[key] = image(event)
+            self.changed.emit()
+        else:
+            self.say(sentence(event))
+
+    def _enter(self, state: str) -> None:
+        self.state = state
+        self.changed.emit()
+
+    def _finish(self, text: str) -> None:
+        self._turns, self._job = None, ""
+        self._enter(IDLE)
+        self.say(text)
+
+
+def image(event) -> QImage:
+    """The small picture of an event, which owns its pixels."""
+    found = event.picture()
+    return QImage(found.data, found.width, found.height, found.width * 3, QImage.Format.Format_RGB888).copy()
+
+
+def sentence(event) -> str:
+    """What went wrong and what to do."""
+    return f"{event['message']} {event.fields.get('hint') or ''}".strip()
+
+
+def clock(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,227 @@
+"""Choosing styles: impasto's own in a gallery, picture files (dropped too), layers; one, or several with weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from krita import Krita
+
+from .layers import alive
+from .qt import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QIcon,
+    QImage,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QPixmap,
+    QPushButton,
+    QSize,
+    Qt,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+    guarded,
+    pyqtSignal,
+)
+from .settings import Style
+
+SIDE, MOST = 42, 8
+"""Pixels of a thumbnail; styles that the worker takes."""
+FILES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)"
+
+
+class Styles(QWidget):
+    """The styles of the painter's settings, and ways to choose others."""
+
+    edited = pyqtSignal()
+
+    def __init__(self, painter) -> None:
+        super().__init__()
+        self.painter, self.say = painter, painter.say
+        self.gallery = _gallery()
+        self.gallery.itemClicked.connect(self._picked)
+        self.file, self.layer, self.mix = QPushButton("Picture..."), QPushButton("Layer"), QCheckBox("Mix")
+        self.file.setToolTip("A picture file; you can also drop one here")
+        self.file.clicked.connect(self._browse)
+        self.layer.setToolTip("Another layer, of this document or another one")
+        self.menu = QMenu(self)
+        self.menu.aboutToShow.connect(self._list_layers)
+        self.layer.setMenu(self.menu)
+        self.mix.setToolTip("Add to the styles chosen before, instead of taking their place")
+        buttons = QHBoxLayout()
+        for widget in (self.file, self.layer, self.mix):
+            buttons.addWidget(widget)
+        self.rows = QVBoxLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.gallery)
+        column.addLayout(buttons)
+        column.addLayout(self.rows)
+        self.setAcceptDrops(True)
+        self._shown: list = []
+
+    def refresh(self) -> None:
+        """Show what the painter knows now."""
+        own = self.painter.hello["styles"] if self.painter.hello else []
+        if self.gallery.count() != len(own):
+            self.gallery.clear()
+            for style in own:
+                item = QListWidgetItem(style["name"])
+                item.setToolTip(f"{style['name']}: {style['summary']}")
+                self.gallery.addItem(item)
+        for number in range(self.gallery.count()):
+            item = self.gallery.item(number)
+            item.setIcon(_icon(self.painter.thumbnail(Style("name", item.text(), item.text()))))
+        self.gallery.setVisible(bool(own))
+        self._fill()
+
+    def choose(self, style: Style) -> None:
+        """Take a style in place of the others, or with them."""
+        others = self.painter.settings.styles if self.mix.isChecked() else []
+        self.painter.settings.styles = [*(each for each in others[: MOST - 1] if each.key != style.key), style]
+        self._fill()
+        self.edited.emit()
+
+    def _fill(self) -> None:
+        styles = self.painter.settings.styles
+        state = [(style.key, style.weight, self.painter.thumbnail(style).cacheKey()) for style in styles]
+        if state == self._shown:
+            return
+        self._shown = state
+        while self.rows.count():
+            old = self.rows.takeAt(0).widget()
+            old.hide()
+            old.deleteLater()
+        for style in styles or [None]:
+            self.rows.addWidget(self._row(style, len(styles) > 1) if style else QLabel("Choose a style."))
+
+    def _row(self, style: Style, several: bool) -> QWidget:
+        widget = QWidget()
+        row = QHBoxLayout(widget)
+        row.setContentsMargins(0, 0, 0, 0)
+        small, name = QLabel(), QLabel(style.title)
+        small.setFixedSize(SIDE, SIDE)
+        small.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        small.setPixmap(_pixmap(self.painter.thumbnail(style)))
+        name.setToolTip(style.value if isinstance(style.value, str) else "A layer")
+        name.setMinimumWidth(20)
+        row.addWidget(small)
+        row.addWidget(name, 1)
+        if several:
+            weight = QDoubleSpinBox()
+            weight.setRange(0, 100)
+            weight.setSingleStep(0.5)
+            weight.setValue(style.weight)
+            weight.setToolTip("How much this style counts beside the others")
+            weight.valueChanged.connect(lambda value: self._weigh(style, value))
+            row.addWidget(weight)
+        remove = QToolButton()
+        remove.setText("\u00d7")
+        remove.setToolTip("Leave this style out")
+        remove.clicked.connect(lambda: self._remove(style))
+        row.addWidget(remove)
+        return widget
+
+    @guarded
+    def _weigh(self, style: Style, value: float) -> None:
+        style.weight = value
+        self._shown = [
+            (each.key, each.weight, cache) for each, (_, _, cache) in zip(self.painter.settings.styles, self._shown)
+        ]
+        self.edited.emit()
+
+    @guarded
+    def _remove(self, style: Style) -> None:
+        self.painter.settings.styles = [each for each in self.painter.settings.styles if each is not style]
+        self._fill()
+        self.edited.emit()
+
+    @guarded
+    def _picked(self, item) -> None:
+        self.choose(Style("name", item.text(), item.text()))
+
+    @guarded
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Choose a style picture", "", FILES)
+        if path:
+            self._choose_file(path)
+
+    def _choose_file(self, path: str) -> None:
+        self.choose(Style("file", path, Path(path).stem))
+
+    @guarded
+    def _list_layers(self) -> None:
+        self.menu.clear()
+        for document in Krita.instance().documents():
+            if not alive(document):
+                continue
+            title = document.name() or Path(document.fileName()).name or "Unnamed"
+            part = self.menu.addMenu(title)
+            for node in _walk(document.rootNode()):
+                part.addAction(node.name()).triggered.connect(
+                    lambda *_, document=document, node=node: self._choose_layer(document, node)
+                )
+
+    @guarded
+    def _choose_layer(self, document, node) -> None:
+        style = Style("layer", node.uniqueId(), node.name(), document=document)
+        self.painter.thumbnails[style.key] = node.thumbnail(2 * SIDE, 2 * SIDE)
+        self.choose(style)
+
+    @guarded
+    def dragEnterEvent(self, event) -> None:
+        """Files may be dropped."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    @guarded
+    def dropEvent(self, event) -> None:
+        """Files are styles: one takes the place of the others, several are mixed."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if len(paths) > 1:
+            self.mix.setChecked(True)
+        for path in paths[:MOST]:
+            self._choose_file(path)
+        event.acceptProposedAction()
+
+
+def _gallery() -> QListWidget:
+    gallery = QListWidget()
+    gallery.setViewMode(QListView.ViewMode.IconMode)
+    gallery.setIconSize(QSize(SIDE, SIDE))
+    gallery.setGridSize(QSize(SIDE + 20, SIDE + 18))
+    gallery.setMovement(QListView.Movement.Static)
+    gallery.setResizeMode(QListView.ResizeMode.Adjust)
+    gallery.setFixedHeight(2 * (SIDE + 20))
+    gallery.setTextElideMode(Qt.TextElideMode.ElideRight)
+    gallery.setAcceptDrops(False)
+    font = gallery.font()
+    font.setPointSizeF(font.pointSizeF() * 0.8)
+    gallery.setFont(font)
+    return gallery
+
+
+def _walk(node):
+    """Layers below a node, the topmost first; Krita lists its own selection mask among them."""
+    for child in reversed(node.childNodes()):
+        if child.type() and not child.type().endswith("mask"):
+            yield child
+            yield from _walk(child)
+
+
+def _pixmap(image: QImage) -> QPixmap:
+    if image.isNull():
+        return QPixmap()
+    size = QSize(SIDE, SIDE)
+    mode = Qt.TransformationMode.SmoothTransformation
+    return QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.KeepAspectRatio, mode))
+
+
+def _icon(image: QImage) -> QIcon:
+    return QIcon(_pixmap(image))
