@@ -1,0 +1,563 @@
+"""Scenarios for the docker, run inside Krita by krita_probe.py, one after the other."""
+
+import json
+import os
+import struct
+import time
+from pathlib import Path
+
+from krita import Krita, Selection
+from PyQt5.QtCore import QTimer
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QDoubleSpinBox
+
+K = Krita.instance()
+OUT = Path(os.environ["HOME"])
+QUICK = {"steps": 2, "scales": 1, "device": "cpu"}
+CODES = {"U8": "B", "U16": "H", "F16": "e", "F32": "f"}
+
+
+def dock():
+    return next(each for each in K.dockers() if each.objectName() == "impasto")
+
+
+def open_(width, height, model="RGBA", depth="U8", profile=""):
+    """A new document on the screen, with its first layer active."""
+    document = K.createDocument(width, height, "picture", model, depth, profile, 72.0)
+    K.activeWindow().addView(document)
+    yield from wait_for(lambda: document.activeNode() is not None)
+    yield 200
+    return document
+
+
+def wait_for(true, seconds=120, what="it"):
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} takes too long; the docker says {dock().text.text()!r}")
+        yield 20
+
+
+def style():
+    """A style picture with much red and stripes, as a file."""
+    path = OUT / "red.png"
+    red, dark = bytes((220, 40, 20, 255)), bytes((110, 5, 30, 255))
+    rows = b"".join(red if (x + y) % 9 < 5 or x * y % 13 == 0 else dark for y in range(64) for x in range(64))
+    QImage(rows, 64, 64, 256, QImage.Format_RGBA8888).save(str(path))
+    return str(path)
+
+
+def settings(strength=0, styles=None, **knobs):
+    """Choose things as the painter would; the docker shows them."""
+    painter = dock().painter
+    dock().styles.mix.setChecked(bool(styles))
+    painter.settings.styles = []
+    for path in styles or [style()]:
+        dock().styles._choose_file(path)
+    usual = {"strength": strength, "stroke_size": 0, "colour": "style", "quality": "normal", "network": "", "seed": 0}
+    painter.settings.knobs = {**usual, **QUICK, **knobs}
+    dock()._load()
+    return painter
+
+
+def run(wait=True, **knobs):
+    """Press Run, and wait for the end; or for the first progress."""
+    painter, moved = settings(**knobs), []
+    painter.heard.connect(lambda event: moved.append(event.type))
+    assert dock().go.isEnabled()
+    dock().go.click()
+    yield from wait_for(lambda: not painter.state or (not wait and "progress" in moved), what="painting")
+    yield 60
+    return dock().text.text()
+
+
+LONG = {"steps": 100000, "wait": False, "strength": 50}
+
+
+def show():
+    dock().setVisible(True)
+    dock().raise_()
+    yield from wait_for(lambda: dock().painter.hello and dock().painter.knobs, what="the worker")
+
+
+def leave():
+    for document in K.documents():
+        document.setModified(False)
+    K.action("file_quit").trigger()
+
+
+def look_at(document):
+    """Bring a document to the front."""
+    for _ in K.documents():
+        if K.activeDocument() != document:
+            K.action("windows_next").trigger()
+            yield 300
+    assert K.activeDocument() == document
+    yield 100
+
+
+def shut(document):
+    """Close a document as its user does."""
+    document.waitForDone()
+    yield from look_at(document)
+    document.setModified(False)
+    K.action("file_close").trigger()
+    yield from wait_for(lambda: document not in K.documents(), 10, "closing")
+
+
+def samples(width, height, code="B", channels=4):
+    """Samples that differ everywhere, some of them half transparent."""
+    top = {"B": 255, "H": 65535}.get(code, 0)
+    values = []
+    for y in range(height):
+        for x in range(width):
+            base = [(x * 5 + y * 3 + 20 * c) % 200 / 255 for c in range(channels - 1)] + [1.0 if x % 7 else 0.5]
+            values += [round(value * top) if top else value for value in base]
+    return struct.pack(f"<{len(values)}{code}", *values)
+
+
+def filled(document, width=32, height=24, x=0, y=0, name="photo", parent=None):
+    """A new paint layer with samples, active."""
+    node = document.createNode(name, "paintlayer")
+    data = samples(width, height, CODES[document.colorDepth()], 2 if document.colorModel() == "GRAYA" else 4)
+    node.setPixelData(data, x, y, width, height)
+    (parent or document.rootNode()).addChildNode(node, None)
+    yield 200  # Krita has to know it first
+    document.setActiveNode(node)
+    yield 300
+    assert document.activeNode() == node
+    return node
+
+
+def names(parent):
+    return [each.name() for each in parent.childNodes() if each.type() != "selectionmask"]
+
+
+def undo_text():
+    return K.action("edit_undo").text().replace("&", "")
+
+
+def undone(document, parent, before):
+    """One step of undo takes the layer away, and the next is not ours."""
+    assert undo_text() == "Undo Add Layer", undo_text()
+    K.action("edit_undo").trigger()
+    yield 300
+    assert names(parent) == before, names(parent)
+    K.action("edit_redo").trigger()
+    yield 300
+
+
+def scenario_formats():
+    """Every model and depth: to the bit at strength 0, red in its place above it, one layer and one step of undo."""
+    yield from show()
+    for model, depth in [
+        ("RGBA", "U8"),
+        ("RGBA", "U16"),
+        ("RGBA", "F16"),
+        ("RGBA", "F32"),
+        ("GRAYA", "U8"),
+        ("GRAYA", "U16"),
+    ]:
+        document = yield from open_(32, 24, model, depth)
+        node = yield from filled(document)
+        before, data = names(document.rootNode()), node.pixelData(0, 0, 32, 24).data()
+        said = yield from run()
+        assert said.startswith("Done"), (model, depth, said)
+        new = document.rootNode().childNodes()[-1]
+        assert names(document.rootNode()) == [*before, "red 0 %"], names(document.rootNode())
+        assert (new.colorModel(), new.colorDepth(), new.colorProfile()) == (model, depth, node.colorProfile())
+        found = new.pixelData(0, 0, 32, 24).data()
+        if depth == "F32":  # linear light, encoded and back
+            form = f"<{len(data) // 4}f"
+            pairs = list(zip(struct.unpack(form, found), struct.unpack(form, data)))
+            assert max(abs(one - other) for one, other in pairs) < 1e-6
+        else:
+            assert found == data, (model, depth, "not to the bit")
+        assert node.pixelData(0, 0, 32, 24).data() == data
+        yield from undone(document, document.rootNode(), before)
+        document.setActiveNode(node)
+        yield 200
+        said = yield from run(strength=90, steps=20)
+        assert said.startswith("Done"), (model, depth, said)
+        new = next(each for each in document.rootNode().childNodes() if each.name() == "red 90 %")
+        channels = 2 if model == "GRAYA" else 4
+        found = struct.unpack(f"<{32 * 24 * channels}{CODES[depth]}", new.pixelData(0, 0, 32, 24).data())
+        means = [sum(found[channel::channels]) for channel in range(channels - 1)]
+        if model == "RGBA":
+            red = 2 if depth in ("U8", "U16") else 0
+            assert means[red] > 1.5 * means[2 - red], (depth, means)
+        alpha = node.pixelData(0, 0, 32, 24).data()
+        assert (
+            found[channels - 1 :: channels]
+            == struct.unpack(f"<{len(found)}{CODES[depth]}", alpha)[channels - 1 :: channels]
+        )
+        yield from shut(document)
+
+
+def scenario_through_krita():
+    """What the worker does not know is converted by Krita, and back."""
+    yield from show()
+    for model, depth in [("CMYKA", "U8"), ("LABA", "U16"), ("YCbCrA", "U8"), ("CMYKA", "F32")]:
+        document = yield from open_(40, 30, "RGBA", "U8")
+        node = yield from filled(document, 40, 30)
+        document.setColorSpace(model, depth, K.profiles(model, depth)[0])
+        document.waitForDone()
+        yield 200
+        said = yield from run()
+        assert said.startswith("Done"), (model, depth, said)
+        new = document.rootNode().childNodes()[-1]
+        assert (new.name(), new.colorModel(), new.colorDepth()) == ("red 0 %", model, depth)
+        for each in (node, new):
+            each.setColorSpace("RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc")
+        pairs = zip(node.pixelData(0, 0, 40, 30).data(), new.pixelData(0, 0, 40, 30).data())
+        mean = sum(abs(one - other) for one, other in pairs) / (40 * 30 * 4)
+        assert mean <= 6, (model, depth, mean)  # inks are not told apart by what they look like
+        yield from shut(document)
+
+
+def scenario_places():
+    """Layers off the canvas, larger than it, in groups, and of other types; the active node may be a mask."""
+    yield from show()
+    document = yield from open_(64, 48)
+    root = document.rootNode()
+    group = document.createGroupLayer("group")
+    root.addChildNode(group, None)
+    lower = yield from filled(document, 50, 44, x=-10, y=-6, name="off", parent=group)
+    large = yield from filled(document, 96, 80, x=-16, y=-16, name="large")
+    clone = document.createCloneLayer("clone", lower)
+    root.addChildNode(clone, None)
+    vector = document.createVectorLayer("vector")
+    root.addChildNode(vector, None)
+    vector.addShapesFromSvg(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48">'
+        '<rect x="8" y="8" width="40" height="30" fill="#2060c0"/></svg>'
+    )
+    mask = document.createTransparencyMask("mask")
+    large.addChildNode(mask, None)
+    document.refreshProjection()
+    document.waitForDone()
+    yield 300
+    for node, parent, source in [
+        (lower, group, lower),
+        (large, root, large),
+        (clone, root, clone),
+        (vector, root, vector),
+        (group, root, group),
+        (mask, root, large),
+    ]:
+        document.setActiveNode(node)
+        yield 300
+        before = names(parent)
+        bounds = source.bounds() if source.type() == "paintlayer" else source.bounds() & document.bounds()
+        said = yield from run()
+        assert said.startswith("Done"), (node.name(), said)
+        after = names(parent)
+        above = after[after.index(source.name()) + 1]
+        new = parent.childNodes()[after.index(source.name()) + 1]
+        assert len(after) == len(before) + 1 and above == "red 0 %", (node.name(), after)
+        rect = bounds.getRect()
+        assert new.pixelData(*rect).data() == source.projectionPixelData(*rect).data(), node.name()
+        assert any(new.pixelData(*rect).data()), node.name()
+        yield from undone(document, parent, before)
+        new.remove()
+        yield 100
+    yield from shut(document)
+
+
+def scenario_selection():
+    """A soft selection: painted inside, nothing outside, its edge in the alpha; and the layer below untouched."""
+    yield from show()
+    document = yield from open_(64, 48)
+    node = yield from filled(document, 64, 48)
+    data = node.pixelData(0, 0, 64, 48).data()
+    chosen = Selection()
+    chosen.select(16, 12, 32, 24, 255)
+    chosen.feather(3)
+    document.setSelection(chosen)
+    yield 200
+    said = yield from run()
+    assert said.startswith("Done"), said
+    new = next(each for each in document.rootNode().childNodes() if each.name() == "red 0 %")
+    soft, alpha = chosen.pixelData(0, 0, 64, 48).data(), new.pixelData(0, 0, 64, 48).data()[3::4]
+    assert list(alpha) == [(one * other + 127) // 255 for one, other in zip(data[3::4], soft)]
+    assert len(set(soft)) > 4 and node.pixelData(0, 0, 64, 48).data() == data
+    assert undo_text() == "Undo Add Layer"
+    document.setActiveNode(node)
+    away = Selection()
+    away.select(200, 200, 9, 9, 255)
+    document.setSelection(away)
+    yield 200
+    said = yield from run()
+    assert "does not touch" in said, said
+    yield from shut(document)
+
+
+def scenario_two_documents():
+    """The layer goes where it was asked for, whichever document is looked at."""
+    yield from show()
+    one = yield from open_(48, 32)
+    yield from filled(one, 48, 32)
+    other = yield from open_(40, 40)
+    yield from filled(other, 40, 40)
+    yield from look_at(one)
+    before = names(one.rootNode()), names(other.rootNode())
+    yield from run(**LONG)
+    yield from look_at(other)
+    assert not dock().go.isEnabled()
+    dock().keep.click()
+    yield from wait_for(lambda: not dock().painter.state)
+    assert K.activeDocument() == other
+    assert (names(one.rootNode()), names(other.rootNode())) == ([*before[0], "red 50 %"], before[1])
+    for document in (one, other):
+        yield from shut(document)
+
+
+def scenario_refusals():
+    """What cannot be painted is said in a sentence."""
+    yield from show()
+    said = yield from run()
+    assert "Open a picture first" in said, said
+    document = yield from open_(48, 32)
+    node = yield from filled(document, 48, 32)
+    dock().painter.settings.styles = []
+    dock().go.click()
+    assert "Choose a style first" in dock().text.text()
+    node.parentNode()
+    empty = document.createNode("void", "paintlayer")
+    document.rootNode().addChildNode(empty, None)
+    yield 300
+    said = yield from run()
+    assert "is empty" in said, said
+    document.setActiveNode(node)
+    yield 300
+    said = yield from run(network="vgg19")
+    assert "impasto weights get vgg19" in said, said
+    said = yield from run(steps="many")
+    assert "steps" in said, said
+    said = yield from run(styles=["/nowhere/none.png"])
+    assert "none.png" in said, said
+    group = document.createGroupLayer("shut")
+    document.rootNode().addChildNode(group, None)
+    inner = yield from filled(document, name="inner", parent=group)
+    group.setLocked(True)
+    document.setActiveNode(inner)
+    yield 300
+    said = yield from run()
+    assert '"shut" is locked' in said, said
+    assert len(names(document.rootNode())) == 4
+    yield from shut(document)
+
+
+def scenario_meanwhile():
+    """The document changes, goes away, or the painter has enough: a sentence, and no layer but a kept one."""
+    yield from show()
+    document = yield from open_(48, 32)
+    node = yield from filled(document, 48, 32)
+    before = names(document.rootNode())
+    painter = dock().painter
+    yield from run(**LONG)
+    assert painter.state and dock().stop.isEnabled()
+    dock().stop.click()
+    assert not painter.state and dock().text.text() == "Cancelled." and names(document.rootNode()) == before
+    yield from run(**LONG)
+    dock().keep.click()
+    yield from wait_for(lambda: not painter.state)
+    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert names(document.rootNode()) == [*before, "red 50 %"]
+    document.setActiveNode(node)
+    yield 300
+    yield from run(**LONG)
+    document.resizeImage(0, 0, 60, 32)
+    yield 100
+    dock().keep.click()
+    yield from wait_for(lambda: not painter.state)
+    assert "another size" in dock().text.text(), dock().text.text()
+    yield from run(**LONG)
+    node.remove()
+    yield 200
+    dock().keep.click()
+    yield from wait_for(lambda: not painter.state)
+    assert "not there any more" in dock().text.text(), dock().text.text()
+    node = yield from filled(document, 48, 32)
+    yield from run(**LONG)
+    yield from shut(document)
+    dock().keep.click()
+    yield from wait_for(lambda: not painter.state)
+    assert "closed" in dock().text.text(), dock().text.text()
+
+
+def scenario_worker_trouble():
+    """A worker that is killed, prints something else, is missing, or unknown: a sentence, and the next run is well."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    painter, known = dock().painter, OUT / "data/krita/pykrita/impasto/impasto.json"
+    yield from run(**LONG)
+    os.kill(painter.process._process.processId(), 9)
+    yield from wait_for(lambda: not painter.state)
+    assert "ended unexpectedly" in dock().text.text(), dock().text.text()
+    right = known.read_text()
+    for command, words in [
+        (["/bin/sh", "-c", "echo hello there; sleep 60"], "does not answer as it should"),
+        (["/nowhere/impasto", "worker"], "cannot be started"),
+        (["/bin/sh", "-c", "echo no torch >&2; exit 3"], "no torch"),
+        (None, "impasto install krita"),
+    ]:
+        painter.process.close()
+        known.write_text(json.dumps({"worker": command}) if command else "{}")
+        said = yield from run()
+        assert words in said, (words, said)
+    painter.process.close()
+    known.write_text(right)
+    said = yield from run()
+    assert said.startswith("Done"), said
+    assert names(document.rootNode()).count("red 0 %") == 1
+    yield from shut(document)
+
+
+def scenario_choices():
+    """Several styles and a layer as one; the history; the action; settings in a file."""
+    yield from show()
+    document = yield from open_(64, 48)
+    yield from filled(document, 64, 48)
+    painter, box = settings(strength=30), dock().styles
+    assert box.gallery.count() >= 8
+    yield from wait_for(lambda: not box.gallery.item(0).icon().isNull(), 30, "a thumbnail")
+    box.mix.setChecked(True)
+    box._picked(box.gallery.item(3))
+    box._list_layers()
+    titles = [action.text() for action in box.menu.actions()[0].menu().actions()]
+    assert titles == ["photo", "Background"], titles
+    box._choose_layer(document, document.rootNode().childNodes()[0])
+    yield 200
+    weights = box.findChildren(QDoubleSpinBox)
+    weights = [each for each in weights if each.isVisible()]
+    assert len(weights) == 3
+    weights[1].setValue(2.5)
+    title = "red + oil + Background 30 %"
+    K.action("impasto_again").trigger()
+    yield from wait_for(lambda: not painter.state)
+    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert names(document.rootNode())[-1] == title, names(document.rootNode())
+    notes = [
+        json.loads(document.annotation(each).data())
+        for each in document.annotationTypes()
+        if each.startswith("impasto ")
+    ]
+    assert notes[0]["styles"] == ["red", "oil", "Background"] and notes[0]["recipe"]["strength"] == 30, notes
+    assert undo_text() == "Undo Add Layer"
+    settings(strength=70)
+    dock()._recall(dock().history.item(0))
+    assert dock().controls["strength"].value() == 30 and [each.weight for each in painter.settings.styles] == [
+        1,
+        2.5,
+        1,
+    ]
+    kept = json.loads((OUT / "data/krita/impasto-settings.json").read_text())
+    assert kept["knobs"]["strength"] == 30 and [each[0] for each in kept["styles"]] == ["file", "name"]
+    assert K.action("impasto_again").shortcut().toString() == "Ctrl+Alt+Y"
+    box._remove(painter.settings.styles[0])
+    assert len(painter.settings.styles) == 2
+    dock().controls["tv_weight"].line.setText("0.5")
+    dock()._edited()
+    assert painter.settings.recipe()["tv_weight"] == "0.5"
+    dock().controls["stroke_size"].set(500)
+    assert dock().controls["stroke_size"].value() == 500
+    yield from shut(document)
+
+
+def scenario_large():
+    """4000 x 3000: how long Krita is held up at most, and how soon the first preview comes."""
+    yield from show()
+    document = yield from open_(4000, 3000)
+    node = document.activeNode()
+    row = samples(4000, 4)
+    node.setPixelData(row * 750, 0, 0, 4000, 3000)
+    document.refreshProjection()
+    document.waitForDone()
+    yield 1000
+    gaps, last, first = [], [time.monotonic()], []
+
+    def tick():
+        now = time.monotonic()
+        gaps.append((now - last[0], dock().painter.state))
+        last[0] = now
+
+    timer = QTimer()
+    timer.timeout.connect(tick)
+    begin = time.monotonic()
+    dock().painter.heard.connect(lambda event: event.type == "preview" and first.append(time.monotonic() - begin))
+    timer.start(5)
+    said = yield from run(strength=50, size=256, steps=5)
+    timer.stop()
+    assert said.startswith("Done"), said
+    gap, state = max(gaps)
+    text = f"4000 x 3000: held up for {1000 * gap:.0f} ms at most ({state or 'idle'}), "
+    text += f"first preview after {first[0]:.1f} s, {said}"
+    (OUT / "large.txt").write_text(text + "\n")
+    print(text, flush=True)
+    assert gap < 3
+    yield from shut(document)
+
+
+def scenario_pictures():
+    """What the docker looks like, for people, in Krita's usual dark theme."""
+    yield from pictures("dark")
+
+
+def scenario_pictures_light():
+    """The same in the bright theme, which the session has chosen."""
+    yield from pictures("light")
+
+
+def pictures(theme):
+    yield from show()
+    document = K.openDocument("/checkout/examples/harbour.jpg")
+    K.activeWindow().addView(document)
+    yield from wait_for(lambda: document.activeNode() is not None)
+    yield 500
+    painter = settings(strength=50)
+    painter.settings.knobs.update({"steps": 30, "scales": 2, "size": 256})
+    dock()._load()
+    dock().styles.mix.setChecked(False)
+    dock().styles._picked(dock().styles.gallery.item(3))
+    window = dock()
+    window.setFloating(True)
+    window.resize(300, 720)
+    yield 500
+    yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
+    window.say("")
+    yield 300
+    window.grab().save(str(OUT / f"{theme}_idle.png"))
+    window.go.click()
+    yield from wait_for(lambda: not painter.image.isNull() or not painter.state)
+    yield 400
+    window.grab().save(str(OUT / f"{theme}_running.png"))
+    yield from wait_for(lambda: not painter.state)
+    yield 400
+    window.grab().save(str(OUT / f"{theme}_done.png"))
+    window.setFloating(False)
+    yield 500
+    K.activeWindow().qwindow().grab().save(str(OUT / f"{theme}_window.png"))
+    assert window.text.text().startswith("Done"), window.text.text()
+    assert (window.palette().window().color().lightness() > 128) == (theme == "light")
+    yield from shut(document)
+
+
+def scenario_long():
+    """Begin something long, tell of it, and leave in the way asked for, if it is one from within."""
+    yield from show()
+    document = yield from open_(96, 64)
+    yield from filled(document, 96, 64)
+    yield from run(**LONG)
+    document.setModified(False)
+    way = os.environ["PROBE_WAY"]
+    new = OUT / "long.new"
+    new.write_text(str(dock().painter.process._process.processId()))
+    new.rename(OUT / "long")
+    yield 300
+    if way == "menu":
+        K.action("file_quit").trigger()
+    elif way == "window":
+        K.activeWindow().qwindow().close()
+    yield 60000
