@@ -29,6 +29,7 @@ possible() {
 # inside SCRATCH NETWORK COMMAND...: its own mounts, processes and, if NETWORK is empty, no network.
 inside() {
     local scratch=$1 network=$2; shift 2
+    if [ -d "$ROOT$DEPENDENCIES" ]; then exec 8< "$ROOT$DEPENDENCIES"; flock -s 8; fi  # held until the last process ends
     # Process 1 stays a shell, which reaps the orphans of the others, and everything dies with it.
     exec unshare --mount --pid ${network:---net} --fork --kill-child bash -c '
         set -e; root=$1 scratch=$2 checkout=$3; shift 3
@@ -88,6 +89,14 @@ dependencies() {
     mv "$ROOT$DEPENDENCIES.new" "$ROOT$DEPENDENCIES"
 }
 
+# Environments of earlier dependencies take 5 GB each: those go that nobody is in, or has begun with for an hour.
+prune() {
+    local old
+    for old in $(find "$ROOT/opt" -maxdepth 1 -name 'impasto-*' -mmin +60); do
+        [ "$old" = "$ROOT$DEPENDENCIES" ] || flock -n "$old" rm -rf --one-file-system "$old" || true
+    done
+}
+
 build() {
     possible
     mkdir -p "$CACHE"
@@ -106,6 +115,7 @@ check() {
 }
 
 install() {
+    touch "$ROOT$DEPENDENCIES"
     ( inside "$1" "" bash -ec "python3 -m venv --without-pip /scratch/venv
         echo $DEPENDENCIES/lib/python3.*/site-packages > \$(echo /scratch/venv/lib/python3.*/site-packages)/dependencies.pth
         $DEPENDENCIES/bin/python -m pip --python /scratch/venv/bin/python install -q --no-deps --no-build-isolation /checkout" )
@@ -113,7 +123,7 @@ install() {
 
 case ${1:-} in
     build | check) "$1" ;;
-    make) system; dependencies ;;
+    make) system; dependencies; prune ;;
     install) install "$(realpath "$2")" ;;
     run) scratch=$(realpath "$2"); shift 2; inside "$scratch" "" "$@" ;;
     *) sed -n '2,/^set/{/^#/p}' "$0"; exit 2 ;;
