@@ -114,12 +114,11 @@ class Samples:
     @property
     def alpha(self) -> Floats | None:
         """(H, W) in [0, 1], or None if there is none."""
-        return None if self.array.shape[2] % 2 else np.nan_to_num(_floats(self.array[..., -1])).clip(0, 1)
+        return None if self.array.shape[2] % 2 else _finite(self.array[..., -1]).clip(0, 1)
 
     def encoded(self) -> Floats:
         """The colours sRGB-encoded, float32 (H, W, 3), finite and not clipped."""
-        colours = _floats(self.array[..., :1] if self.grey else self.array[..., :3])
-        colours = np.nan_to_num(colours).clip(-MOST, MOST)
+        colours = _finite(self.array[..., :1] if self.grey else self.array[..., :3])
         alpha = self.alpha
         if self.associated and alpha is not None:
             colours /= np.where(alpha > 0, alpha, np.float32(1))[..., None]
@@ -172,7 +171,7 @@ class Samples:
 
     def resized(self, width: int, height: int) -> Samples:
         """Lanczos-resampled, in the same form and range; colours are weighted by alpha."""
-        values = np.nan_to_num(_floats(self.array)).clip(-MOST, MOST)
+        values = _finite(self.array)
         low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
         weighted = self.alpha is not None and not self.associated
         if weighted:
@@ -191,10 +190,11 @@ def _space(icc: bytes | None, grey: bool) -> Space | None:
     return space(icc, grey) if icc else None
 
 
-def _floats(array: NDArray[np.generic]) -> Floats:
-    """A float32 copy, integers as shares of their largest."""
-    copy = array.astype(np.float32)
-    return copy / LARGEST[array.dtype.itemsize] if array.dtype.kind == "u" else copy
+def _finite(array: NDArray[np.generic]) -> Floats:
+    """A float32 copy, integers as shares of their largest, what is not finite or beyond `MOST` within it."""
+    if array.dtype.kind == "u":
+        return array.astype(np.float32) / LARGEST[array.dtype.itemsize]
+    return np.nan_to_num(array.astype(np.float32)).clip(-MOST, MOST)
 
 
 def _stored(values: Floats, kind: str) -> NDArray[np.generic]:

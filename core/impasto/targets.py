@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ class View:
     scales: Sequence[float]
     wrap: int = 0
 
-    @property
+    @cached_property
     def content(self) -> Tensor:
         """The part of the content to paint, (1, 3, H, W)."""
         return self.tensor(fitted(self.scene.crop, self.longest))

@@ -29,11 +29,7 @@ class Watch:
     """
 
     def __init__(self, scene: Scene, recipe: Recipe) -> None:
-        going_in = (
-            [scene.crop] if recipe.strength < 100 else []
-        )  # at 100 only the styles count, and at 0 only the content
-        going_in += [painting for painting, _ in scene.paintings] if recipe.strength else []
-        self.varied = min(_deviation(picture.pixels) for picture in going_in) > FLAT
+        self.scene, self.strength = scene, recipe.strength
         self.first: float | None = None
         self.steps = 0
 
@@ -49,7 +45,7 @@ class Watch:
             self._end(image, total)
 
     def _end(self, image: Tensor, total: float) -> None:
-        if self.varied and float(image.flatten(2).std(dim=2).max()) < FLAT:
+        if float(image.flatten(2).std(dim=2).max()) < FLAT and self._varied():
             level = float(image.mean())
             seen = f"The picture has become one flat colour (mean {level:.2f}, where 0 is black and 1 white)."
             raise DivergedError(seen, "Lower the weights of the regularisers, or raise those of content and style.")
@@ -57,6 +53,12 @@ class Watch:
         if self.steps > 1 and first > NOTHING and abs(total - first) <= MOVED * first:
             seen = f"The loss stayed at {first:.4g} for {self.steps} steps."
             raise DivergedError(seen, "Raise the learning rate, or the weights of layers that this picture reaches.")
+
+    def _varied(self) -> bool:
+        """Whether no picture that went in is flat: at 100 only the styles count, and at 0 only the content."""
+        going_in = [self.scene.crop] if self.strength < 100 else []
+        going_in += [painting for painting, _ in self.scene.paintings] if self.strength else []
+        return min(_deviation(picture.pixels) for picture in going_in) > FLAT
 
 
 def _deviation(pixels: Pixels) -> float:
