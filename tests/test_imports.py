@@ -27,7 +27,7 @@ ORDER = [
     "losses formulas profiles",
     "remembered",
     "loading",
-    "optimiser objective schedule",
+    "optimiser objective schedule heap",
     "tiles strokes colour",
     "scene",
     "targets",

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import heap
 from .errors import RecipeError
 from .images import Picture, Pixels, read
 from .loading import Choice, Load, load
@@ -128,6 +129,10 @@ class _Painting:
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
+        with heap.kept():
+            yield from self._stages()
+
+    def _stages(self) -> Generator[Step, None, None]:
         sides = self.scene.crop.size
         plan = stages(self.recipe, max(sides), min(sides))
         total, done, begin = sum(stage.work for stage in plan), 0.0, time.perf_counter()

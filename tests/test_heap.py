@@ -1,0 +1,46 @@
+"""Freed memory stays with the process while a picture is painted, and goes back when that ends, however it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from impasto import heap
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+def used():
+    torch.ones(100 * 2**18)  # 100 MiB, freed at once
+
+used()
+before = resident()
+try:
+    with heap.kept():
+        used()
+        inside = resident()
+        if "fail" in sys.argv:
+            raise KeyboardInterrupt
+except KeyboardInterrupt:
+    pass
+after = resident()
+used()
+print(inside - before, after - before, resident() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells how much memory is resident")
+@pytest.mark.parametrize("end", ["well", "fail"])
+def test_freed_memory_is_kept_inside_and_given_back_afterwards(end: str) -> None:
+    said = subprocess.run([sys.executable, "-c", SCRIPT, end], capture_output=True, text=True, check=True).stdout
+    inside, after, later = map(float, said.split())
+    assert inside > 90
+    assert after < 10
+    assert later < 10
