@@ -19,9 +19,10 @@ import torch
 
 from impasto.cache import CONTENTS, STYLES
 from impasto.loading import Choice, Loaded, load
-from impasto.objective import Weights, content_targets, style_targets
+from impasto.objective import Weights
 from impasto.profiles import Profile
 from impasto.recipe import Recipe
+from impasto.targets import content_targets, style_targets
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
 

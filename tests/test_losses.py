@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.errors import RecipeError
 from impasto.formulas import alpha_norm, power_variation
 from impasto.losses import (
+    Sums,
     direction_error,
     gram,
     histogram_loss,
@@ -22,9 +23,10 @@ from impasto.losses import (
     relative_error,
     total_variation,
 )
-from impasto.objective import Colours, Objective, StyleTarget, Targets, Weights, content_targets, style_targets
+from impasto.objective import Colours, Objective, StyleTarget, Targets, Weights
 from impasto.profiles import PROFILES, Profile
 from impasto.recipe import Recipe
+from impasto.targets import content_targets, style_targets
 
 EXACT = 1e-12
 """Relative: sums of some hundred float64 numbers, added in another order."""
@@ -124,17 +126,17 @@ def test_gram(layout: torch.memory_format) -> None:
 def test_relative_error() -> None:
     value, target = random(4, 4), random(4, 4, seed=1)
     expected = plain_relative(value.flatten().tolist(), target.flatten().tolist())
-    assert float(relative_error(value, target)) == pytest.approx(expected, rel=EXACT)
-    assert float(relative_error(value, torch.zeros_like(target))) < math.inf
-    assert_slope(lambda x: relative_error(x, target), value)
+    assert float(relative_error(Sums.of(value, target))) == pytest.approx(expected, rel=EXACT)
+    assert float(relative_error(Sums.of(value, torch.zeros_like(target)))) < math.inf
+    assert_slope(lambda x: relative_error(Sums.of(x, target)), value)
 
 
 def test_direction_error() -> None:
     value, target = random(1, 2, 3, 4), random(1, 2, 3, 4, seed=1)
     expected = plain_direction(value.flatten().tolist(), target.flatten().tolist())
-    assert float(direction_error(value, target)) == pytest.approx(expected, rel=EXACT)
-    assert float(direction_error(7 * value, target)) == pytest.approx(expected, rel=EXACT)
-    assert_slope(lambda x: direction_error(x, target), value)
+    assert float(direction_error(Sums.of(value, target))) == pytest.approx(expected, rel=EXACT)
+    assert float(direction_error(Sums.of(7 * value, target))) == pytest.approx(expected, rel=EXACT)
+    assert_slope(lambda x: direction_error(Sums.of(x, target)), value)
 
 
 def test_the_error_of_a_picture_to_itself_has_no_slope() -> None:
@@ -142,7 +144,7 @@ def test_the_error_of_a_picture_to_itself_has_no_slope() -> None:
     same = random(1, 5, 9, 7).float()
     value = same.clone().requires_grad_()
     for error in (direction_error, relative_error):
-        loss = error(value, same)
+        loss = error(Sums.of(value, same))
         (slope,) = torch.autograd.grad(loss, value)
         assert loss.item() == 0
         assert not slope.any()
@@ -151,7 +153,7 @@ def test_the_error_of_a_picture_to_itself_has_no_slope() -> None:
 def test_the_error_of_a_flat_picture_is_a_number() -> None:
     flat = torch.zeros(1, 2, 3, 4, requires_grad=True)
     for target in (torch.zeros(1, 2, 3, 4), torch.ones(1, 2, 3, 4)):
-        loss = direction_error(flat, target)
+        loss = direction_error(Sums.of(flat, target))
         (slope,) = torch.autograd.grad(loss, flat)
         assert torch.isfinite(loss)
         assert torch.isfinite(slope).all()

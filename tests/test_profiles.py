@@ -19,11 +19,12 @@ from impasto import formulas
 from impasto.errors import RecipeError, WeightsError
 from impasto.images import Picture, read
 from impasto.knobs import KNOBS
-from impasto.objective import Objective, StyleTarget, Targets, Weights, content_targets, style_targets
+from impasto.objective import Objective, StyleTarget, Targets, Weights
 from impasto.profiles import PROFILES
 from impasto.recipe import Recipe
 from impasto.registry import registry
 from impasto.stylize import Step, paint
+from impasto.targets import content_targets, style_targets
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.network import VGG19

@@ -16,7 +16,7 @@ from impasto.profiles import PROFILES, Profile
 from impasto.registry import registry
 from impasto.scene import Scene, Style
 from impasto.targets import View
-from impasto.tiles import STRIDE, Tiled, reaches, tiles
+from impasto.tiles import STRIDE, Tiled, Tiling, reaches, tiles
 from impasto_vgg import random_weights
 from impasto_vgg.network import VGG19
 
@@ -58,20 +58,21 @@ def both(
     weights = Weights.of(Recipe(tv_weight=1.0, histogram_weight=5.0), profile, content, style)
     objective = Objective(profile, weights, view.targets(network, weights), network, wrap)
     image = torch.rand(view.content.shape, generator=torch.Generator().manual_seed(0))
-    return Tiled(objective, image, side, getattr(network, "coarse", ())), objective, image
+    tiling = Tiling.of(side, network, objective.layers, image, getattr(network, "coarse", ()))
+    return Tiled(objective, image, tiling), objective, image
 
 
 @pytest.mark.parametrize(
     ("build", "profile", "size", "side", "count", "more"),
     [
         (wavelet, "impasto", (131, 97), 256, 1, {}),
-        (wavelet, "impasto", (301, 263), 128, 4, {}),
-        (wavelet, "impasto", (331, 317), 128, 6, {"styles": TWO}),
-        (wavelet, "impasto", (330, 317), 128, 6, {"styles": TWO, "mask": SOFT[:, 10:]}),
-        (wavelet, "impasto", (256, 200), 128, 6, {"wrap": 48}),
+        (wavelet, "impasto", (301, 263), 160, 4, {}),
+        (wavelet, "impasto", (331, 317), 128, 9, {"styles": TWO}),
+        (wavelet, "impasto", (330, 317), 128, 9, {"styles": TWO, "mask": SOFT[:, 10:]}),
+        (wavelet, "impasto", (256, 200), 128, 9, {"wrap": 48}),
         (vgg, "johnson", (331, 329), 128, 9, {}),
-        (vgg, "gatys2016", (301, 263), 192, 2, {"styles": TWO, "mask": SOFT}),
-        (vgg, "crowson", (201, 263), 128, 4, {"mask": SOFT}),
+        (vgg, "gatys2016", (301, 263), 192, 4, {"styles": TWO, "mask": SOFT}),
+        (vgg, "crowson", (201, 263), 128, 6, {"mask": SOFT}),
     ],
 )
 def test_losses_and_gradient_are_those_of_the_whole(
@@ -81,11 +82,25 @@ def test_losses_and_gradient_are_those_of_the_whole(
     tiled, objective, image = both(network, PROFILES[profile], size, side, **more)  # type: ignore[arg-type]
     losses, gradient = objective.slope(image)
     theirs, slope = tiled.slope(image)
-    assert len(tiled.tiles) == count
+    assert len(tiled.mosaic.tiles) == count
     assert list(theirs) == list(losses)
     for name, loss in losses.items():
         assert float(theirs[name]) == pytest.approx(float(loss), rel=EXACT), name
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
+
+
+@pytest.mark.parametrize("build", [wavelet, vgg])
+def test_targets_are_those_of_the_whole(build: object) -> None:
+    network: Network = build()  # type: ignore[operator]
+    scene = Scene(picture(331, 317), [Style(picture(301, 250, 2), region=SOFT)], 331, SOFT)
+    view, weights = View(scene, 331, "cpu", [1.0], 16), Weights(network.content_layers, network.style_layers, 0, 0)
+    tiling = Tiling.of(128, network, list(network.layers), torch.zeros(1), getattr(network, "coarse", ()))
+    whole, tiled = (view.targets(network, weights, way) for way in (None, tiling))
+    pairs = [(whole.content, tiled.content), (whole.styles[0].grams, tiled.styles[0].grams)]
+    for one, other in pairs:
+        assert one.keys() == other.keys()
+        for layer, target in one.items():
+            assert float((other[layer] - target).norm()) <= EXACT * float(target.norm()), layer
 
 
 def test_what_layers_see() -> None:

@@ -1,7 +1,7 @@
 """Other people's formulas, as their papers and programs have them; `profiles.py` puts them together.
 
-Content formulas take F^l and P^l, (1, N, h, w); style formulas take Gram matrices per position, G / M and A / M' with
-each picture's own number of positions, both (N, N). Total variations take the picture, (1, 3, H, W) in [0, 1], and
+Content formulas take `Sums` of F^l and P^l; style formulas take Gram matrices per position, G / M and A / M' with each
+picture's own number of positions, both (N, N). Total variations take the picture, (1, 3, H, W) in [0, 1], and
 bring it to the range of their source. All give a scalar, not weighted.
 """
 
@@ -11,15 +11,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .losses import Sums, relative_error
 
-def half_squares(value: Tensor, target: Tensor) -> Tensor:
+
+def half_squares(sums: Sums) -> Tensor:
     """1/2 sum (F - P)^2: Gatys, Ecker and Bethge (CVPR 2016), eq. 1."""
-    return _difference(value, target).square().sum() / 2
+    return sums.difference / 2
 
 
-def mean_squares(value: Tensor, target: Tensor) -> Tensor:
+def mean_squares(sums: Sums) -> Tensor:
     """mean (F - P)^2: every implementation after the paper."""
-    return _difference(value, target).square().mean()
+    return sums.difference / sums.entries
+
+
+def relative(gram: Tensor, target: Tensor) -> Tensor:
+    """sum (G - A)^2 / sum A^2."""
+    return relative_error(Sums.of(gram, target))
 
 
 def gatys(gram: Tensor, target: Tensor) -> Tensor:
@@ -33,7 +40,7 @@ def gatys(gram: Tensor, target: Tensor) -> Tensor:
 
 def mean_by_channels(gram: Tensor, target: Tensor) -> Tensor:
     """mean ((G - A) / (N M))^2, which is 4 E_l / N^2: wide layers count for less than in the paper."""
-    return mean_squares(gram, target) / len(gram) ** 2
+    return _difference(gram, target).square().mean() / len(gram) ** 2
 
 
 def sum_by_channels(gram: Tensor, target: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ pictures of different sizes be compared.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,36 +39,38 @@ class _Gram(torch.autograd.Function):
         return result
 
 
-@dataclass(frozen=True)
-class Where:
-    """The positions of a layer that count, (K,), and the square root of how much each does, (K, 1), in (0, 1]."""
+Box = tuple[slice, slice]
+"""A part of a layer's grid, down and across."""
+ALL = slice(None), slice(None)
 
-    index: Tensor
-    root: Tensor
+
+class Where:
+    """How much each position of a layer counts, and over how many it counts in all, M: whole ones and parts of some."""
+
+    def __init__(self, height: int, width: int, weights: Tensor | None = None) -> None:
+        """`weights`, (height, width) in [0, 1]; None where all count fully."""
+        self.weights = weights
+        self.positions = float(height * width if weights is None else weights.sum())
+        self._parts: dict[tuple[int | None, ...], tuple[Tensor, Tensor]] = {}
 
     @classmethod
-    def of(cls, mask: Tensor, height: int, width: int) -> Where:
+    def of(cls, mask: Tensor | None, height: int, width: int) -> Where:
         """What a mask of the picture, (1, 1, H, W) in [0, 1], leaves of a layer's grid: each position by its area."""
-        weights = torch.nn.functional.adaptive_avg_pool2d(mask, (height, width)).flatten()
-        index = weights.nonzero().flatten()
-        return cls(index, weights[index].sqrt()[:, None])
+        if mask is None:
+            return cls(height, width)
+        return cls(height, width, torch.nn.functional.adaptive_avg_pool2d(mask, (height, width))[0, 0])
 
-    @property
-    def positions(self) -> float:
-        """M, whole positions and parts of positions."""
-        return float(self.root.square().sum())
-
-    def part(self, box: tuple[slice, slice], width: int) -> Where:
-        """The same for the part `box` (down, across) of a grid `width` positions wide."""
-        down, across = box
-        row, column = self.index // width, self.index % width
-        inside = (row >= down.start) & (row < down.stop) & (column >= across.start) & (column < across.stop)
-        index = (row - down.start) * (across.stop - across.start) + column - across.start
-        return Where(index[inside], self.root[inside])
-
-    def rows(self, features: Tensor) -> Tensor:
-        """(1, N, h, w) -> (K, N): the features where they count, so weighted that squares have their share."""
-        return _rows(features).index_select(0, self.index) * self.root
+    def seen(self, features: Tensor, box: Box = ALL) -> Tensor:
+        """The features, (1, N, h, w), of `box`; only where they count, (1, N, K, 1), weighted so that squares are."""
+        if self.weights is None:
+            return features
+        key = box[0].start, box[0].stop, box[1].start, box[1].stop
+        if key not in self._parts:
+            weights = self.weights[box].flatten()
+            index = weights.nonzero().flatten()
+            self._parts[key] = index.int(), weights[index].sqrt()[:, None]
+        index, root = self._parts[key]
+        return (_rows(features).index_select(0, index) * root).T[None, :, :, None]
 
 
 def _rows(features: Tensor) -> Tensor:
@@ -77,33 +78,73 @@ def _rows(features: Tensor) -> Tensor:
     return _precise(features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]))
 
 
-def gram(features: Tensor, where: Where | None = None) -> Tensor:
+def gram(features: Tensor, where: Where | None = None, box: Box = ALL) -> Tensor:
     """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32 or better.
 
     With `where`, positions count by its weights: the guided Gram matrix of Gatys et al., "Controlling Perceptual
-    Factors in Neural Style Transfer" (CVPR 2017), eq. 6 and 7, there with weights that sum to one.
+    Factors in Neural Style Transfer" (CVPR 2017), eq. 6 and 7, there with weights that sum to one. Features of a part
+    of the layer, `box`, give what that adds to G.
     """
-    rows = where.rows(features) if where else _rows(features)
-    product: Tensor = _Gram.apply(rows)
-    return product / (where.positions if where else len(rows))
+    where = where or Where(*features.shape[-2:])
+    product: Tensor = _Gram.apply(_rows(where.seen(features, box)))
+    return product / where.positions
 
 
-def relative_error(value: Tensor, target: Tensor) -> Tensor:
-    """sum (value - target)^2 / sum target^2: one scale for every layer and style."""
-    return (value - target).square().sum() / target.square().sum().clamp_min(TINY)
+class Sums(NamedTuple):
+    """What the content losses follow from: sums over all entries of F and P, which those of parts add up to."""
+
+    entries: Tensor
+    difference: Tensor
+    """sum (F - P)^2"""
+    value: Tensor
+    """sum F^2"""
+    target: Tensor
+    """sum P^2"""
+
+    @classmethod
+    def of(cls, value: Tensor, target: Tensor) -> Sums:
+        """Those of F and P, of one shape."""
+        return cls(*_Sums.apply(value, target))
 
 
-def direction_error(value: Tensor, target: Tensor) -> Tensor:
-    """|v - t|^2 of both scaled to length one, which is 2 (1 - cosine): shapes are compared, contrast is not.
+class _Sums(torch.autograd.Function):
+    """`Sums` as one tensor, (4,), in float64 where the device has it; keeps F and P for its gradient, and no more."""
 
-    Written as a difference, because 2 - 2 cos leaves a rounding error with a gradient where both are the same.
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, target: Tensor) -> Tensor:
+        ctx.save_for_backward(value, target)
+        value, target = _precise(value), _precise(target)
+        parts = [(value - target).square_().sum(), value.square().sum(), target.square().sum()]
+        sums = torch.stack([parts[0].new_full((), value.numel()), *parts])
+        return sums if sums.device.type == "mps" else sums.double()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        value, target = ctx.saved_tensors
+        kind = torch.promote_types(value.dtype, torch.float32)
+        _, difference, square, _ = (2 * gradients[0]).to(kind)
+        return ((_precise(value) - target) * difference).addcmul_(_precise(value), square).to(value.dtype), None
+
+
+def compared(value: Tensor, target: Tensor, where: Where | None = None, box: Box = ALL) -> Tensor:
+    """`Sums` of F and P, (1, N, h, w), where they count, as one tensor, (4,); of the part `box` of a layer too."""
+    where = where or Where(*value.shape[-2:])
+    found: Tensor = _Sums.apply(where.seen(value, box), where.seen(target, box))
+    return found
+
+
+def relative_error(sums: Sums) -> Tensor:
+    """sum (F - P)^2 / sum P^2: one scale for every layer and style."""
+    return sums.difference / sums.target.clamp_min(TINY)
+
+
+def direction_error(sums: Sums) -> Tensor:
+    """|f - p|^2 of F and P scaled to length one, which is 2 (1 - cosine): shapes are compared, contrast is not.
+
+    Written with differences, because 2 - 2 cos leaves a rounding error with a gradient where both are the same.
     """
-    return (_direction(value) - _direction(target)).square().sum()
-
-
-def _direction(maps: Tensor) -> Tensor:
-    maps = _precise(maps)
-    return maps / maps.square().sum().clamp_min(TINY).sqrt()
+    value, target = (square.clamp_min(TINY).sqrt() for square in (sums.value, sums.target))
+    return (sums.difference - (value - target).square()) / (value * target)
 
 
 def _precise(maps: Tensor) -> Tensor:

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 
 from .backend import Evaluator
-from .cache import CONTENTS, STYLES
 from .errors import RecipeError
-from .losses import Where, gram, histogram_loss
+from .losses import ALL, Box, Sums, Where, compared, gram, histogram_loss
 from .profiles import Profile
 from .recipe import Recipe
-from .remembered import recalled
 
 MIDDLE = 50.0
 """The strength at which content and style have the weights that the profile gives them."""
@@ -79,31 +77,10 @@ class Targets:
     mask: Tensor | None = None
 
 
-@torch.no_grad()
-def content_targets(evaluate: Evaluator, content: Tensor, weights: Weights) -> dict[str, Tensor]:
-    """P^l of the layers that count."""
-    layers = [layer for layer, weight in weights.content.items() if weight]
-    return recalled(CONTENTS, evaluate, layers, [content], lambda: evaluate(content, layers))
-
-
-@torch.no_grad()
-def style_targets(
-    evaluate: Evaluator, style: Tensor, weights: Weights, mask: Tensor | None = None
-) -> dict[str, Tensor]:
-    """A^l, per position, of the layers that count; of the part of `style` that `mask`, (1, 1, H, W), leaves."""
-    layers = [layer for layer, weight in weights.style.items() if weight]
-
-    def grams() -> dict[str, Tensor]:
-        features = evaluate(style, layers)
-        if mask is None:
-            return {layer: gram(maps) for layer, maps in features.items()}
-        return {layer: gram(maps, Where.of(mask, *maps.shape[-2:])) for layer, maps in features.items()}
-
-    return recalled(STYLES, evaluate, layers, [style, mask], grams)
-
-
-Known = tuple[Tensor, float]
-"""A Gram matrix per position, (N, N), and over how many positions."""
+Key = tuple[int | None, str]
+"""What a layer is summed up for: the style of that number, as its Gram matrix per position, or None, the content."""
+Grids = Mapping[str, tuple[int, int]]
+"""(h, w) of layers."""
 
 
 class Objective:
@@ -129,12 +106,20 @@ class Objective:
         self.layers = list(
             dict.fromkeys([*targets.content, *(name for style in targets.styles for name in style.grams)])
         )
-        self._grids: dict[tuple[int, int, int], Where] = {}
+        self._where: dict[tuple[int, int, int], Where] = {}
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
         features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
-        return self.combined(features, {}, image)
+        return self.losses(image, *self.summed(features))
+
+    def summed(self, features: Mapping[str, Tensor]) -> tuple[dict[Key, Tensor], Grids]:
+        """Whole layers summed up, and their sizes."""
+        grids = {layer: (maps.shape[2], maps.shape[3]) for layer, maps in features.items()}
+        sums: dict[Key, Tensor] = {}
+        for layer, maps in features.items():
+            sums |= self.sums(layer, maps, grids[layer])
+        return sums, grids
 
     def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses, and the gradient of their sum, (1, 3, H, W)."""
@@ -143,11 +128,39 @@ class Objective:
         (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), image)
         return {name: loss.detach() for name, loss in losses.items()}, gradient
 
-    def combined(
-        self, features: Mapping[str, Tensor], grams: Mapping[tuple[int, str], Known], image: Tensor
-    ) -> dict[str, Tensor]:
-        """The losses from the layers of `image`, or from Gram matrices that are known, by number of style and layer."""
-        losses = self._content(features) | self._style(features, grams)
+    def sums(self, layer: str, maps: Tensor, grid: tuple[int, int], box: Box = ALL) -> dict[Key, Tensor]:
+        """All that the losses look at in a layer of size `grid`, summed up over `maps`, (1, N, h, w), its part `box`.
+
+        Those of parts add up to those of the layer.
+        """
+        found: dict[Key, Tensor] = {}
+        if layer in self.targets.content:
+            where = self._counted(self.targets.mask, grid)
+            found[None, layer] = compared(maps, self.targets.content[layer][:, :, box[0], box[1]], where, box)
+        grams: dict[int, Tensor] = {}  # styles without masks have one in common
+        for number, style in enumerate(self.targets.styles):
+            if layer in style.grams:
+                if id(style.mask) not in grams:
+                    grams[id(style.mask)] = gram(maps, self._counted(style.mask, grid), box)
+                found[number, layer] = grams[id(style.mask)]
+        return found
+
+    def losses(self, image: Tensor, sums: Mapping[Key, Tensor], grids: Grids) -> dict[str, Tensor]:
+        """The losses of `image` from its layers summed up, and their sizes."""
+        losses = {
+            f"content {layer}": self.content_weights[layer] * self.profile.content(Sums(*sums[None, layer]))
+            for layer in self.targets.content
+        }
+        for number, (style, weights) in enumerate(zip(self.targets.styles, self.style_weights, strict=True)):
+            for layer, target in style.grams.items():
+                if (number, layer) in sums:
+                    weight = style.share * weights[layer] * self._trust(self._counted(style.mask, grids[layer]))
+                    loss = weight * self.profile.style(sums[number, layer], target)
+                    losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
+        return losses | self._others(image)
+
+    def _others(self, image: Tensor) -> dict[str, Tensor]:
+        losses = {}
         if self.weights.variation:
             losses["tv"] = self.weights.variation * self.profile.variation(image)
         if self.weights.norm:
@@ -164,45 +177,16 @@ class Objective:
         """The sum of the losses, without a gradient."""
         return float(torch.stack(list(self(image).values())).sum())
 
-    def _content(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        losses = {}
-        for layer, target in self.targets.content.items():
-            value = features[layer]
-            if self.targets.mask is not None:
-                where = self.where(self.targets.mask, *value.shape[-2:])
-                value, target = (where.rows(maps).T[None, :, :, None] for maps in (value, target))
-            losses[f"content {layer}"] = self.content_weights[layer] * self.profile.content(value, target)
-        return losses
-
-    def _style(self, features: Mapping[str, Tensor], grams: Mapping[tuple[int, str], Known]) -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = {}
-        for number, (style, weights) in enumerate(zip(self.targets.styles, self.style_weights, strict=True)):
-            for layer, target in style.grams.items():
-                if (number, layer) in grams:
-                    value, positions = grams[number, layer]
-                elif layer in features:
-                    value, positions = self._known(style, features[layer])
-                else:
-                    continue
-                weight = style.share * weights[layer] * self._trust(positions)
-                loss = weight * self.profile.style(value, target)
-                losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
-        return losses
-
-    def _known(self, style: StyleTarget, features: Tensor) -> Known:
-        where = None if style.mask is None else self.where(style.mask, *features.shape[-2:])
-        return gram(features, where), where.positions if where else features[0, 0].numel()
-
-    def where(self, mask: Tensor, height: int, width: int) -> Where:
+    def _counted(self, mask: Tensor | None, grid: tuple[int, int]) -> Where:
         """What `mask` leaves of a grid of this size; worked out once for each."""
-        key = id(mask), height, width
-        if key not in self._grids:
-            self._grids[key] = Where.of(mask, height, width)
-        return self._grids[key]
+        key = id(mask), *grid
+        if key not in self._where:
+            self._where[key] = Where.of(mask, *grid)
+        return self._where[key]
 
-    def _trust(self, positions: float) -> float:
-        """What a Gram matrix over this many positions counts, 0 to 1; see `Profile.doubt`."""
-        return positions / (positions + self.profile.doubt) if positions else 0.0
+    def _trust(self, where: Where) -> float:
+        """What a Gram matrix over these positions counts, 0 to 1; see `Profile.doubt`."""
+        return where.positions / (where.positions + self.profile.doubt) if where.positions else 0.0
 
 
 def wrapped(image: Tensor, margin: int) -> Tensor:

@@ -15,10 +15,8 @@ from functools import partial
 from torch import Tensor
 
 from . import formulas
-from .losses import direction_error, relative_error, total_variation
+from .losses import Sums, direction_error, relative_error, total_variation
 from .recipe import Recipe
-
-Formula = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,9 @@ class Profile:
 
     name: str
     source: str
-    content: Formula
-    """(F^l, P^l) -> content loss of a layer."""
-    style: Formula
+    content: Callable[[Sums], Tensor]
+    """Sums of F^l and P^l -> content loss of a layer."""
+    style: Callable[[Tensor, Tensor], Tensor]
     """(G^l, A^l), Gram matrices per position -> style loss of a layer, E_l."""
     variation: Callable[[Tensor], Tensor]
     content_weight: float
@@ -67,7 +65,7 @@ IMPASTO = Profile(
     name="impasto",
     source="ours: each layer's error relative to its target, so that one strength means the same for every style",
     content=direction_error,
-    style=relative_error,
+    style=formulas.relative,
     variation=total_variation,
     content_weight=1.5,
     style_weight=1.0,
@@ -165,7 +163,7 @@ MAHENDRAN = Profile(
     name="mahendran",
     source="Mahendran and Vedaldi, CVPR 2015, section 3; lambdas of ours, a fraction of those they suggest",
     content=relative_error,
-    style=relative_error,
+    style=formulas.relative,
     variation=formulas.power_variation,
     content_weight=1 / 4,
     style_weight=0.0,

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from .recipe import Recipe
 from .scene import Scene, Style
 from .schedule import Stage, stages
 from .targets import View
-from .tiles import Tiled
+from .tiles import Tiled, Tiling
 from .watch import Watch
 
 EARLIEST_ESTIMATE = 0.02
@@ -140,8 +141,8 @@ class _Painting:
         for number, stage in enumerate(plan):
             view, objective = self._objective(stage)
             image = self._first(view, objective.targets) if image is None else _enlarged(image, view.content)
-            optimiser = self._optimiser(stage, objective)
-            looked = self._looked(objective, image)
+            looked = Tiled(objective, image, self.tiling) if self.tiling else objective
+            optimiser = self._optimiser(stage, looked)
             watch = Watch(self.scene, self.recipe)
             for taken in range(1, stage.steps + 1):
                 image, losses = _descend(image, looked, optimiser)
@@ -157,14 +158,17 @@ class _Painting:
         """What there is to see at the size of `stage`, and the losses against it."""
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
-        targets = view.targets(self.loaded.aims, self.weights)
+        targets = view.targets(self.loaded.aims, self.weights, self.tiling)
         return view, Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
 
-    def _looked(self, objective: Objective, image: Tensor) -> Objective | Tiled:
-        """`objective`, in tiles if the recipe says so."""
+    @cached_property
+    def tiling(self) -> Tiling | None:
+        """How to look in tiles, if the recipe says so."""
         if not self.recipe.tile:
-            return objective
-        return Tiled(objective, image, self.recipe.tile, getattr(self.loaded.network, "coarse", ()))
+            return None
+        layers = [*self.weights.content, *self.weights.style]
+        like, coarse = torch.zeros(1, device=self.loaded.device), getattr(self.loaded.network, "coarse", ())
+        return Tiling.of(self.recipe.tile, self.loaded.evaluate, layers, like, coarse)
 
     def _first(self, view: View, targets: Targets) -> Tensor:
         """Where the first stage starts."""
@@ -185,11 +189,11 @@ class _Painting:
                 image = recoloured(image, part.quantiles, part.index)
         return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
 
-    def _optimiser(self, stage: Stage, objective: Objective) -> Optimiser:
+    def _optimiser(self, stage: Stage, looked: Objective | Tiled) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
         plain = LBFGS(self.recipe.history)
-        return LineSearch(plain, objective.loss) if self.recipe.line_search == "armijo" else plain
+        return LineSearch(plain, looked.loss) if self.recipe.line_search == "armijo" else plain
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:

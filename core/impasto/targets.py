@@ -11,10 +11,53 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .backend import Evaluator
+from .cache import CONTENTS, STYLES
 from .images import Picture, Pixels
-from .losses import quantiles
-from .objective import Colours, StyleTarget, Targets, Weights, content_targets, style_targets, wrapped
+from .losses import Where, gram, quantiles
+from .objective import Colours, StyleTarget, Targets, Weights, wrapped
+from .remembered import recalled
 from .scene import Scene, fitted, stretched
+from .tiles import Mosaic, Tiling
+
+
+def content_targets(
+    evaluate: Evaluator, content: Tensor, weights: Weights, tiling: Tiling | None = None
+) -> dict[str, Tensor]:
+    """P^l of the layers that count, whole, whether looked at in tiles or not."""
+    layers = [layer for layer, weight in weights.content.items() if weight]
+
+    def maps() -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for layer, piece, grid, box in Mosaic(evaluate, layers, content, tiling).pieces(content):
+            if piece.shape[-2:] == grid:
+                found[layer] = piece
+                continue
+            if layer not in found:
+                shape, form = (1, piece.shape[1], *grid), torch.channels_last
+                found[layer] = torch.empty(shape, dtype=piece.dtype, device=piece.device, memory_format=form)
+            found[layer][:, :, box[0], box[1]] = piece
+        return found
+
+    return recalled(CONTENTS, evaluate, layers, [content], maps)
+
+
+def style_targets(
+    evaluate: Evaluator, style: Tensor, weights: Weights, mask: Tensor | None = None, tiling: Tiling | None = None
+) -> dict[str, Tensor]:
+    """A^l, per position, of the layers that count; of the part of `style` that `mask`, (1, 1, H, W), leaves."""
+    layers = [layer for layer, weight in weights.style.items() if weight]
+
+    def grams() -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        where: dict[str, Where] = {}
+        for layer, piece, grid, box in Mosaic(evaluate, layers, style, tiling).pieces(style):
+            if layer not in where:
+                where[layer] = Where.of(mask, *grid)
+            share = gram(piece, where[layer], box)
+            found[layer] = found[layer] + share if layer in found else share
+        return found
+
+    return recalled(STYLES, evaluate, layers, [style, mask], grams)
 
 
 @dataclass(frozen=True)
@@ -35,18 +78,20 @@ class View:
         """The part of the content to paint, (1, 3, H, W)."""
         return self.tensor(fitted(self.scene.crop, self.longest))
 
-    def targets(self, evaluate: Evaluator, weights: Weights) -> Targets:
-        """What that part is to match."""
+    def targets(self, evaluate: Evaluator, weights: Weights, tiling: Tiling | None = None) -> Targets:
+        """What that part is to match; seen in tiles or not, it is the same."""
         content = self.content
         mask = self._mask(self.scene.mask, content)
         masks = [_both(mask, self._mask(share, content)) for share in self.scene.shares]
         shares = self._shares(masks, mask)
         paintings = [self._painting(number) for number in range(len(masks))]
         styles = [
-            StyleTarget(style_targets(evaluate, picture, weights, weight), share, _framed(own, content, self.wrap))
+            StyleTarget(
+                style_targets(evaluate, picture, weights, weight, tiling), share, _framed(own, content, self.wrap)
+            )
             for (picture, weight), own, share in zip(paintings, masks, shares, strict=True)
         ]
-        seen = content_targets(evaluate, wrapped(content, self.wrap), weights)
+        seen = content_targets(evaluate, wrapped(content, self.wrap), weights, tiling)
         return Targets(seen, styles, _colours(paintings, masks, shares, content), _framed(mask, content, self.wrap))
 
     def tensor(self, picture: Picture) -> Tensor:

@@ -1,11 +1,11 @@
-"""The objective of a picture that is looked at in tiles: the losses and gradient of the whole, the memory of a part.
+"""A picture that is looked at in tiles: the losses and gradient of the whole, the memory of a part.
 
-The losses see a picture only through Gram matrices and content maps, and these are sums over, and pieces of, tiles.
-So a first pass, without gradients, gathers them for the whole picture; from them follow the losses and how these
-change with every entry, dL/dG and dL/dF. A second pass goes back from each tile's share of G and F to its pixels. Both
-look at a tile with a margin as wide as a layer's field of view, and count only the positions that are the tile's own:
-what they give is what the whole would give, up to the order of sums. Layers that see further than `FURTHEST` pixels,
-and those that a network calls coarse, as they come from a small copy of the picture, are looked at whole.
+The losses see a picture only through sums over the positions of its layers, and these are sums over tiles. So a first
+pass, without gradients, gathers them for the whole picture; from them follow the losses and how these change with every
+sum. A second pass goes back from each tile's share of the sums to its pixels. Both look at a tile with a margin as wide
+as a layer's field of view, and count only the positions that are the tile's own: what they give is what the whole would
+give, up to the order of sums. Layers that see further than `FURTHEST` pixels, and those that a network calls coarse, as
+they come from a small copy of the picture, are looked at whole.
 
 The idea is that of Galerne, Raad, Lezama and Morel, "Scaling Painting Style Transfer" (2024); there for VGG-19 and Gram
 matrices and means, here for any network and every loss.
@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from .backend import Evaluator
-from .losses import gram
-from .objective import Objective, wrapped
+from .losses import ALL, Box
+from .objective import Key, Objective, wrapped
 
 STRIDE = 32
 """Tiles begin at multiples of this, which the strides of all tiled layers divide."""
@@ -42,10 +42,11 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int, margin: int) -> list[Tile]:
-    """Tiles of `side` pixels, a multiple of `STRIDE`, that cover a picture, each with a margin where there is one."""
+    """Tiles of like size that cover a picture, at most `side` pixels, a multiple of `STRIDE`; with margins inside."""
 
     def spans(length: int) -> list[tuple[int, int, slice]]:
-        starts = list(range(0, max(1, length - side // 2), side))  # no sliver at the end
+        each = _rounded(length / math.ceil(length / side))
+        starts = list(range(0, length, each))
         ends = [*starts[1:], length]
         return [(a, b, slice(max(0, a - margin), min(length, b + margin))) for a, b in zip(starts, ends, strict=True)]
 
@@ -80,82 +81,56 @@ def _spread(changed: Tensor, middle: int) -> int:
     return furthest + 2
 
 
-class Tiled:
-    """`objective` on images of one size, (1, 3, H, W), in tiles of `side` pixels, or up to `STRIDE` more.
+@dataclass(frozen=True)
+class Tiling:
+    """How to look at a picture in tiles of at most `side` pixels; see `reaches` for `reach`.
 
     Layers in `coarse` are looked at whole, however far they see.
     """
 
-    def __init__(self, objective: Objective, image: Tensor, side: int, coarse: Collection[str] = ()) -> None:
-        self.objective, self.evaluate = objective, objective.evaluate
-        tiled = [layer for layer in objective.layers if layer not in coarse]
-        reach = reaches(self.evaluate, tiled, image) if tiled else {}
-        self.near = [layer for layer in tiled if reach[layer] <= FURTHEST]
-        self.far = [layer for layer in objective.layers if layer not in self.near]
-        margin = max((reach[layer] for layer in self.near), default=0)
-        height, width = wrapped(image, objective.wrap).shape[-2:]
-        side, margin = (STRIDE * math.ceil(length / STRIDE) for length in (side, margin))
-        self.tiles = tiles(height, width, side, margin)
-        self.grids = self._grids(wrapped(image, objective.wrap)) if self.near else {}
-        self.near = list(self.grids)
+    side: int
+    reach: Mapping[str, int]
+    coarse: Collection[str] = ()
 
-    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
-        image = image.detach().requires_grad_()
-        whole = wrapped(image, self.objective.wrap)
-        grams, maps = self._gathered(whole.detach())
-        far = self.evaluate(whole, self.far) if self.far else {}
-        leaves = [*grams.values(), *maps.values()]
-        for leaf in leaves:
-            leaf.requires_grad_()
-        known = {key: (value, self._positions(*key)) for key, value in grams.items()}
-        losses = self.objective.combined({**maps, **far}, known, image)
-        total = torch.stack(list(losses.values())).sum()
-        gradient, *slopes = torch.autograd.grad(total, [image, *leaves], allow_unused=True, materialize_grads=True)
-        del far
-        keys: list[tuple[int, str] | str] = [*grams, *maps]
-        slope_of = dict(zip(keys, slopes, strict=True))
-        back = self._returned(whole.detach(), slope_of)
-        if self.objective.wrap:
-            (back,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)
-        return {name: loss.detach() for name, loss in losses.items()}, gradient + back
+    @classmethod
+    def of(cls, side: int, evaluate: Evaluator, layers: Sequence[str], like: Tensor, coarse: Collection[str]) -> Tiling:
+        """With what these layers are found to see, on the device of `like`."""
+        tiled = [layer for layer in layers if layer not in coarse]
+        return cls(side, reaches(evaluate, tiled, like) if tiled else {}, coarse)
+
+
+class Mosaic:
+    """The layers of pictures of one size, in tiles; without a tiling all of them whole.
+
+    `near` are those that come in tiles, `far` the others; `grids` are the sizes, (h, w), of those near.
+    """
+
+    def __init__(self, evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling | None) -> None:
+        """`like` has the size of the pictures, (1, 3, H, W)."""
+        self.evaluate = evaluate
+        reach = tiling.reach if tiling else {}
+        near = [layer for layer in layers if reach.get(layer, PROBE) <= FURTHEST]
+        self.grids = self._grids(near, like) if near else {}
+        self.near, self.far = list(self.grids), [layer for layer in layers if layer not in self.grids]
+        margin = _rounded(max((reach[layer] for layer in near), default=0))
+        height, width = like.shape[-2:]
+        self.tiles = tiles(height, width, _rounded(tiling.side), margin) if tiling and near else []
 
     @torch.no_grad()
-    def _gathered(self, whole: Tensor) -> tuple[dict[tuple[int, str], Tensor], dict[str, Tensor]]:
-        """Every style's Gram matrices, by its number and layer, and the content maps, of tiled layers."""
-        grams: dict[tuple[int, str], Tensor] = {}
-        maps: dict[str, Tensor] = {}
-        for tile in self.tiles:
-            for layer, own, box in self._own(tile, whole):
-                if layer in self.objective.targets.content:
-                    height, width = self.grids[layer]
-                    full = maps.setdefault(layer, own.new_empty(1, own.shape[1], height, width))
-                    full[:, :, box[0], box[1]] = own
-                for key, share in self._shares(layer, own, box).items():
-                    grams[key] = grams[key] + share if key in grams else share
-        return grams, maps
+    def _grids(self, layers: Sequence[str], whole: Tensor) -> dict[str, tuple[int, int]]:
+        """(h, w) of every layer of the whole picture, from two strips of it."""
+        narrow = 8 * STRIDE
+        tall, wide = self.evaluate(whole[..., :narrow], layers), self.evaluate(whole[..., :narrow, :], layers)
+        return {
+            layer: (tall[layer].shape[2], wide[layer].shape[3]) for layer in layers if layer in tall and layer in wide
+        }
 
-    def _returned(self, whole: Tensor, slopes: Mapping[tuple[int, str] | str, Tensor]) -> Tensor:
-        """What the slopes of Gram matrices and content maps mean for the pixels."""
-        gradient = torch.zeros_like(whole)
-        for tile in self.tiles:
-            part = whole[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
-            terms = []
-            for layer, own, box in self._own(tile, whole, part):
-                if layer in slopes:
-                    terms.append((slopes[layer][:, :, box[0], box[1]] * own).sum())
-                terms += [(slopes[key] * share).sum() for key, share in self._shares(layer, own, box).items()]
-            if terms:
-                (back,) = torch.autograd.grad(torch.stack(terms).sum(), part)
-                gradient[..., tile.seen[0], tile.seen[1]] += back
-        return gradient
+    def own(self, tile: Tile, whole: Tensor, part: Tensor | None = None) -> Iterator[tuple[str, Tensor, Box]]:
+        """Each layer near with the positions that are the tile's own, and where these lie in the whole layer.
 
-    def _own(
-        self, tile: Tile, whole: Tensor, part: Tensor | None = None
-    ) -> Iterator[tuple[str, Tensor, tuple[slice, slice]]]:
-        """Each tiled layer with the positions that are the tile's own, and where these lie in the whole layer."""
-        part = whole[..., tile.seen[0], tile.seen[1]] if part is None else part
-        found = self.evaluate(part, self.near) if self.near else {}
+        `part` is what the tile sees of the picture `whole`, if it has been cut out.
+        """
+        found = self.evaluate(whole[..., tile.seen[0], tile.seen[1]] if part is None else part, self.near)
         for layer, maps in found.items():
             inside, box = [], []
             for axis, (length, cells) in enumerate(zip(whole.shape[-2:], self.grids[layer], strict=True)):
@@ -166,36 +141,78 @@ class Tiled:
                 box.append(slice(first, end))
             yield layer, maps[:, :, inside[0], inside[1]], (box[0], box[1])
 
-    def _shares(self, layer: str, own: Tensor, box: tuple[slice, slice]) -> dict[tuple[int, str], Tensor]:
-        """What the tile adds to each style's Gram matrix of `layer`; styles without masks have one in common."""
-        shares: dict[tuple[int, str], Tensor] = {}
-        plain: Tensor | None = None
-        for number, style in enumerate(self.objective.targets.styles):
-            if layer not in style.grams:
-                continue
-            if style.mask is None:
-                if plain is None:
-                    plain = gram(own) * (own[0, 0].numel() / self._positions(number, layer))
-                shares[number, layer] = plain
-            else:
-                where = self.objective.where(style.mask, *self.grids[layer]).part(box, self.grids[layer][1])
-                if len(where.index):
-                    shares[number, layer] = gram(own, where) * (where.positions / self._positions(number, layer))
-        return shares
+    @torch.no_grad()
+    def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
+        """All layers of a picture piece by piece: the layer, the piece, the size of the layer, and where it lies."""
+        for tile in self.tiles:
+            for layer, maps, box in self.own(tile, whole):
+                yield layer, maps, self.grids[layer], box
+        for layer, maps in (self.evaluate(whole, self.far) if self.far else {}).items():
+            yield layer, maps, (maps.shape[2], maps.shape[3]), ALL
 
-    def _positions(self, number: int, layer: str) -> float:
-        """Over how many positions of `layer` style `number` counts."""
-        mask = self.objective.targets.styles[number].mask
-        height, width = self.grids[layer]
-        return height * width if mask is None else self.objective.where(mask, height, width).positions
+
+class Tiled:
+    """`objective` on images of one size, (1, 3, H, W), in tiles."""
+
+    def __init__(self, objective: Objective, image: Tensor, tiling: Tiling) -> None:
+        self.objective = objective
+        self.mosaic = Mosaic(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
+
+    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
+        image = image.detach().requires_grad_()
+        whole = wrapped(image, self.objective.wrap)
+        sums = self._gathered(whole.detach())
+        far, grids = self.objective.summed(self.mosaic.evaluate(whole, self.mosaic.far) if self.mosaic.far else {})
+        losses = self.objective.losses(image, sums | far, {**self.mosaic.grids, **grids})
+        total = torch.stack(list(losses.values())).sum()
+        gradient, *slopes = torch.autograd.grad(
+            total, [image, *sums.values()], allow_unused=True, materialize_grads=True
+        )
+        del far
+        back = self._returned(whole.detach(), dict(zip(sums, slopes, strict=True)))
+        if self.objective.wrap:
+            (back,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)
+        return {name: loss.detach() for name, loss in losses.items()}, gradient + back
 
     @torch.no_grad()
-    def _grids(self, whole: Tensor) -> dict[str, tuple[int, int]]:
-        """(h, w) of every tiled layer of the whole picture, from two strips of it."""
-        narrow = 8 * STRIDE
-        tall, wide = self.evaluate(whole[..., :narrow], self.near), self.evaluate(whole[..., :narrow, :], self.near)
-        return {
-            layer: (tall[layer].shape[2], wide[layer].shape[3])
-            for layer in self.near
-            if layer in tall and layer in wide
-        }
+    def loss(self, image: Tensor) -> float:
+        """The sum of the losses, without a gradient."""
+        whole, sums, grids = wrapped(image, self.objective.wrap), dict[Key, Tensor](), {}
+        for layer, maps, grid, box in self.mosaic.pieces(whole):
+            grids[layer] = grid
+            _add(sums, self.objective.sums(layer, maps, grid, box))
+        return float(torch.stack(list(self.objective.losses(image, sums, grids).values())).sum())
+
+    @torch.no_grad()
+    def _gathered(self, whole: Tensor) -> dict[Key, Tensor]:
+        """The layers near, summed up over all tiles; what the losses' slopes are asked for."""
+        sums: dict[Key, Tensor] = {}
+        for tile in self.mosaic.tiles:
+            for layer, own, box in self.mosaic.own(tile, whole):
+                _add(sums, self.objective.sums(layer, own, self.mosaic.grids[layer], box))
+        return {key: value.requires_grad_() for key, value in sums.items()}
+
+    def _returned(self, whole: Tensor, slopes: Mapping[Key, Tensor]) -> Tensor:
+        """What the slopes of the sums mean for the pixels."""
+        gradient = torch.zeros_like(whole)
+        for tile in self.mosaic.tiles:
+            part = whole[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+            terms = [
+                (slopes[key] * share).sum()
+                for layer, own, box in self.mosaic.own(tile, whole, part)
+                for key, share in self.objective.sums(layer, own, self.mosaic.grids[layer], box).items()
+            ]
+            (back,) = torch.autograd.grad(torch.stack(terms).sum(), part)
+            gradient[..., tile.seen[0], tile.seen[1]] += back
+        return gradient
+
+
+def _add(sums: dict[Key, Tensor], more: Mapping[Key, Tensor]) -> None:
+    for key, share in more.items():
+        sums[key] = sums[key] + share if key in sums else share
+
+
+def _rounded(length: float) -> int:
+    """Up to a multiple of `STRIDE`."""
+    return STRIDE * math.ceil(length / STRIDE)
