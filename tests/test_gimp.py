@@ -54,7 +54,7 @@ def scenarios(path: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def headless(scratch: Path) -> dict[str, str]:
     code = f"exec(open('/checkout/tests/editors/{HEADLESS.name}').read())"
-    console = ["gimp-console", "-idfs", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
+    console = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
     return results(enter(scratch, *console))
 
 

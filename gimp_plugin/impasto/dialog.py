@@ -16,6 +16,7 @@ from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 import layers
 import painting
 
+TITLE = "Neural Style"
 KEEP = 1001
 """Response of "Stop and keep"."""
 SIDE = 360
@@ -44,7 +45,7 @@ class Window:
         self, procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, layer: Gimp.Layer, worker: painting.Painter
     ) -> None:
         self.config, self.layer, self.worker = config, layer, worker
-        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, "Neural Style")
+        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self.cost = _label("Starting...")
         self.picture = Gtk.Image()
         self.bar = Gtk.ProgressBar(show_text=True)
@@ -134,6 +135,7 @@ class Window:
             self.keep.set_sensitive(True)
             self.bar.set_fraction(event["fraction"])
             self.bar.set_text(painting.left(event))
+            self.dialog.set_title(f"{100 * event['fraction']:.0f} % - {TITLE}")  # seen where windows are listed
 
     def _response(self, _dialog: Gtk.Dialog, response: int) -> None:
         if response == KEEP:

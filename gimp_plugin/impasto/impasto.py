@@ -105,6 +105,8 @@ def run(
 
             new = dialog.show(procedure, config, image, layer)
         else:
+            if mode == Gimp.RunMode.WITH_LAST_VALS and not config.get_property("style"):
+                raise layers.RefusedError("No style is remembered (GIMP forgets style layers): press Ctrl+Shift+F.")
             new = painting.alone(config, image, layer)
     except painting.CancelledError:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())

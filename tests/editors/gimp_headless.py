@@ -61,11 +61,11 @@ class Scene:
         self.count = len(all_layers(self.image.get_layers()))
         self.image.clean_all()
 
-    def paint(self, drawable=None, **settings):
+    def paint(self, drawable=None, mode=Gimp.RunMode.NONINTERACTIVE, **settings):
         """Call the procedure: (status, message, layer)."""
         procedure = Gimp.get_pdb().lookup_procedure("plug-in-impasto")
         config = procedure.create_config()
-        config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+        config.set_property("run-mode", mode)
         config.set_property("image", self.image)
         config.set_core_object_array("drawables", [drawable or self.layer])
         for name, value in {"style": STYLE, "knobs": QUICK, **settings}.items():
@@ -110,7 +110,7 @@ class Scene:
         assert not self.image.is_dirty()
         assert len(all_layers(self.image.get_layers())) == self.count
         assert native(self.layer) == self.before
-        until = time.monotonic() + 1
+        until = time.monotonic() + 10
         while processes() and time.monotonic() < until:
             time.sleep(0.05)
         assert not processes(), processes()
@@ -260,7 +260,39 @@ def scenario_a_layer_mask_means_its_layer():
         assert (new.get_width(), scene.image.get_item_position(new)) == (96, 0)
 
 
-def scenario_a_locked_layer_a_group_and_a_text_layer_are_read():
+def scenario_a_text_layer_is_painted_as_it_looks():
+    with Scene() as scene:
+        text = Gimp.TextLayer.new(scene.image, "paint", Gimp.context_get_font(), 40, Gimp.Unit.pixel())
+        scene.image.insert_layer(text, None, 0)
+        text.set_offsets(5, 10)
+        seen = native(text, "R'G'B'A u8")
+        assert text.is_text_layer() and len(set(seen[3::4])) > 10, "the text should be there, its edges soft"
+        scene.image.clean_all()
+        scene.layer, scene.before, scene.count = text, native(text), scene.count + 1
+        new = scene.painted(strength=80)
+        assert not new.is_text_layer() and text.is_text_layer()
+        assert native(new, "A u8") == seen[3::4]
+        assert native(new, "R'G'B'A u8") != seen
+
+
+def scenario_the_last_values_are_used_again():
+    last = Path(Gimp.directory()) / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-impasto.last"
+    last.parent.mkdir(exist_ok=True)
+    wanted = f'(style "{STYLE}")\n(strength 33)\n(knobs "{QUICK}")\n'
+    again = {"mode": Gimp.RunMode.WITH_LAST_VALS}
+    try:
+        with Scene() as scene:
+            last.write_text(wanted)
+            status, message, new = scene.paint(**again)
+            assert status == Success and new.get_name() == "summer 33 %", message
+        with Scene() as scene:
+            last.write_text(wanted.replace(STYLE, ""))  # which is what GIMP keeps of a style layer
+            scene.refused("forgets style layers", "Ctrl+Shift+F", **again)
+    finally:
+        last.unlink()
+
+
+def scenario_a_locked_layer_and_a_group_are_read():
     with Scene(group=True) as scene:
         scene.layer.set_lock_content(True)
         scene.image.clean_all()
@@ -317,11 +349,16 @@ def scenario_a_worker_that_is_missing_dies_or_babbles():
 
 def scenario_a_worker_that_is_killed():
     def kill():
-        until = time.monotonic() + 60
-        while time.monotonic() < until and not (found := processes(["-m impasto"])):
+        until = time.monotonic() + 120
+        while time.monotonic() < until and not any(map(at_work, processes(["-m impasto"]))):
             time.sleep(0.1)
-        time.sleep(3)
-        os.kill(found[0][0], 9)
+        for number, _ in processes(["-m impasto"]):
+            os.kill(number, 9)
+
+    def at_work(process):
+        """Whether it has said so much that painting has begun: hello and description are far shorter."""
+        said = re.search(r"wchar: (\d+)", Path(f"/proc/{process[0]}/io").read_text())
+        return int(said[1]) > 300_000
 
     with Scene() as scene:
         killer = threading.Thread(target=kill)

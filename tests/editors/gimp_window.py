@@ -15,6 +15,11 @@ from pathlib import Path
 DISPLAY = ":9"
 STYLE = "/checkout/examples/summer.jpg"
 PLUGIN = ("impasto.py", "-m impasto")
+DIALOG, AT_WORK = "Neural Style$", "^[0-9]+ % - Neural Style$"
+LAST = "plug-in-settings/GimpProcedureConfigRun-plug-in-impasto.last"
+CHOOSER = "Choose a style"
+AGAIN = 20
+"""Seconds after which a key is pressed again, for a window may have been too busy to hear."""
 
 
 def tool(*words):
@@ -78,64 +83,76 @@ def processes(words):
 
 
 def nothing_left():
-    end = time.monotonic() + 1
-    while processes(PLUGIN) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not processes(PLUGIN), processes(PLUGIN)
+    until(lambda: not processes(PLUGIN), "end of its processes", 10)
 
 
 def untouched(layers=1):
-    end = time.monotonic() + 5  # the title follows a little later
-    while time.monotonic() < end and not (f"{layers} layer" in title() and "*" not in title()):
-        time.sleep(0.2)
-    assert f"{layers} layer" in title() and "*" not in title(), title()
+    until(lambda: f"{layers} layer" in title() and "*" not in title(), "unchanged image", 30)
+
+
+def visible(name):
+    return tool("search", "--onlyvisible", "--name", name)
+
+
+def pressed(names, found, what):
+    """Press these keys, again if need be, until `found`."""
+
+    def once():
+        keys(*names.split())
+        end = time.monotonic() + AGAIN
+        while not (seen := found()) and time.monotonic() < end:
+            time.sleep(0.2)
+        return seen
+
+    return until(once, what, 6 * AGAIN)
+
+
+def asked(names):
+    """From the image's window to the dialog by these keys."""
+    window("harbour")
+    pressed(names, lambda: visible(DIALOG), "dialog")
+    window(DIALOG)
 
 
 def painting():
-    """From the main window through Ctrl+Shift+F to a worker at work, with the last settings."""
-    window("harbour")
-    keys("ctrl+shift+f")
-    window("^Neural Style$")
-    time.sleep(1)
-    keys("alt+p")
+    """From the image's window to a worker at work, with the last settings."""
+    asked("ctrl+shift+f")
     at_work()
 
 
 def at_work():
-    until(lambda: processes(PLUGIN[1:]), "worker")
-    end = time.monotonic() + 90
-    # "Stop and keep" wakes up with the first step
-    log = Path("/scratch/state/impasto/worker.log")
-    while time.monotonic() < end and not log.exists():
-        time.sleep(0.2)
-    time.sleep(8)
+    """Press Paint, and wait for a step, which the title shows."""
+    pressed("alt+p", lambda: visible(AT_WORK), "first step")
+
+
+def typed():
+    """Type the path of the style into the chooser, which may have lost the beginning, and enter it."""
+    tool("key", "ctrl+a")
+    tool("type", "--delay", "20", STYLE)
+    time.sleep(2)
+    keys("Return")
+    time.sleep(2)
 
 
 def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
     window("harbour")
     keys("alt+r", "a")
     shot("menu")
-    keys("n")
-    window("^Neural Style$")
-    time.sleep(3)
-    keys("alt+y", "Tab", "space")
-    window("Choose a style")
-    tool("type", "--delay", "20", STYLE)
-    time.sleep(2)
-    chooser = ("search", "--onlyvisible", "--name", "Choose a style")
-    until(lambda: keys("Return") or not tool(*chooser), "end of the chooser")  # which may be busy with the folder yet
-    window("^Neural Style$")
-    time.sleep(2)
+    asked("Escape Escape alt+r a n")
+    pressed("alt+y Tab space", lambda: visible(CHOOSER), "chooser")
+    window(CHOOSER)
+    until(lambda: typed() or not visible(CHOOSER), "end of the chooser")
+    window(DIALOG)
+    time.sleep(2)  # for the screenshot
     shot("dialog")
 
 
 def scenario_painting_shows_the_picture_as_it_grows_and_stop_and_keep_keeps_it():
-    keys("alt+p")
     at_work()
+    time.sleep(5)
     shot("running")
-    window("^Neural Style$")
-    keys("alt+k")
-    until(lambda: "2 layers" in title(), "second layer", 300)
+    window(DIALOG)
+    pressed("alt+k", lambda: "2 layers" in title(), "second layer")
     assert title().startswith("*")
     nothing_left()
     time.sleep(1)
@@ -150,26 +167,40 @@ def scenario_one_undo_takes_it_back_whole():
 
 def scenario_cancel_in_the_dialog_leaves_nothing():
     painting()
-    window("^Neural Style$")
-    keys("alt+c")
-    gone("^Neural Style$")
+    window(DIALOG)
+    pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
     nothing_left()
     untouched()
 
 
 def scenario_cancel_in_the_status_bar_leaves_nothing():
     painting()
-    number = tool("search", "--onlyvisible", "--name", "harbour")[-1]
+    number = visible("harbour")[-1]
     shape = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", number) if "=" in line)
-    width, height = int(shape["WIDTH"]), int(shape["HEIGHT"])
     tool("windowraise", number)
+    time.sleep(1)
     shot("status")
-    where = (
-        Path("/scratch/cancel").read_text().split() if Path("/scratch/cancel").exists() else (width - 265, height - 18)
-    )
-    tool("mousemove", "--window", number, *where, "click", 1)
-    gone("^Neural Style$")
+    for left in (265, 290, 240, 315):  # it is at the right end of the status bar, beside the dock
+        if visible(DIALOG):
+            tool("mousemove", "--window", number, int(shape["WIDTH"]) - left, int(shape["HEIGHT"]) - 18, "click", 1)
+            time.sleep(3)
+    gone(DIALOG)
     nothing_left()
+    untouched()
+
+
+def scenario_ctrl_f_paints_again_without_asking():
+    """With the settings of the last picture; made small here, where GIMP keeps them."""
+    last = Path(os.environ["XDG_CONFIG_HOME"]) / "GIMP" / "3.0" / LAST
+    last.write_text(last.read_text().replace('(knobs "")', '(knobs "steps=1 scales=1 size=64")'))
+    window("harbour")
+    pressed("ctrl+f", lambda: "2 layers" in title() or processes(PLUGIN), "plug-in")
+    assert not visible(DIALOG)
+    until(lambda: "2 layers" in title(), "second layer", 300)
+    nothing_left()
+    last.write_text(last.read_text().replace("steps=1 scales=1 size=64", ""))
+    window("harbour")
+    keys("ctrl+z")
     untouched()
 
 
