@@ -25,7 +25,7 @@ import layers
 
 Hear = Callable[[client.Message], None]
 SETTINGS = Path(__file__).resolve().with_name("impasto.json")
-WATCH = 500
+WATCH = 250
 """Milliseconds between looks whether GIMP still lives."""
 PLAIN = ("strength", "colour", "quality", "seed")
 OPTIONAL = ("size", "stroke-size", "network")
