@@ -27,7 +27,7 @@ ORDER = [
     "losses formulas profiles",
     "remembered",
     "loading",
-    "optimiser objective schedule heap",
+    "optimiser objective schedule heap grain",
     "tiles strokes colour",
     "scene",
     "targets",

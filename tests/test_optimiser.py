@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.optimiser import LBFGS, Adam, LineSearch, Optimiser
+from impasto.optimiser import CARRIED, LBFGS, Adam, LineSearch, Optimiser
 
 SHAPE = (1, 3, 8, 10)
 STIFFNESS = torch.logspace(0, 3, 240, dtype=torch.float64).view(SHAPE)
@@ -160,3 +160,18 @@ def test_a_line_search_that_finds_nothing_stays() -> None:
     climbing = LineSearch(LBFGS(4), lambda at: float((at - image).abs().sum()))
     for _ in range(3):
         assert torch.equal(climbing.step(image, torch.ones(SHAPE, dtype=torch.float64)), image)
+
+
+def test_what_lbfgs_knows_is_carried_to_another_size() -> None:
+    """In a bowl of one curvature per pixel, moves that are known tell the way at twice the size as they did before."""
+    goal = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    image, before = torch.full_like(goal, 0.5), LBFGS(history=12)
+    for _ in range(8):
+        image = before.step(image, (image - goal) / goal.numel())
+    after = before.carried(24, 32)
+    assert len(after.pairs) == CARRIED
+    large = torch.full((1, 3, 24, 32), 0.5, dtype=torch.float64)
+    far = torch.nn.functional.interpolate(goal, size=(24, 32), mode="bicubic")
+    gradient = (large - far) / large.numel()
+    (told, fresh) = (optimiser.step(large, gradient) for optimiser in (after, LBFGS(history=12)))
+    assert (told - far).norm() < 0.9 * (fresh - far).norm()

@@ -78,6 +78,15 @@ KNOBS: dict[str, Knob] = {
         high=100,
         source="middle of the scale",
     ),
+    "detail": Knob(
+        PICTURE,
+        "real",
+        0.6,
+        "Fine detail of the content that is there to start from at each size: 0 leaves broad strokes, 1 every twig.",
+        low=0,
+        high=1,
+        source="looked at",
+    ),
     "style_weights": Knob(
         PICTURE, "numbers", None, "How much each of several styles counts, as 2,1.", source="all alike"
     ),
@@ -120,7 +129,7 @@ KNOBS: dict[str, Knob] = {
         "normal",
         "draft: at half the size, 512 pixels at most, and in few steps; fine: in twice the steps.",
         choices=("draft", "normal", "fine"),
-        source="16 to 20 s for 512 pixels",
+        source="8 to 12 s for 512 pixels",
     ),
     "init": Knob(
         PICTURE,

@@ -69,12 +69,16 @@ class Colours:
 
 @dataclass(frozen=True)
 class Targets:
-    """What the picture is to match: P^l of the content; the styles; their colours. `mask` is where content counts."""
+    """What the picture is to match: P^l of the content; the styles; their colours. `mask` is where content counts.
+
+    `grain`, (3, 3), is for a start: the covariance of the styles' colours in the finest octave.
+    """
 
     content: Mapping[str, Tensor]
     styles: Sequence[StyleTarget]
     colours: Sequence[Colours]
     mask: Tensor | None = None
+    grain: Tensor | None = None
 
 
 Key = tuple[int | None, str]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 FLAT = 1e-10
@@ -18,6 +19,10 @@ FLAT = 1e-10
 
 SUFFICIENT, LENGTHS = 1e-4, 10
 """Share of the promised fall that a step must bring, and how many lengths of it are tried."""
+
+
+CARRIED = 4
+"""Moves that are worth knowing at the next size: older ones hardly help."""
 
 
 class Optimiser(Protocol):
@@ -49,14 +54,28 @@ class LBFGS:
             direction *= self.reach / length
         return (image - direction).clamp_(0, 1)
 
+    def carried(self, height: int, width: int) -> LBFGS:
+        """One that goes on at another size of the picture, knowing the last `CARRIED` moves and what they changed.
+
+        A gradient there is shared out among more pixels, so that the curvature along a move stays what it was.
+        """
+        other = LBFGS(self.pairs.maxlen or CARRIED, self.reach)
+        for move, change, _ in list(self.pairs)[-CARRIED:]:
+            share = move.shape[-2] * move.shape[-1] / (height * width)
+            move, change = (F.interpolate(maps, size=(height, width), mode="bicubic") for maps in (move, change))
+            other._keep(move, change * share)
+        return other
+
     def _remember(self, image: Tensor, gradient: Tensor) -> None:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
         if self.last is not None:
-            move, change = image - self.last[0], gradient - self.last[1]
-            curvature = _dot(move, change)
-            if curvature > FLAT * math.sqrt(_dot(move, move) * _dot(change, change)):
-                self.pairs.append((move, change, 1 / curvature))
+            self._keep(image - self.last[0], gradient - self.last[1])
         self.last = image, gradient
+
+    def _keep(self, move: Tensor, change: Tensor) -> None:
+        curvature = _dot(move, change)
+        if curvature > FLAT * math.sqrt(_dot(move, move) * _dot(change, change)):
+            self.pairs.append((move, change, 1 / curvature))
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""

@@ -66,6 +66,7 @@ class Recipe(BaseModel):
 
     size: int = _knob("size")
     strength: float = _knob("strength")
+    detail: float = _knob("detail")
     style_weights: Numbers | None = _knob("style_weights")
     colour: Literal["style", "keep", "match", "palette"] = _knob("colour")
     style_scale: float = _knob("style_scale")

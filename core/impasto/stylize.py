@@ -17,11 +17,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from . import heap
 from .errors import RecipeError
+from .grain import detailed, grainy, resized
 from .images import Picture, Pixels, read
 from .loading import Choice, Load, load
 from .losses import recoloured
@@ -138,11 +138,15 @@ class _Painting:
         plan = stages(self.recipe, max(sides), min(sides))
         total, done, begin = sum(stage.work for stage in plan), 0.0, time.perf_counter()
         image: Tensor | None = None
+        optimiser: Optimiser | None = None
         for number, stage in enumerate(plan):
             view, objective = self._objective(stage)
-            image = self._first(view, objective.targets) if image is None else _enlarged(image, view.content)
+            if image is None:
+                image = self._first(view, objective.targets)
+            else:
+                image = self._next(image.detach(), view.content, objective.targets)
             looked = Tiled(objective, image, self.tiling) if self.tiling else objective
-            optimiser = self._optimiser(stage, looked)
+            optimiser = self._optimiser(stage, looked, image, optimiser)
             watch = Watch(self.scene, self.recipe)
             for taken in range(1, stage.steps + 1):
                 image, losses = _descend(image, looked, optimiser)
@@ -189,10 +193,22 @@ class _Painting:
                 image = recoloured(image, part.quantiles, part.index)
         return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
 
-    def _optimiser(self, stage: Stage, looked: Objective | Tiled) -> Optimiser:
+    def _next(self, image: Tensor, content: Tensor, targets: Targets) -> Tensor:
+        """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style."""
+        smaller, towards = (image.shape[-2], image.shape[-1]), self.recipe.strength / 50
+        image = resized(image, *content.shape[-2:])
+        if self.recipe.init == "content" and self.recipe.detail:
+            image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards))
+        if towards and targets.grain is not None:
+            noise = torch.randn(content.shape, generator=self.noise).to(content)
+            image = grainy(image, min(1.0, towards) * targets.grain, noise)
+        return image.clamp_(0, 1)
+
+    def _optimiser(self, stage: Stage, looked: Objective | Tiled, image: Tensor, before: Optimiser | None) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
-        plain = LBFGS(self.recipe.history)
+        plain = before.inner if isinstance(before, LineSearch) else before
+        plain = plain.carried(*image.shape[-2:]) if isinstance(plain, LBFGS) else LBFGS(self.recipe.history)
         return LineSearch(plain, looked.loss) if self.recipe.line_search == "armijo" else plain
 
 
@@ -230,7 +246,3 @@ def _descend(image: Tensor, looked: Objective | Tiled, optimiser: Optimiser) -> 
     losses, gradient = looked.slope(image)
     values = torch.stack(list(losses.values())).tolist()
     return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
-
-
-def _enlarged(image: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(image.detach(), size=like.shape[-2:], mode="bicubic").clamp_(0, 1)

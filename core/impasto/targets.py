@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .backend import Evaluator
 from .cache import CONTENTS, STYLES
+from .grain import covariance
 from .images import Picture, Pixels
 from .losses import Where, gram, quantiles
 from .objective import Colours, StyleTarget, Targets, Weights, wrapped
@@ -93,6 +94,10 @@ class View:
         ]
         seen = content_targets(evaluate, wrapped(content, self.wrap), weights, tiling)
         return Targets(seen, styles, _colours(paintings, masks, shares, content), _framed(mask, content, self.wrap))
+        seen = content_targets(evaluate, wrapped(content, self.wrap), weights)
+        grain = sum((share * covariance(*one) for one, share in zip(paintings, shares, strict=True)), torch.zeros(()))
+        colours = _colours(paintings, masks, shares, content)
+        return Targets(seen, styles, colours, _framed(mask, content, self.wrap), grain if paintings else None)
 
     def tensor(self, picture: Picture) -> Tensor:
         """(1, 3, H, W) on the device."""

@@ -1,0 +1,51 @@
+"""What a picture lacks when it is enlarged: some of the content's detail, and grain as strong as that of the style.
+
+A Gram matrix is a square: where a picture has nothing at all, its gradient is nothing too, and fine strokes take many
+steps to begin. From grain they are found in half as many.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+WHITE = 0.75
+"""Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
+TINY = 1e-8
+
+
+def resized(image: Tensor, height: int, width: int) -> Tensor:
+    """`image`, (1, C, H, W), at another size by the bicubic filter, not kept in [0, 1]."""
+    smaller = height < image.shape[-2]
+    return F.interpolate(image, size=(height, width), mode="bicubic", antialias=smaller)
+
+
+def covariance(image: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Of the three colours in the finest octave of `image`, (1, 3, H, W): what is lost at half the size, (3, 3).
+
+    `weight`, (1, 1, H, W), is how much each pixel counts.
+    """
+    height, width = image.shape[-2:]
+    coarse = resized(image, max(1, height // 2), max(1, width // 2))
+    fine = (image - resized(coarse, height, width)).flatten(2)[0]
+    counted = fine if weight is None else fine * weight.flatten()
+    count = fine.shape[1] if weight is None else max(float(weight.sum()), TINY)
+    product: Tensor = counted @ fine.T
+    return product / count
+
+
+def detailed(image: Tensor, content: Tensor, smaller: tuple[int, int], detail: float) -> Tensor:
+    """`image` with `detail`, 0 to 1, of what `content`, of its size, loses at the size `smaller`, (h, w)."""
+    coarse = resized(content, *smaller)
+    return torch.add(image, content - resized(coarse, *content.shape[-2:]), alpha=detail)
+
+
+def grainy(image: Tensor, wanted: Tensor, noise: Tensor) -> Tensor:
+    """`image` with as much of `noise`, white and of its shape, as it lacks of the covariance `wanted`, (3, 3)."""
+    lack = 1 - float(covariance(image).trace()) / max(float(wanted.trace()), TINY)
+    if lack <= 0:
+        return image
+    tint = torch.linalg.cholesky(wanted + TINY * torch.eye(3).to(wanted)) * (lack / WHITE) ** 0.5
+    grain: Tensor = (tint @ noise.flatten(2)[0]).view_as(image)
+    return image + grain
