@@ -32,12 +32,13 @@ def stripes(width: float, side: int = 256) -> Picture:
 @pytest.mark.parametrize(
     ("size", "quality", "sizes", "last"),
     [
-        (512, "draft", [128, 256], 16),
-        (512, "normal", [128, 256, 512], 32),
-        (512, "fine", [128, 256, 512], 64),
-        (100, "draft", [100], 12),
-        (4000, "draft", [125, 250, 500], 24),
-        (4096, "draft", [128, 256, 512], 24),
+        (512, "draft", [128, 256], 12),
+        (512, "normal", [128, 256, 512], 22),
+        (512, "fine", [128, 256, 512], 44),
+        (100, "draft", [100], 8),
+        (4000, "draft", [125, 250, 500], 8),
+        (4096, "draft", [128, 256, 512], 8),
+        (4096, "normal", [128, 256, 512, 1024, 2048, 4096], 7),
     ],
 )
 def test_what_quality_means(size: int, quality: str, sizes: list[int], last: int) -> None:

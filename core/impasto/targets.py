@@ -93,8 +93,6 @@ class View:
             for (picture, weight), own, share in zip(paintings, masks, shares, strict=True)
         ]
         seen = content_targets(evaluate, wrapped(content, self.wrap), weights, tiling)
-        return Targets(seen, styles, _colours(paintings, masks, shares, content), _framed(mask, content, self.wrap))
-        seen = content_targets(evaluate, wrapped(content, self.wrap), weights)
         grain = sum((share * covariance(*one) for one, share in zip(paintings, shares, strict=True)), torch.zeros(()))
         colours = _colours(paintings, masks, shares, content)
         return Targets(seen, styles, colours, _framed(mask, content, self.wrap), grain if paintings else None)
