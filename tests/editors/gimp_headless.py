@@ -6,6 +6,7 @@ Each function called `scenario_...` prints one line, "PASS name" or "FAIL name w
 import json
 import os
 import re
+import sys
 import threading
 import time
 import traceback
@@ -16,6 +17,9 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp
+
+sys.path.insert(0, "/checkout/tests/editors")
+import leftovers
 
 Gegl.init(None)
 PLUGIN = Path(Gimp.directory()) / "plug-ins" / "impasto"
@@ -96,24 +100,20 @@ class Scene:
 
     def refused(self, *words, drawable=None, **settings):
         """Paint in vain: a message with these words, an image that is as it was, no process and no file left."""
-        files = set(Path("/tmp").rglob("*"))
+        files = leftovers.files()
         status, message, _ = self.paint(drawable, **settings)
         assert status in (Gimp.PDBStatusType.EXECUTION_ERROR, Gimp.PDBStatusType.CALLING_ERROR), status
         assert message and "Traceback" not in message, message
         missing = [word for word in words if word not in message]
         assert not missing, f"{missing} are not in {message!r}"
+        leftovers.none(files)
         self.untouched()
-        assert set(Path("/tmp").rglob("*")) == files
         print("SAYS", message, flush=True)
 
     def untouched(self):
         assert not self.image.is_dirty()
         assert len(all_layers(self.image.get_layers())) == self.count
         assert native(self.layer) == self.before
-        until = time.monotonic() + 10
-        while processes() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert not processes(), processes()
 
     def __enter__(self):
         return self
@@ -131,19 +131,6 @@ def all_layers(layers):
     return [
         each for layer in layers for each in [layer, *(all_layers(layer.get_children()) if layer.is_group() else [])]
     ]
-
-
-def processes(words=("impasto.py", "-m impasto", "worker.py")):
-    """The plug-in's and the worker's processes, as (number, command)."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if any(word in command for word in words):
-            found.append((int(folder.name), command))
-    return found
 
 
 def differing(one, other, size):
@@ -311,6 +298,9 @@ def scenario_what_cannot_be_painted_is_refused_with_a_sentence():
         scene.refused("Choose a style", style="")
         scene.refused("/nowhere/style.jpg", "not there", style="/nowhere/style.jpg")
         scene.refused("/etc/passwd", "cannot be read", style="/etc/passwd")
+        scene.refused(
+            "/proc/self/mem", "cannot be read", style="/proc/self/mem"
+        )  # which nobody may read, root included
         scene.refused("not both", style_layer=scene.layer)
         scene.refused("Write it as", knobs="steps")
         scene.refused("open quotation", knobs="steps='1")
@@ -350,14 +340,14 @@ def scenario_a_worker_that_is_missing_dies_or_babbles():
 def scenario_a_worker_that_is_killed():
     def kill():
         until = time.monotonic() + 120
-        while time.monotonic() < until and not any(map(at_work, processes(["-m impasto"]))):
+        while time.monotonic() < until and not any(map(at_work, leftovers.processes(["-m impasto"]))):
             time.sleep(0.1)
-        for number, _ in processes(["-m impasto"]):
+        for number in leftovers.processes(["-m impasto"]):
             os.kill(number, 9)
 
     def at_work(process):
         """Whether it has said so much that painting has begun: hello and description are far shorter."""
-        said = re.search(r"wchar: (\d+)", Path(f"/proc/{process[0]}/io").read_text())
+        said = re.search(r"wchar: (\d+)", Path(f"/proc/{process}/io").read_text())
         return int(said[1]) > 300_000
 
     with Scene() as scene:

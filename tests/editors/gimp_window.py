@@ -14,11 +14,13 @@ import time
 import traceback
 from pathlib import Path
 
+import leftovers
+
 DISPLAY = ":9"
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
-PLUGIN = ("impasto.py", "-m impasto")
 DIALOG, AT_WORK, CHOOSER = "Neural Style$", "^[0-9]+ % - Neural Style$", "Choose a style"
+HALF_DONE = "^[5-9][0-9] % - Neural Style$"
 MENU = "Escape Escape alt+r a n"
 PROFILE = Path(os.environ["XDG_CONFIG_HOME"]) / "GIMP" / "3.0"
 LAST = PROFILE / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-impasto.last"
@@ -31,8 +33,8 @@ print(Gtk.Clipboard.get(Gdk.SELECTION_PRIMARY).wait_for_text())
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 AGAIN = 20
 """Seconds after which a key is pressed again, for a window may have been too busy to hear."""
-AT_ONCE = 1
-"""Seconds that processes may take to end; ten times that where more wants to run than there are cores."""
+LINGER = int(os.environ.get("LINGER", "5"))
+"""Seconds to wait for a painting worth a picture; those in docs/ were made with 600."""
 
 
 def output(*command):
@@ -46,13 +48,13 @@ def tool(*words):
     return output("xdotool", *map(str, words)).split()
 
 
-def until(found, what, seconds=90, step=0.2):
+def until(found, what, seconds=90):
     """Wait for what `found` finds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if result := found():
             return result
-        time.sleep(step)
+        time.sleep(0.2)
     shot("missing")
     raise AssertionError(f"no {what} in {seconds} s; the windows: {titles()}")
 
@@ -83,9 +85,9 @@ def keys(names):
         time.sleep(0.6)
 
 
-def comes(found):
+def comes(found, seconds=AGAIN):
     """Whether it does before a key wants pressing again."""
-    end = time.monotonic() + AGAIN
+    end = time.monotonic() + seconds
     while not (seen := found()) and time.monotonic() < end:
         time.sleep(0.2)
     return seen
@@ -103,26 +105,6 @@ def pressed(names, found, what):
 
 def shot(name):
     subprocess.run(["import", "-window", "root", f"/scratch/{name}.png"], check=True)
-
-
-def processes(words):
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if any(word in command for word in words):
-            found.append(int(folder.name))
-    return found
-
-
-def nothing_left():
-    """Neither plug-in nor worker, soon after what should end them."""
-    busy = os.getloadavg()[0] > os.cpu_count()
-    began = time.monotonic()
-    until(lambda: not processes(PLUGIN), "end of its processes", AT_ONCE * (10 if busy else 1), 0.02)
-    print(f"ENDED after {time.monotonic() - began:.2f} s, load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def untouched():
@@ -186,11 +168,11 @@ def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
 def scenario_stop_and_keep_keeps_the_picture_so_far_and_one_undo_takes_it_back():
     ask()
     paint()
-    time.sleep(5)
+    comes(lambda: visible(HALF_DONE), LINGER)
     shot("running")
     window(DIALOG)
     pressed("alt+k", lambda: "2 layers" in title(), "second layer")
-    nothing_left()
+    leftovers.none(FILES)
     assert title().startswith("*")
     time.sleep(1)
     shot("result")
@@ -204,7 +186,7 @@ def scenario_cancel_in_the_dialog_leaves_nothing():
     paint()
     window(DIALOG)
     pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
-    nothing_left()
+    leftovers.none(FILES)
     untouched()
 
 
@@ -221,7 +203,7 @@ def scenario_cancel_in_the_status_bar_leaves_nothing():
             tool("mousemove", "--window", number, int(shape["WIDTH"]) - left, int(shape["HEIGHT"]) - 18, "click", 1)
             comes(lambda: not visible(DIALOG))
     assert not visible(DIALOG), "the button Cancel in the status bar was not found"
-    nothing_left()
+    leftovers.none(FILES)
     untouched()
 
 
@@ -234,7 +216,7 @@ def scenario_ctrl_f_paints_again_without_asking():
     window("harbour")
     pressed("ctrl+f", lambda: "3 layers" in title() or visible(DIALOG), "third layer")
     assert "3 layers" in title(), "it asked"
-    nothing_left()
+    leftovers.none(FILES)
 
 
 def scenario_killing_gimp_leaves_nothing():
@@ -242,24 +224,25 @@ def scenario_killing_gimp_leaves_nothing():
     paint()
     GIMP.kill()
     GIMP.wait()
-    nothing_left()
+    leftovers.none(FILES)
 
 
 def start():
     """GIMP with the harbour, in the place of one that was left in another state."""
-    global GIMP
+    global GIMP, FILES
     if GIMP:
         GIMP.kill()
         GIMP.wait()
-    for number in processes((*PLUGIN, "script-fu")):
+    for number in leftovers.processes((*leftovers.WORDS, "script-fu")):
         os.kill(number, signal.SIGKILL)
     GIMP = subprocess.Popen(["gimp", "-s", "/checkout/examples/harbour.jpg"], **QUIET)
     window("harbour")
     time.sleep(3)
+    FILES = leftovers.files()
 
 
 def as_opened():
-    alone = not (visible(DIALOG) or visible(CHOOSER) or processes(PLUGIN))
+    alone = not (visible(DIALOG) or visible(CHOOSER) or leftovers.processes())
     return GIMP and GIMP.poll() is None and alone and "1 layer" in title() and "*" not in title()
 
 
