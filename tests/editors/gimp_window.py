@@ -72,8 +72,8 @@ def title():
     return next((name for name in titles() if "harbour" in name), "")
 
 
-def window(name):
-    number = until(lambda: visible(name), f"window {name!r}")[-1]
+def window(name, seconds=90):
+    number = until(lambda: visible(name), f"window {name!r}", seconds)[-1]
     tool("windowfocus", "--sync", number)
     time.sleep(0.5)
     return number
@@ -212,9 +212,10 @@ def scenario_ctrl_f_paints_again_without_asking():
     start()  # for a picture that was painted before remembers its own settings
     ask()
     pressed("alt+p", lambda: "2 layers" in title(), "second layer")
-    until(lambda: not visible(DIALOG), "end of the dialog")
+    until(lambda: not leftovers.processes(), "end of the first")
     window("harbour")
-    pressed("ctrl+f", lambda: "3 layers" in title() or visible(DIALOG), "third layer")
+    pressed("ctrl+f", leftovers.processes, "plug-in")
+    until(lambda: "3 layers" in title() or visible(DIALOG), "third layer", 300)
     assert "3 layers" in title(), "it asked"
     leftovers.none(FILES)
 
@@ -236,7 +237,7 @@ def start():
     for number in leftovers.processes((*leftovers.WORDS, "script-fu")):
         os.kill(number, signal.SIGKILL)
     GIMP = subprocess.Popen(["gimp", "-s", "/checkout/examples/harbour.jpg"], **QUIET)
-    window("harbour")
+    window("harbour", 300)
     time.sleep(3)
     FILES = leftovers.files()
 
