@@ -269,6 +269,15 @@ def test_a_jpeg_says_that_it_has_no_transparency(impasto: Run, tmp_path: Path, s
     assert "becomes white" in impasto(tmp_path / "layer.png", style, "-o", tmp_path / "out.jpg", *QUICK).stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other OpenMP libraries, which do not tell")
+def test_threads_that_wait_leave_the_processor_to_others(
+    process: Process, tmp_path: Path, content: Path, style: Path
+) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OMP_WAIT")}
+    done = process(content, style, "-o", tmp_path / "out.png", *QUICK, env=env | {"OMP_DISPLAY_ENV": "verbose"})
+    assert "GOMP_SPINCOUNT = '0'" in done.stderr
+
+
 def test_progress_without_a_terminal_is_a_few_lines(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     lines = impasto(content, style, "-o", tmp_path / "out.png", *QUICK, "--steps", 12).stderr.splitlines()
     assert 8 <= len(lines) <= 14

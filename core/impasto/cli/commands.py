@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -77,6 +78,8 @@ class Impasto(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by Ctrl-C."""
+        # Threads that wait in a loop keep the processor from those they wait for, as soon as anyone else computes too.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.ClickException as error:
