@@ -301,6 +301,10 @@ class Worker(Session):
 
     def poll(self) -> list[Message]:
         """The events so far, without waiting. Call it now and then though nothing rings: it notices silence."""
+        with suppress(
+            OSError
+        ):  # before the events are taken: whatever rings from here on is for one that may be missed
+            self._ear.recv(CHUNK)
         return list(iter(self._next, None))
 
     def wait(self, timeout: float) -> Message | None:
@@ -344,8 +348,6 @@ class Worker(Session):
         except queue.Empty:
             self._check_silence()
             return None
-        with suppress(OSError):  # the bell is a hint: it may have rung for less, when it was full
-            self._ear.recv(1)
         self.ended = event.fields.get("code") in LOST
         return event
 
