@@ -173,7 +173,7 @@ def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[st
     chosen = {name.replace("-", "_"): value for name, value in wanted.items() if value or name in PLAIN}
     chosen = {name: value for name, value in chosen.items() if name in names}
     try:
-        given = shlex.split(config.get_property("knobs"))
+        given = shlex.split(config.get_property("knobs") or "")  # None from a script that gives none
     except ValueError:
         raise layers.RefusedError('The field "More knobs" has an open quotation mark.') from None
     for item in given:

@@ -6,6 +6,7 @@ Each function called `scenario_...` prints one line, "PASS name" or "FAIL name w
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Babl, Gegl, Gimp
+from gi.repository import Babl, Gegl, Gimp, Gio
 
 sys.path.insert(0, "/checkout/tests/editors")
 import leftovers
@@ -72,7 +73,8 @@ class Scene:
         config.set_property("run-mode", mode)
         config.set_property("image", self.image)
         config.set_core_object_array("drawables", [drawable or self.layer])
-        for name, value in {"style": STYLE, "knobs": QUICK, **settings}.items():
+        given = {"style": STYLE, **({} if "quality" in settings else {"knobs": QUICK}), **settings}
+        for name, value in given.items():
             config.set_property(name.replace("_", "-"), value)
         values = procedure.run(config)
         status = values.index(0)
@@ -187,28 +189,49 @@ def scenario_every_precision_comes_back_to_the_bit_at_strength_0():
                 assert native(new) == scene.before, (precision, base, alpha)
 
 
-def scenario_linear_float_with_a_soft_selection():
-    with Scene(Precision.FLOAT_LINEAR) as scene:
-        ellipse(scene.image, 20, 10, 50, 50)
-        new = scene.painted(strength=70)
-        mask, changed = scene.image.get_selection(), differing(native(new), scene.before, 16)
-        inside = native(mask, "Y u8")
-        assert changed
-        assert all(inside[number // 16] for number in changed), "pixels outside the selection changed"
-        assert len(changed) > 0.9 * sum(1 for value in inside if value > 8)
-        assert max(inside) == 255 and len(set(inside)) > 10, "the selection should be soft"
+def scenario_a_soft_selection_holds_at_every_place_and_precision():
+    larger, offset = (-20, -10, 140, 100), (10, 5, 80, 70)
+    wanted = [
+        {"alpha": False},
+        {"box": larger, "group": True},
+        {"base": GRAY, "alpha": False, "box": offset},
+        {"precision": Precision.U16_NON_LINEAR, "box": larger},
+        {"precision": Precision.FLOAT_LINEAR, "box": offset, "group": True},
+    ]
+    for given in wanted:
+        with Scene(**given) as scene:
+            ellipse(scene.image, 20, 10, 50, 50)
+            new = scene.painted(strength=80)
+            x, y, wide, high = given.get("box", (0, 0, 96, 80))
+            selected = native(scene.image.get_selection(), "Y u8")
+            assert max(selected) == 255 and len(set(selected)) > 10, "the selection should be soft"
+            changed, size = set(), len(scene.before) // (wide * high)
+            for number in differing(native(new), scene.before, size):
+                left, top = number // size % wide + x, number // size // wide + y
+                assert 0 <= left < 96 and 0 <= top < 80, f"{given}: painted outside the canvas"
+                changed.add(left + 96 * top)
+            assert all(selected[number] for number in changed), f"{given}: pixels outside the selection changed"
+            assert len(changed) > 0.9 * sum(value > 16 for value in selected), f"{given}: {len(changed)} changed"
 
 
-def scenario_a_layer_larger_than_the_canvas_in_a_group_with_a_selection():
-    with Scene(box=(-20, -10, 140, 100), group=True) as scene:
-        ellipse(scene.image, 10, 10, 60, 40)
-        new = scene.painted()
-        inside = native(scene.image.get_selection(), "Y u8")
-        changed = {number // 4 for number in differing(native(new), scene.before, 4)}
-        canvas = {(n % 140 - 20) + (n // 140 - 10) * 96 for n in changed}
-        assert changed
-        assert all(0 <= n % 140 - 20 < 96 and 0 <= n // 140 - 10 < 80 for n in changed), "painted outside the canvas"
-        assert all(inside[number] for number in canvas), "pixels outside the selection changed"
+def scenario_the_pixels_are_those_of_the_command_line():
+    def saved(image, name):
+        Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(f"/scratch/{name}.png"), None)
+
+    with Scene(alpha=False) as scene:
+        saved(scene.image, "content")
+        style = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(STYLE))
+        saved(style, "style")
+        style.delete()
+        new = scene.painted(strength=80, style="/scratch/style.png", knobs="steps=2 scales=1")
+        files = ("/scratch/content.png", "/scratch/style.png", "-o", "/scratch/painted.png")
+        knobs = ("--strength", "80", "--steps", "2", "--scales", "1", "--size", "96", "--quiet")
+        subprocess.run(["impasto", *files, *knobs], check=True)
+        painted = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path("/scratch/painted.png"))
+        wanted, got = native(painted.get_layers()[0], "R'G'B' u8"), native(new, "R'G'B' u8")
+        painted.delete()
+        assert len(differing(wanted, native(scene.layer, "R'G'B' u8"), 3)) > 96 * 80 / 2
+        assert wanted == got, max(abs(one - other) for one, other in zip(wanted, got))
 
 
 def scenario_a_small_layer_with_an_offset_and_no_alpha():
@@ -234,7 +257,7 @@ def scenario_the_style_is_another_layer_and_the_name_says_so():
 
 def scenario_a_style_that_comes_with_impasto():
     with Scene() as scene:
-        assert scene.painted(style="oil").get_name() == "oil 50 %"
+        assert scene.painted(style="oil", quality="draft").get_name() == "oil 50 %"
 
 
 def scenario_a_layer_mask_means_its_layer():

@@ -24,6 +24,16 @@ HALF_DONE = "^[5-9][0-9] % - Neural Style$"
 MENU = "Escape Escape alt+r a n"
 PROFILE = Path(os.environ["XDG_CONFIG_HOME"]) / "GIMP" / "3.0"
 LAST = PROFILE / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-impasto.last"
+OTHERS = ("/scratch/harbour_in_linear_light.xcf", "/scratch/harbour_in_grey.xcf")
+MAKE = """
+exec(open("/checkout/tests/editors/gimp_headless.py").read())
+larger = Scene(Precision.FLOAT_LINEAR, box=(-20, -10, 140, 100), group=True)
+for scene, path in zip((larger, Scene(Precision.U16_NON_LINEAR, GRAY, False)), OTHERS):
+    ellipse(scene.image, 35, 25, 40, 40)
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, scene.image, Gio.File.new_for_path(path), None)
+    scene.image.delete()
+"""
+"""Images with a soft selection: a layer in a group, larger than the canvas, and a grey one of 16 bits."""
 SELECTED = """
 import gi
 gi.require_version("Gtk", "3.0")
@@ -77,6 +87,10 @@ def window(name, seconds=90):
     tool("windowfocus", "--sync", number)
     time.sleep(0.5)
     return number
+
+
+def height(name):
+    return int(re.search(r"HEIGHT=(\d+)", output("xdotool", "getwindowgeometry", "--shell", visible(name)[-1]))[1])
 
 
 def keys(names):
@@ -159,6 +173,11 @@ def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
     assert visible(DIALOG) and not visible(AT_WORK), "it should not paint without a style"
     until(chosen, "style chosen", 12 * AGAIN)
     window(DIALOG)
+    folded = height(DIALOG)
+    keys("alt+q Tab space")
+    until(lambda: height(DIALOG) > folded + 100, "advanced knobs", 30)
+    keys("space")
+    until(lambda: height(DIALOG) < folded + 100, "folding of the advanced knobs", 30)
     time.sleep(2)  # for the screenshot
     shot("dialog")
     paint()
@@ -220,6 +239,24 @@ def scenario_ctrl_f_paints_again_without_asking():
     leftovers.none(FILES)
 
 
+def scenario_one_undo_takes_back_a_layer_in_a_group_and_a_grey_one():
+    code = f"OTHERS = {OTHERS}\n{MAKE}"
+    console = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
+    subprocess.run(console, env=os.environ | {"ONLY": "none of its scenarios"}, **QUIET)
+    remember(QUICK)
+    for picture in OTHERS:
+        start(picture)
+        before = title()
+        count = int(re.search(r"(\d+) layers", before)[1])
+        ask()
+        pressed("alt+p", lambda count=count: f"{count + 1} layers" in title(), "new layer")
+        assert title().startswith("*")
+        leftovers.none(FILES)
+        window("harbour")
+        keys("ctrl+z")
+        until(lambda before=before: title() == before, f"title {before!r}", 30)
+
+
 def scenario_killing_gimp_leaves_nothing():
     ask()
     paint()
@@ -228,15 +265,15 @@ def scenario_killing_gimp_leaves_nothing():
     leftovers.none(FILES)
 
 
-def start():
-    """GIMP with the harbour, in the place of one that was left in another state."""
+def start(picture="/checkout/examples/harbour.jpg"):
+    """GIMP with the harbour, or another picture, in the place of one that was left in another state."""
     global GIMP, FILES
     if GIMP:
         GIMP.kill()
         GIMP.wait()
     for number in leftovers.processes((*leftovers.WORDS, "script-fu")):
         os.kill(number, signal.SIGKILL)
-    GIMP = subprocess.Popen(["gimp", "-s", "/checkout/examples/harbour.jpg"], **QUIET)
+    GIMP = subprocess.Popen(["gimp", "-s", picture], **QUIET)
     window("harbour", 300)
     time.sleep(3)
     FILES = leftovers.files()
