@@ -17,6 +17,7 @@ from pathlib import Path
 import leftovers
 
 DISPLAY = ":9"
+WIDTH, HEIGHT = 1000, 760
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
 DIALOG, AT_WORK, CHOOSER = "Neural Style$", "^[0-9]+ % - Neural Style$", "Choose a style"
@@ -134,7 +135,7 @@ def ask():
     """From the image's window through the menu to the dialog."""
     window("harbour")
     pressed(MENU, lambda: visible(DIALOG), "dialog")
-    window(DIALOG)
+    tool("windowmove", window(DIALOG), 40, 60)  # for the screenshots
 
 
 def paint():
@@ -165,7 +166,7 @@ def chosen():
 def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
     LAST.unlink()
     window("harbour")
-    keys("alt+r a")
+    keys("alt+r a Up Up Up")  # it is the last but two
     shot("menu")
     ask()
     keys("alt+p")
@@ -274,7 +275,8 @@ def start(picture="/checkout/examples/harbour.jpg"):
     for number in leftovers.processes((*leftovers.WORDS, "script-fu")):
         os.kill(number, signal.SIGKILL)
     GIMP = subprocess.Popen(["gimp", "-s", picture], **QUIET)
-    window("harbour", 300)
+    number = window("harbour", 300)
+    tool("windowmove", number, 0, 0, "windowsize", number, WIDTH, HEIGHT)
     time.sleep(3)
     FILES = leftovers.files()
 
@@ -301,7 +303,7 @@ Path("/tmp/twmrc").write_text("RandomPlacement\nNoGrabServer\n")
 settings = PROFILE / "gimprc"
 settings.write_text(settings.read_text() + "(show-welcome-dialog no)\n")
 GIMP = None
-screen = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", "1000x760x24", "-nolisten", "tcp"], **QUIET)
+screen = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"], **QUIET)
 try:
     until(lambda: Path("/tmp/.X11-unix/X9").exists(), "display")
     manager = subprocess.Popen(["twm", "-f", "/tmp/twmrc"], **QUIET)
