@@ -258,13 +258,16 @@ def test_previews_are_of_the_size_asked_for_and_show_the_mask(worker: Worker) ->
     mask[:, 48:] = 1
     clear = np.dstack([drawing(seed=1), np.full((64, 96), 255, np.uint8)])
     clear[:16, :, 3] = 0
-    events = paint(worker, pixels(clear), mask=pixels(mask), preview=48)
-    preview = array(next(event for event in events if event.type == "preview").picture())
-    assert preview.shape == (32, 48, 3)
-    assert (preview[:5] == 230).all()  # paper
-    small = np.asarray(Image.fromarray(drawing(seed=1)).resize((48, 32), Image.Resampling.LANCZOS)).astype(int)
-    assert np.abs(small - preview)[12:, :20].max() <= 2
-    assert np.abs(small - preview)[12:, 28:].mean() > 5
+    for width, height, far in ((48, 32, 2), (20, 13, 20)):  # of a larger picture, pixels are left out
+        events = paint(worker, pixels(clear), mask=pixels(mask), preview=width)
+        preview = array(next(event for event in events if event.type == "preview").picture())
+        assert preview.shape == (height, width, 3)
+        assert np.abs(preview[: height // 7].astype(int) - 230).max() <= 1  # paper
+        size = width, height
+        small = np.asarray(Image.fromarray(drawing(seed=1)).resize(size, Image.Resampling.LANCZOS)).astype(int)
+        unlike = np.abs(small - preview)[height // 2 :]
+        assert unlike[:, : 2 * width // 5].max() <= far
+        assert unlike[:, 3 * width // 5 :].mean() > 5
     assert not [event for event in paint(worker, preview=0) if event.type == "preview"]
 
 

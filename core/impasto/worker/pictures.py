@@ -88,7 +88,8 @@ class Previews:
         """RGB, u8; what is transparent lies on light grey."""
         scene = step.scene
         if self._canvas is None:
-            self._canvas = fitted(scene.canvas, min(self.longest, max(scene.canvas.size)))
+            size = scene.canvas.fit(min(self.longest, max(scene.canvas.size)))
+            self._canvas = _thinned(scene.canvas, 2 * self.longest).resized(*size)
         width, height = self._canvas.size
         down, across = (
             _scaled(*spans) for spans in zip(scene.box, scene.canvas.size[::-1], (height, width), strict=True)
@@ -130,6 +131,13 @@ def _painting(asked: requests.Style, parts: Parts) -> Picture:
 
 def _painted(step: Step) -> Picture:
     return Picture(np.array(step.image[0].permute(1, 2, 0).float().cpu().numpy(), order="C"))
+
+
+def _thinned(whole: Picture, longest: int) -> Picture:
+    """Every second pixel or fewer of a picture that is more than this: all of a large one take a second to resize."""
+    every = max(1, max(whole.size) // longest)
+    alpha = None if whole.alpha is None else whole.alpha[::every, ::every]
+    return whole if every == 1 else Picture(whole.pixels[::every, ::every], alpha)
 
 
 def _scaled(span: slice, side: int, to: int) -> slice:
