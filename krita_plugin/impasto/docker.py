@@ -74,6 +74,18 @@ class Docker(DockWidget):
         super().showEvent(event)
         self.painter.warm()
 
+    @guarded
+    def dragEnterEvent(self, event) -> None:
+        """Files may be dropped, anywhere on the docker."""
+        if _paths(event):
+            event.acceptProposedAction()
+
+    @guarded
+    def dropEvent(self, event) -> None:
+        """They are styles."""
+        self.styles.drop(_paths(event))
+        event.acceptProposedAction()
+
     def say(self, text: str) -> None:
         """Tell the one who paints."""
         self.text.setText(text)
@@ -117,6 +129,7 @@ class Docker(DockWidget):
         area.setWidget(body)
         area.setMinimumWidth(250)
         self.setWidget(area)
+        self.setAcceptDrops(True)
 
     def _connect(self) -> None:
         self.go.clicked.connect(self._run)
@@ -243,6 +256,11 @@ class Docker(DockWidget):
         self.history.setVisible(bool(results))
         for result in results[: len(results) - self.history.count()][::-1]:
             self.history.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
+
+
+def _paths(event) -> list[str]:
+    """The files that are dragged."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _controls() -> dict:

@@ -42,7 +42,7 @@ class Painter(QObject):
         self.knobs: list[dict] = []
         self.hello = None
         self.image = QImage()
-        """The last preview."""
+        """The last preview; the layer itself until there is one."""
         self.process = Process(self)
         self.process.heard.connect(self._hear)
         self.thumbnails: dict[tuple[str, str], QImage] = {}
@@ -88,8 +88,9 @@ class Painter(QObject):
             raise RefusedError("Open a picture first.")
         if not self.settings.styles:
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
-        source = layers.Source(document, layers.resolve(document))
-        self.image, self._end, self._job = QImage(), None, ""
+        node = layers.resolve(document)
+        source = layers.Source(document, node)
+        self.image, self._end, self._job = node.thumbnail(PREVIEW // 2, PREVIEW // 2), None, ""
         self._turns = self._paint(source, self.settings.copy())
         self._enter(READING)
         self._timer.start(0)
@@ -99,7 +100,6 @@ class Painter(QObject):
     def cancel(self) -> None:
         """Give it up, at once."""
         if self.state and not self._within:
-            self.process.cancel(self._job)
             self._turns.close()
             self._finish("Cancelled.")
 
@@ -131,6 +131,8 @@ class Painter(QObject):
         del content, mask, styles, asked
         self._enter(PAINTING)
         while self._end is None:
+            if not layers.alive(source.document):
+                raise RefusedError("Painting has stopped: the document was closed.")
             yield True
         event, self._end = self._end, None
         if event.type != "done":
@@ -179,6 +181,7 @@ class Painter(QObject):
             self.knobs = event["knobs"]
         elif kind == "preview" and event.id == self._job:
             self.image = image(event)
+            self._timer.start(0)
         if self._job and (event.id == self._job or lost) and kind in ("done", "failed", "cancelled"):
             self._end = event
             self._timer.start(0)
@@ -200,6 +203,7 @@ class Painter(QObject):
         self.changed.emit()
 
     def _finish(self, text: str) -> None:
+        self.process.cancel(self._job)  # unless it has ended
         self._turns, self._job = None, ""
         self._enter(IDLE)
         self.say(text)

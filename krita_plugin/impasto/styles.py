@@ -63,7 +63,6 @@ class Styles(QWidget):
         column.addWidget(self.gallery)
         column.addLayout(buttons)
         column.addLayout(self.rows)
-        self.setAcceptDrops(True)
         self._shown: list = []
 
     def refresh(self) -> None:
@@ -174,21 +173,12 @@ class Styles(QWidget):
         self.painter.thumbnails[style.key] = node.thumbnail(2 * SIDE, 2 * SIDE)
         self.choose(style)
 
-    @guarded
-    def dragEnterEvent(self, event) -> None:
-        """Files may be dropped."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    @guarded
-    def dropEvent(self, event) -> None:
+    def drop(self, paths: list[str]) -> None:
         """Files are styles: one takes the place of the others, several are mixed."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if len(paths) > 1:
             self.mix.setChecked(True)
         for path in paths[:MOST]:
             self._choose_file(path)
-        event.acceptProposedAction()
 
 
 def _gallery() -> QListWidget:
