@@ -18,7 +18,7 @@ EDITORS = ROOT / "tests" / "editors"
 PLUGIN = ROOT / "krita_plugin" / "impasto"
 NAMES = re.findall(r"^def scenario_(\w+)", (EDITORS / "krita_scenarios.py").read_text(), re.MULTILINE)
 WAYS = ("menu", "window", "term", "kill", "segv")
-HANGS = 1800
+HANGS = 3600
 TYPES = {"B": "u1", "H": "<u2", "e": "<f2", "f": "<f4"}
 
 

@@ -10,7 +10,7 @@ from krita import Extension, Krita
 from PyQt5.QtCore import QTimer
 from PyQt5.QtWidgets import QApplication
 
-LIMIT = 150
+LIMIT = 300
 """Seconds for a scenario."""
 
 
@@ -43,6 +43,7 @@ class Probe(Extension):
         window = QApplication.activeModalWidget()
         if window is not None:
             self.modals.append(f"{type(window).__name__} {window.windowTitle()!r}")
+            print("modal window:", self.modals[-1], flush=True)
             window.close()
 
     def next(self):

@@ -16,7 +16,7 @@ HOME = SCRATCH / "krita"
 DATA, CONFIG = HOME / "data", HOME / "config"
 IMPASTO = [str(SCRATCH / "venv/bin/impasto")]
 DISPLAY = ":72"
-HANGS = 600
+HANGS = 900
 SOON = 1.0
 PROBE = """[Desktop Entry]
 Type=Service
@@ -59,13 +59,21 @@ def krita(*names, **more):
 
 
 def together(names):
-    """Scenarios in one Krita, which leaves at their end; their results as the probe wrote them."""
+    """Scenarios in one Krita, which leaves at their end; after a crash, those that are left in another one."""
     process = krita(*names)
-    code = process.wait(HANGS)
-    print((HOME / "out").read_text() if (HOME / "out").exists() else "", end="")
-    said = (HOME / f"{names[0]}.log").read_text(errors="replace")
-    bad = [line for line in said.splitlines() if "Traceback" in line or "SAFE ASSERT" in line]
-    tell(f"{names[0]}_ends_well", [f"exit code {code}", *bad, said[-3000:]] if code or bad else [])
+    try:
+        code = process.wait(HANGS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    results = (HOME / "out").read_text().splitlines() if (HOME / "out").exists() else []
+    print(*results, sep="\n", flush=True)
+    left = names[len(results) :]
+    tell(
+        f"{names[0]}_ends_well", [f"exit code {code}", *left, *told(names[0])] if code or left or bad(names[0]) else []
+    )
+    if left[1:]:
+        together(left[1:])
 
 
 def dies(way):
@@ -74,22 +82,47 @@ def dies(way):
     file = HOME / "long"
     try:
         until(lambda: file.exists() or process.poll() is not None)
-        pid = int(file.read_text())
         numbers = {"term": signal.SIGTERM, "kill": signal.SIGKILL, "segv": signal.SIGSEGV}
+        assert workers(), "no worker"
         if way in numbers:
             process.send_signal(numbers[way])
         code = process.wait(60)
         begin = time.monotonic()
-        until(lambda: not alive(pid), 20)
+        until(lambda: not workers(), 20)
         gone = time.monotonic() - begin
         assert code == -numbers[way] if way in numbers else code == 0, f"exit code {code}"
         assert gone < SOON, f"the worker lived on for {gone:.1f} s"
+        assert not bad("long"), bad("long")
         tell(f"dies_by_{way}", [])
     except Exception:
-        tell(f"dies_by_{way}", [*traceback.format_exc().splitlines(), (HOME / "long.log").read_text()[-2000:]])
+        tell(f"dies_by_{way}", [*traceback.format_exc().splitlines(), *told("long")])
     finally:
         process.kill()
+        process.wait()
         file.unlink(missing_ok=True)
+
+
+def told(name):
+    """The last lines of what a Krita said."""
+    return (HOME / f"{name}.log").read_text(errors="replace").splitlines()[-40:]
+
+
+def bad(name):
+    """Lines of it that none may say."""
+    lines = (HOME / f"{name}.log").read_text(errors="replace").splitlines()
+    return [line for line in lines if any(word in line for word in ("Traceback", "SAFE ASSERT", "modal window"))]
+
+
+def workers():
+    """Every worker there is."""
+    return [each for each in Path("/proc").glob("[0-9]*/cmdline") if b"impasto\0worker" in content(each)]
+
+
+def content(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def until(true, seconds=90):
@@ -97,13 +130,6 @@ def until(true, seconds=90):
     while not true():
         assert time.monotonic() < end, "it takes too long"
         time.sleep(0.02)
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def tell(name, why):
@@ -126,14 +152,19 @@ def main(chosen):
     try:
         until(Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists, 20)
         install()
-        for group in [" ".join(chosen)] if chosen else GROUPS:
-            together(group.split())
+        for group in [chosen] if chosen else map(str.split, GROUPS):
+            together(group)
         for way in () if chosen else WAYS:
             dies(way)
         if not chosen:
             with (CONFIG / "kritarc").open("a") as file:
                 file.write("\n[theme]\nTheme=Krita bright\n")
             together(["pictures_light"])
+            for theme in ("dark", "light"):
+                names = [f"{theme}_{state}.png" for state in ("idle", "running", "done")]
+                subprocess.run(
+                    ["convert", *names, "+append", "-colors", "255", f"krita_{theme}.png"], cwd=HOME, check=True
+                )
     finally:
         screen.kill()
 
