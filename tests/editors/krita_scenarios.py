@@ -126,11 +126,22 @@ def filled(document, width=32, height=24, x=0, y=0, name="photo", parent=None):
     data = samples(width, height, CODES[document.colorDepth()], 2 if document.colorModel() == "GRAYA" else 4)
     node.setPixelData(data, x, y, width, height)
     (parent or document.rootNode()).addChildNode(node, None)
-    yield 200  # Krita has to know it first
-    document.setActiveNode(node)
-    yield 300
-    assert document.activeNode() == node
+    yield from wait_for(lambda: document.activeNode() == node, 60, "a new layer")  # Krita chooses it, once it knows it
+    yield from choose(document, node)
     return node
+
+
+def choose(document, node):
+    """Make a layer the active one until it stays so: Krita chooses a new layer when it finds the time, maybe later."""
+    document.waitForDone()
+    calm = 0
+    while calm < 10:
+        if document.activeNode() != node:
+            document.setActiveNode(node)
+            calm = 0
+        yield 50
+        calm += 1
+    assert document.activeNode() == node
 
 
 def names(parent):
@@ -179,8 +190,7 @@ def scenario_formats():
             assert found == data, (model, depth, "not to the bit")
         assert node.pixelData(0, 0, 32, 24).data() == data
         yield from undone(document, document.rootNode(), before)
-        document.setActiveNode(node)
-        yield 200
+        yield from choose(document, node)
         said = yield from run(strength=90, steps=20)
         assert said.startswith("Done"), (model, depth, said)
         new = next(each for each in document.rootNode().childNodes() if each.name() == "red 90 %")
@@ -259,8 +269,7 @@ def scenario_places():
         (group, root, group),
         (mask, root, large),
     ]:
-        document.setActiveNode(node)
-        yield 300
+        yield from choose(document, node)
         before = names(parent)
         bounds = source.bounds() if source.type() == "paintlayer" else source.bounds() & document.bounds()
         said = yield from run()
@@ -296,7 +305,7 @@ def scenario_selection():
     assert list(alpha) == [(one * other + 127) // 255 for one, other in zip(data[3::4], soft)]
     assert len(set(soft)) > 4 and node.pixelData(0, 0, 64, 48).data() == data
     yield from undone(document, document.rootNode(), ["Background", "photo"])
-    document.setActiveNode(node)
+    yield from choose(document, node)
     away = Selection()
     away.select(200, 200, 9, 9, 255)
     document.setSelection(away)
@@ -343,11 +352,10 @@ def scenario_refusals():
     assert "Choose a style first" in dock().text.text()
     empty = document.createNode("void", "paintlayer")
     document.rootNode().addChildNode(empty, None)
-    yield 300
+    yield from wait_for(lambda: document.activeNode() == empty)
     said = yield from run()
     assert "is empty" in said, said
-    document.setActiveNode(node)
-    yield 300
+    yield from choose(document, node)
     said = yield from run(network="vgg19")
     assert "impasto weights get vgg19" in said, said
     said = yield from run(steps="many")
@@ -358,8 +366,7 @@ def scenario_refusals():
     document.rootNode().addChildNode(group, None)
     inner = yield from filled(document, name="inner", parent=group)
     group.setLocked(True)
-    document.setActiveNode(inner)
-    yield 300
+    yield from choose(document, inner)
     said = yield from run()
     assert '"shut" is locked' in said, said
     assert len(names(document.rootNode())) == 4
@@ -382,17 +389,18 @@ def scenario_meanwhile():
     yield from wait_for(lambda: not painter.state)
     assert dock().text.text().startswith("Done"), dock().text.text()
     assert names(document.rootNode()) == [*before, "red 50 %"]
-    document.setActiveNode(node)
-    yield 300
+    yield from choose(document, node)
     yield from run(**LONG)
     document.resizeImage(0, 0, 60, 32)
-    yield 100
+    yield from wait_for(lambda: document.width() == 60)
     dock().keep.click()
     yield from wait_for(lambda: not painter.state)
     assert "another size" in dock().text.text(), dock().text.text()
+    yield from choose(document, node)
     yield from run(**LONG)
+    identity = node.uniqueId()
     node.remove()
-    yield 200
+    yield from wait_for(lambda: document.nodeByUniqueID(identity) is None)
     dock().keep.click()
     yield from wait_for(lambda: not painter.state)
     assert "not there any more" in dock().text.text(), dock().text.text()
@@ -537,8 +545,7 @@ def scenario_large():
     timer.start(5)
     said = yield from run(strength=50, size=256, steps=5)
     assert said.startswith("Done"), said
-    document.setActiveNode(node)
-    yield 500
+    yield from choose(document, node)
     settings(strength=50)
     painter.settings.knobs = {name: value for name, value in painter.settings.knobs.items() if name not in QUICK}
     painter.heard.connect(lambda event: marks.setdefault(event.type, time.monotonic() - begin))
