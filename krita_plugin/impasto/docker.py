@@ -35,7 +35,8 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
-SIDE = 256
+SIDE, WIDTH = 240, 280
+"""Pixels of the preview, and of the docker at least, with margins and a scroll bar."""
 _painters: list[Painter] = []
 
 
@@ -105,6 +106,7 @@ class Docker(DockWidget):
         self.folded.hide()
         buttons = QHBoxLayout()
         for button in (self.go, self.stop, self.keep):
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # some styles want more
             buttons.addWidget(button)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setWordWrap(True)
@@ -127,7 +129,7 @@ class Docker(DockWidget):
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(body)
-        area.setMinimumWidth(250)
+        area.setMinimumWidth(WIDTH)
         self.setWidget(area)
         self.setAcceptDrops(True)
 
@@ -245,11 +247,10 @@ class Docker(DockWidget):
         image = self.painter.image
         self.preview.setVisible(not image.isNull())
         if not image.isNull():
-            side = max(64, min(SIDE, self.width() - 24))
-            mode = Qt.TransformationMode.SmoothTransformation
-            self.preview.setPixmap(
-                QPixmap.fromImage(image).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
+            small = image.scaled(
+                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
             )
+            self.preview.setPixmap(QPixmap.fromImage(small))
 
     def _list_results(self) -> None:
         results = self.painter.results

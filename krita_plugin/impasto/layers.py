@@ -167,10 +167,8 @@ class Source:
         source = self._unchanged()
         made = json.dumps(recipe).encode()
         # This runs an event loop of its own: afterwards even the document may be gone.
-        node.setVisible(False)
         source.parentNode().addChildNode(node, source)
         if alive(self.document):
-            node.setVisible(True)
             about = f"impasto: recipe of {name}"
             self.document.setAnnotation(f"impasto {node.uniqueId().toString()}", about, QByteArray(made))
         return name

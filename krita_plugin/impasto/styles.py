@@ -78,6 +78,7 @@ class Styles(QWidget):
             item = self.gallery.item(number)
             item.setIcon(_icon(self.painter.thumbnail(Style("name", item.text(), item.text()))))
         self.gallery.setVisible(bool(own))
+        self.gallery.setFixedHeight(-(-len(own) // 4) * self.gallery.gridSize().height() + 4)
         self._fill()
 
     def choose(self, style: Style) -> None:
@@ -188,11 +189,11 @@ def _gallery() -> QListWidget:
     gallery.setGridSize(QSize(SIDE + 20, SIDE + 18))
     gallery.setMovement(QListView.Movement.Static)
     gallery.setResizeMode(QListView.ResizeMode.Adjust)
-    gallery.setFixedHeight(2 * (SIDE + 20))
+    gallery.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     gallery.setTextElideMode(Qt.TextElideMode.ElideRight)
     gallery.setAcceptDrops(False)
     font = gallery.font()
-    font.setPointSizeF(font.pointSizeF() * 0.8)
+    font.setPointSizeF(font.pointSizeF() * 0.75)
     gallery.setFont(font)
     return gallery
 

@@ -333,6 +333,9 @@ def scenario_two_documents():
     assert (names(one.rootNode()), names(other.rootNode())) == ([*before[0], "red 50 %"], before[1])
     photo, new = (each.pixelData(0, 0, 48, 32).data() for each in one.rootNode().childNodes()[-2:])
     assert new[3::4] == photo[3::4] and new != photo
+    one.waitForDone()  # x from 1 to 6 is opaque: there the picture is the new layer
+    shown = one.pixelData(1, 2, 6, 9).data()
+    assert shown == one.rootNode().childNodes()[-1].pixelData(1, 2, 6, 9).data(), "Krita does not show it"
     yield from undone(other, other.rootNode(), ["Background"])
     yield from look_at(one)
     yield from undone(one, one.rootNode(), before[0])
@@ -574,28 +577,26 @@ def scenario_pictures_light():
 
 def pictures(theme):
     yield from show()
+    main = K.activeWindow().qwindow()
+    main.resize(1060, 760)
     document = K.openDocument("/checkout/examples/harbour.jpg")
     K.activeWindow().addView(document)
     yield from wait_for(lambda: document.activeNode() is not None)
-    yield 500
     painter = settings(strength=50)
-    painter.settings.knobs.update({"steps": 30, "scales": 2, "size": 256})
+    painter.settings.knobs.update({"steps": 40, "scales": 2, "size": 384})
     dock()._load()
-    dock().styles.mix.setChecked(False)
     dock().styles._picked(dock().styles.gallery.item(3))
     window = dock()
     window.setFloating(True)
-    window.resize(300, 760)
-    yield 500
+    window.resize(300, 790)
     yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
     window.say("")
-    yield 300
+    yield 500
     window.grab().save(str(OUT / f"{theme}_idle.png"))
     seen = []
     painter.heard.connect(lambda event: seen.append(event.type))
     window.go.click()
-    yield from wait_for(lambda: "preview" in seen or not painter.state)
-    yield 400
+    yield from wait_for(lambda: seen.count("preview") > 2 or not painter.state)
     window.grab().save(str(OUT / f"{theme}_running.png"))
     yield from wait_for(lambda: not painter.state)
     yield 400
@@ -603,11 +604,22 @@ def pictures(theme):
     window.setFloating(False)
     for each in K.dockers():
         each.setVisible(each.objectName() in ("KisLayerBox", "ToolBox", "impasto"))
+    layers = next(each for each in K.dockers() if each.objectName() == "KisLayerBox")
+    main.resizeDocks([layers, window], [170, 600], Qt.Vertical)
+    yield 500
     K.action("zoom_to_fit").trigger()
     yield 1000
-    K.activeWindow().qwindow().grab().save(str(OUT / f"{theme}_window.png"))
+    main.grab().save(str(OUT / f"{theme}_window.png"))
     assert window.text.text().startswith("Done"), window.text.text()
     assert (window.palette().window().color().lightness() > 128) == (theme == "light")
+    main.resizeDocks([window], [1], Qt.Horizontal)
+    window.fold.click()
+    painter.settings.styles *= 2
+    painter.changed.emit()
+    yield 500
+    area = window.widget()
+    main.grab().save(str(OUT / f"{theme}_narrow.png"))
+    assert area.widget().width() <= area.viewport().width(), "something is cut off where the docker is narrow"
     yield from shut(document)
 
 
