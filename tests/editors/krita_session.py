@@ -144,6 +144,14 @@ GROUPS = (
 WAYS = ("menu", "window", "term", "kill", "segv")
 
 
+def draw():
+    """The pictures in docs/, of what the scenarios have taken."""
+    panels = [f"{theme}_{state}.png" for theme in ("dark", "light") for state in ("idle", "running", "done")]
+    for name, parts in (("docker", panels), ("window", ["dark_window.png"])):
+        picture = ["convert", *parts, "+append", "+dither", "-colors", "200", f"krita_{name}.png"]
+        subprocess.run(picture, cwd=HOME, check=True)
+
+
 def main(chosen):
     """All of it, or the scenarios of these names."""
     HOME.mkdir(exist_ok=True)
@@ -160,11 +168,7 @@ def main(chosen):
             with (CONFIG / "kritarc").open("a") as file:
                 file.write("\n[theme]\nTheme=Krita bright\n")
             together(["pictures_light"])
-            for theme in ("dark", "light"):
-                names = [f"{theme}_{state}.png" for state in ("idle", "running", "done")]
-                subprocess.run(
-                    ["convert", *names, "+append", "-colors", "255", f"krita_{theme}.png"], cwd=HOME, check=True
-                )
+            draw()
     finally:
         screen.kill()
 
