@@ -73,6 +73,7 @@ class Styles(QWidget):
             for style in own:
                 item = QListWidgetItem(style["name"])
                 item.setToolTip(f"{style['name']}: {style['summary']}")
+                item.setSizeHint(QSize(SIDE + 20, SIDE + 12))  # otherwise a narrow one is not in line
                 self.gallery.addItem(item)
         for number in range(self.gallery.count()):
             item = self.gallery.item(number)
