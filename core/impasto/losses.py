@@ -9,6 +9,7 @@ pictures of different sizes be compared.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ OPPONENT = torch.nn.functional.normalize(
 """Luma, yellow-blue and red-green of an RGB pixel: rows of unit length, so that a distance weighs them alike."""
 
 TINY = 1e-12
+MAGNITUDE, PLACE, CHUNK = np.int32(0x7FFFFFFF), 0xFFFFFFFF, 2**18
+"""Bits of a float32 but for its sign; of a key, those that say where it stood; how many places are filled at once."""
 
 
 class _Gram(torch.autograd.Function):
@@ -167,12 +170,33 @@ def from_opponent(colours: Tensor, like: Tensor) -> Tensor:
     return (inverse @ colours).view_as(like)
 
 
-def order(values: Tensor) -> Tensor:
-    """Indices that sort each row of (C, M). numpy's vectorised sort is several times faster than torch's on a CPU."""
-    if values.device.type != "cpu":
-        return values.argsort(dim=1)
-    with ThreadPoolExecutor(len(values)) as pool:  # numpy lets go of the interpreter while it sorts
-        return torch.from_numpy(np.stack(list(pool.map(np.argsort, values.detach().numpy()))))
+def matched(rows: Tensor, target: Tensor) -> Tensor:
+    """Each row of (C, M) with its k-th smallest value replaced by the k-th of that row of `target`, (C, M).
+
+    On a CPU by a sort of whole numbers that hold value and place, several times faster than one that gives indices.
+    """
+    if rows.device.type != "cpu" or rows.dtype != torch.float32:
+        return torch.empty_like(rows).scatter_(1, rows.argsort(dim=1), target)
+    found = torch.empty_like(rows)
+    list(_threads().map(_match, rows.detach().numpy(), target.numpy(), found.numpy()))
+    return found
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that sort, while numpy lets go of the interpreter; begun once: without memory, beginning one may hang."""
+    return ThreadPoolExecutor(3, "sort")
+
+
+def _match(row: np.ndarray, target: np.ndarray, found: np.ndarray) -> None:
+    keys = np.empty(len(row), np.int64)
+    for first in range(0, len(row), CHUNK):
+        bits = row[first : first + CHUNK].view(np.int32)
+        bits = bits ^ ((bits >> 31) & MAGNITUDE)  # in the order of the values, the negative ones too
+        keys[first : first + CHUNK] = bits.astype(np.int64) << 32 | np.arange(first, first + len(bits))
+    keys.sort()
+    for first in range(0, len(keys), CHUNK):
+        found[keys[first : first + CHUNK] & PLACE] = target[first : first + CHUNK]
 
 
 def quantiles(image: Tensor, count: int, index: Tensor | None = None) -> Tensor:
@@ -180,7 +204,7 @@ def quantiles(image: Tensor, count: int, index: Tensor | None = None) -> Tensor:
 
     With `index`, (K,), only of those pixels.
     """
-    rows = _pixels(opponent(image), index).sort(dim=1).values
+    rows = _ordered(_pixels(opponent(image), index))
     resampled: Tensor = torch.nn.functional.interpolate(rows[None], size=count, mode="linear", align_corners=False)
     return resampled[0]
 
@@ -193,7 +217,7 @@ def histogram_loss(image: Tensor, target: Tensor, index: Tensor | None = None) -
     histogram losses" (2017), section 4; there on features by matching bins, here on colours and exact.
     """
     rows = _pixels(opponent(image), index)
-    return (rows.gather(1, order(rows)) - target).square().mean()
+    return (rows - matched(rows.detach(), target)).square().mean()
 
 
 def recoloured(image: Tensor, target: Tensor, index: Tensor | None = None) -> Tensor:
@@ -202,10 +226,16 @@ def recoloured(image: Tensor, target: Tensor, index: Tensor | None = None) -> Te
     With `index`, (K,), only those pixels change.
     """
     rows = opponent(image)
-    some = _pixels(rows, index)
-    matched = torch.empty_like(some).scatter_(1, order(some), target)
-    rows = matched if index is None else rows.index_copy(1, index, matched)
+    found = matched(_pixels(rows, index), target)
+    rows = found if index is None else rows.index_copy(1, index, found)
     return from_opponent(rows, image).clamp(0, 1)
+
+
+def _ordered(rows: Tensor) -> Tensor:
+    """Each row sorted; numpy needs a tenth of torch's time, and no indices."""
+    if rows.device.type != "cpu":
+        return rows.sort(dim=1).values
+    return torch.from_numpy(np.sort(rows.detach().numpy(), axis=1))
 
 
 def _pixels(rows: Tensor, index: Tensor | None) -> Tensor:
