@@ -18,7 +18,7 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 
 # Each line may import from the lines above it, and from its own.
 ORDER = [
-    "errors knobs folders client",
+    "errors knobs folders client memory",
     "recipe files icc samples deep codecs images gallery",
     "cache weights download obtain contact",
     "network backend",
@@ -28,10 +28,10 @@ ORDER = [
     "remembered",
     "loading",
     "optimiser objective schedule heap grain",
-    "tiles strokes colour",
+    "tiles strokes colour estimates",
     "scene",
     "targets",
-    "watch",
+    "watch room",
     "stylize",
     "alone explain",
     "provenance worker batch testing",
@@ -117,6 +117,7 @@ def test_import_impasto_loads_nothing_heavy() -> None:
         ["paint", "--help"],
         ["again", "--help"],
         ["texture", "--help"],
+        ["estimate", "--help"],
         ["explain", "--help"],
         ["worker", "--help"],
         ["sheet", "--help"],

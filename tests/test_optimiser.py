@@ -169,7 +169,7 @@ def test_what_lbfgs_knows_is_carried_to_another_size() -> None:
     before, image = LBFGS(history=12), 0.5 + offset
     for _ in range(6):
         image = before.step(image, stiffness * (image - 0.5) / image.numel())
-    after = before.carried(24, 32)
+    after = before.carried(24, 32, 12)
     assert len(after.pairs) == CARRIED
     far = torch.nn.functional.interpolate(offset, size=(24, 32), mode="bicubic")
     told, fresh = (o.step(0.5 + far, stiffness * far / far.numel()) - 0.5 for o in (after, LBFGS(history=12)))

@@ -58,8 +58,13 @@ def both(
     weights = Weights.of(Recipe(tv_weight=1.0, histogram_weight=5.0), profile, content, style)
     objective = Objective(profile, weights, view.targets(network, weights), network, wrap)
     image = torch.rand(view.content.shape, generator=torch.Generator().manual_seed(0))
-    tiling = Tiling.of(side, network, objective.layers, image, getattr(network, "coarse", ()))
-    return Tiled(objective, image, tiling), objective, image
+    return Tiled(objective, image, tiling(network, side)), objective, image
+
+
+def tiling(network: Network, side: int) -> Tiling:
+    coarse = getattr(network, "coarse", frozenset())
+    seen = reaches(network, [layer for layer in network.layers if layer not in coarse], torch.zeros(1))
+    return Tiling(side, seen, coarse)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +99,8 @@ def test_targets_are_those_of_the_whole(build: object) -> None:
     network: Network = build()  # type: ignore[operator]
     scene = Scene(picture(331, 317), [Style(picture(301, 250, 2), region=SOFT)], 331, SOFT)
     view, weights = View(scene, 331, "cpu", [1.0], 16), Weights(network.content_layers, network.style_layers, 0, 0)
-    tiling = Tiling.of(128, network, list(network.layers), torch.zeros(1), getattr(network, "coarse", ()))
-    whole, tiled = (view.targets(network, weights, way) for way in (None, tiling))
+    tiled = tiling(network, 128)
+    whole, tiled = (view.targets(network, weights, lambda _, way=way: way) for way in (None, tiled))
     pairs = [(whole.content, tiled.content), (whole.styles[0].grams, tiled.styles[0].grams)]
     for one, other in pairs:
         assert one.keys() == other.keys()

@@ -7,6 +7,7 @@
     ├── PluginError     no such network or backend, or a plug-in that failed
     ├── WeightsError    a network's weights are missing or damaged
     ├── DeviceError     the device is not there, or does not have what was asked for
+    ├── OutOfMemory     there is not enough memory, even in the smallest parts
     └── DivergedError   the optimisation left the numbers a picture is made of, or got nowhere
 
 Each message says what was seen, what was expected and what to do.
@@ -49,6 +50,10 @@ class WeightsError(ImpastoError):
 
 class DeviceError(ImpastoError):
     """The device is not there, or lacks something that was asked of it."""
+
+
+class OutOfMemory(ImpastoError):  # noqa: N818
+    """There is not enough memory, even in the smallest parts."""
 
 
 class DivergedError(ImpastoError):

@@ -231,14 +231,25 @@ KNOBS: dict[str, Knob] = {
         "Side of the tiles to look at the picture in: the same picture in less memory, half as fast.",
         low=64,
         high=8192,
-        source="all at once",
+        source="all at once if the memory will do",
+    ),
+    "memory": Knob(
+        RUN,
+        "real",
+        None,
+        "Most memory to take, in GB, the program itself included.",
+        above=0,
+        high=1e6,
+        source="all that is free",
     ),
     "scales": Knob(RUN, "whole", None, "Sizes to work at, coarse to fine.", low=1, high=12, source="by the size"),
     "steps": Knob(RUN, "whole", None, "Steps at the last size.", low=1, high=100_000, source="by the quality"),
     "optimiser": Knob(
         RUN, "choice", "lbfgs", "L-BFGS or Adam.", choices=("lbfgs", "adam"), source="half of Adam's steps, measured"
     ),
-    "history": Knob(RUN, "whole", 12, "Steps that L-BFGS remembers.", low=1, high=1000, source="measured"),
+    "history": Knob(
+        RUN, "whole", 12, "Steps that L-BFGS remembers, if the memory will do.", low=1, high=1000, source="measured"
+    ),
     "line_search": Knob(
         RUN,
         "choice",

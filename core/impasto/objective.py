@@ -115,7 +115,7 @@ class Objective:
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
         features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
-        return self.losses(image, *self.summed(features))
+        return self.losses(*self.summed(features)) | self.others(image)
 
     def summed(self, features: Mapping[str, Tensor]) -> tuple[dict[Key, Tensor], Grids]:
         """Whole layers summed up, and their sizes."""
@@ -149,8 +149,8 @@ class Objective:
                 found[number, layer] = grams[id(style.mask)]
         return found
 
-    def losses(self, image: Tensor, sums: Mapping[Key, Tensor], grids: Grids) -> dict[str, Tensor]:
-        """The losses of `image` from its layers summed up, and their sizes."""
+    def losses(self, sums: Mapping[Key, Tensor], grids: Grids) -> dict[str, Tensor]:
+        """The losses that follow from layers summed up, and their sizes."""
         losses = {
             f"content {layer}": self.content_weights[layer] * self.profile.content(Sums(*sums[None, layer]))
             for layer in self.targets.content
@@ -161,9 +161,10 @@ class Objective:
                     weight = style.share * weights[layer] * self._trust(self._counted(style.mask, grids[layer]))
                     loss = weight * self.profile.style(sums[number, layer], target)
                     losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
-        return losses | self._others(image)
+        return losses
 
-    def _others(self, image: Tensor) -> dict[str, Tensor]:
+    def others(self, image: Tensor) -> dict[str, Tensor]:
+        """The losses that see the pixels themselves."""
         losses = {}
         if self.weights.variation:
             losses["tv"] = self.weights.variation * self.profile.variation(image)

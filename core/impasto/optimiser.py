@@ -25,11 +25,19 @@ CARRIED = 4
 """Moves that are worth knowing at the next size: older ones hardly help."""
 
 
+CHUNK = 2**20
+"""Numbers of lower precision that are multiplied at once."""
+
+
 class Optimiser(Protocol):
     """What the painting loop asks of an optimiser."""
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         """The next image after `image`, (1, 3, H, W), where the loss has `gradient`."""
+        ...
+
+    def keep(self, history: int) -> None:
+        """Make do with the memory of so many steps."""
         ...
 
 
@@ -40,8 +48,9 @@ class LBFGS:
     move the mean pixel by at most `reach`. That reaches a given loss in about half of Adam's steps.
     """
 
-    def __init__(self, history: int, reach: float = 0.02) -> None:
-        self.reach = reach
+    def __init__(self, history: int, reach: float = 0.02, kind: torch.dtype | None = None) -> None:
+        """What it remembers is kept as `kind`, or as it comes; with bfloat16 a loss is reached in as many steps."""
+        self.reach, self.kind = reach, kind
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self.last: tuple[Tensor, Tensor] | None = None
 
@@ -54,17 +63,24 @@ class LBFGS:
             direction *= self.reach / length
         return (image - direction).clamp_(0, 1)
 
-    def carried(self, height: int, width: int) -> LBFGS:
+    def carried(self, height: int, width: int, history: int, kind: torch.dtype | None = None) -> LBFGS:
         """One that goes on at another size of the picture, knowing the last `CARRIED` moves and what they changed.
 
         A gradient there is shared out among more pixels, so that the curvature along a move stays what it was.
         """
-        other = LBFGS(self.pairs.maxlen or CARRIED, self.reach)
-        for move, change, _ in list(self.pairs)[-CARRIED:]:
+        other = LBFGS(history, self.reach, kind)
+        for move, change, _ in list(self.pairs)[-min(CARRIED, history) :]:
             share = move.shape[-2] * move.shape[-1] / (height * width)
-            move, change = (F.interpolate(maps, size=(height, width), mode="bicubic") for maps in (move, change))
+            move, change = (
+                F.interpolate(maps.float(), size=(height, width), mode="bicubic") for maps in (move, change)
+            )
             other._keep(move, change * share)
         return other
+
+    def keep(self, history: int) -> None:
+        """Forget all but the last steps, now and from now on."""
+        if history != self.pairs.maxlen:
+            self.pairs = deque(self.pairs, maxlen=history)
 
     def _remember(self, image: Tensor, gradient: Tensor) -> None:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
@@ -73,6 +89,8 @@ class LBFGS:
         self.last = image, gradient
 
     def _keep(self, move: Tensor, change: Tensor) -> None:
+        if self.kind:
+            move, change = move.to(self.kind), change.to(self.kind)
         curvature = _dot(move, change)
         if curvature > FLAT * math.sqrt(_dot(move, move) * _dot(change, change)):
             self.pairs.append((move, change, 1 / curvature))
@@ -116,6 +134,10 @@ class LineSearch:
         self.here = here
         return image
 
+    def keep(self, history: int) -> None:
+        """See `Optimiser`."""
+        self.inner.keep(history)
+
 
 class Adam:
     """Adam (Kingma and Ba, ICLR 2015), beta = (0.9, 0.99); the rate falls to a twentieth by a cosine over `steps`."""
@@ -136,6 +158,12 @@ class Adam:
         scale = self.rate * (0.05 + 0.95 * fall) / (1 - first**self.count)
         return image.addcdiv(self.mean, deviation, value=-scale).clamp_(0, 1)
 
+    def keep(self, history: int) -> None:
+        """See `Optimiser`; it remembers no steps."""
+
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    return float(torch.dot(a.flatten(), b.flatten()))
+    if a.dtype == b.dtype != torch.bfloat16:
+        return float(torch.dot(a.flatten(), b.flatten()))
+    parts = zip(*(torch.split(values.flatten(), CHUNK) for values in (a, b)), strict=True)
+    return sum(float(torch.dot(one.float(), other.float())) for one, other in parts)

@@ -95,6 +95,7 @@ class Recipe(BaseModel):
     norm_power: float = _knob("norm_power")
     histogram_weight: float | None = _knob("histogram_weight")
     tile: int | None = _knob("tile")
+    memory: float | None = _knob("memory")
     scales: int | None = _knob("scales")
     steps: int | None = _knob("steps")
     optimiser: Literal["lbfgs", "adam"] = _knob("optimiser")

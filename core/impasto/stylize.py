@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from . import heap
 from .errors import RecipeError
+from .estimates import Fit
 from .grain import detailed, grainy, resized
 from .images import Picture, Pixels, read
 from .loading import Choice, Load, load
@@ -30,10 +30,10 @@ from .objective import Objective, Targets, Weights
 from .optimiser import LBFGS, Adam, LineSearch, Optimiser
 from .profiles import Profile
 from .recipe import Recipe
+from .room import Room
 from .scene import Scene, Style
 from .schedule import Stage, stages
 from .targets import View
-from .tiles import Tiled, Tiling
 from .watch import Watch
 
 EARLIEST_ESTIMATE = 0.02
@@ -67,6 +67,10 @@ class Step:
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
     scene: Scene
+    fit: Fit | None = None
+    """How it was made to fit into memory."""
+    notice: str = ""
+    """What has just been changed for that, in a sentence."""
 
     @property
     def loss(self) -> float:
@@ -127,52 +131,49 @@ class _Painting:
         self.scales = scene.scales(recipe.style_scale, recipe.stroke_size)
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
+        self.room = Room(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
-        with heap.kept():
-            yield from self._stages()
-
-    def _stages(self) -> Generator[Step, None, None]:
         sides = self.scene.crop.size
         plan = stages(self.recipe, max(sides), min(sides))
         total, done, begin = sum(stage.work for stage in plan), 0.0, time.perf_counter()
         image: Tensor | None = None
         optimiser: Optimiser | None = None
         for number, stage in enumerate(plan):
-            view, objective = self._objective(stage)
-            if image is None:
-                image = self._first(view, objective.targets)
-            else:
-                image = self._next(image.detach(), view.content, objective.targets)
-            looked = Tiled(objective, image, self.tiling) if self.tiling else objective
-            optimiser = self._optimiser(stage, looked, image, optimiser)
-            watch = Watch(self.scene, self.recipe)
-            for taken in range(1, stage.steps + 1):
-                image, losses = _descend(image, looked, optimiser)
-                watch.see(image, losses, last=taken == stage.steps)
-                fraction = (done + stage.work * taken / stage.steps) / total
-                seconds = time.perf_counter() - begin
-                yield Step(
-                    number, len(plan), stage.size, taken, stage.steps, fraction, seconds, losses, image, self.scene
-                )
+            with heap.kept(stage.size**2 * min(sides) / max(sides)):
+                objective, image = self.room.run(self._begun, stage, image)
+                optimiser = self._optimiser(stage, objective, image, optimiser)
+                watch = Watch(self.scene, self.recipe)
+                for taken in range(1, stage.steps + 1):
+                    image, losses = self.room.run(self._descended, image, objective, optimiser)
+                    watch.see(image, losses, last=taken == stage.steps)
+                    fraction = (done + stage.work * taken / stage.steps) / total
+                    seconds, notice = time.perf_counter() - begin, self.room.told()
+                    where = number, len(plan), stage.size, taken, stage.steps
+                    yield Step(*where, fraction, seconds, losses, image, self.scene, self.room.fit, notice)
             done += stage.work
 
-    def _objective(self, stage: Stage) -> tuple[View, Objective]:
-        """What there is to see at the size of `stage`, and the losses against it."""
+    def _begun(self, stage: Stage, image: Tensor | None) -> tuple[Objective, Tensor]:
+        """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before."""
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
-        targets = view.targets(self.loaded.aims, self.weights, self.tiling)
-        return view, Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
+        targets = view.targets(self.loaded.aims, self.weights, self.room.tiling)
+        objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
+        if image is None:
+            return objective, self._first(view, targets)
+        return objective, self._next(image.detach(), view.content, targets)
 
-    @cached_property
-    def tiling(self) -> Tiling | None:
-        """How to look in tiles, if the recipe says so."""
-        if not self.recipe.tile:
-            return None
-        layers = [*self.weights.content, *self.weights.style]
-        like, coarse = torch.zeros(1, device=self.loaded.device), getattr(self.loaded.network, "coarse", ())
-        return Tiling.of(self.recipe.tile, self.loaded.evaluate, layers, like, coarse)
+    def _descended(self, image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
+        """The image after one step, and the losses before it."""
+        image = image.detach()
+        look = self.room.look(image[0, 0].numel())
+        optimiser.keep(look.history)
+        if look.tile:
+            heap.release()  # what the last tile left is no use to losses that see all pixels
+        losses, gradient = self.room.looked(objective, image).slope(image)
+        values = torch.stack(list(losses.values())).tolist()
+        return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
 
     def _first(self, view: View, targets: Targets) -> Tensor:
         """Where the first stage starts."""
@@ -204,12 +205,20 @@ class _Painting:
             image = grainy(image, min(1.0, towards) * targets.grain, noise)
         return image.clamp_(0, 1)
 
-    def _optimiser(self, stage: Stage, looked: Objective | Tiled, image: Tensor, before: Optimiser | None) -> Optimiser:
+    def _optimiser(self, stage: Stage, objective: Objective, image: Tensor, before: Optimiser | None) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
+        height, width = image.shape[-2:]
+        look = self.room.look(height * width)
+        kind = torch.bfloat16 if look.tile else None
         plain = before.inner if isinstance(before, LineSearch) else before
-        plain = plain.carried(*image.shape[-2:]) if isinstance(plain, LBFGS) else LBFGS(self.recipe.history)
-        return LineSearch(plain, looked.loss) if self.recipe.line_search == "armijo" else plain
+        if isinstance(plain, LBFGS):
+            plain = plain.carried(height, width, look.history, kind)
+        else:
+            plain = LBFGS(look.history, kind=kind)
+        if self.recipe.line_search == "none":
+            return plain
+        return LineSearch(plain, lambda image: self.room.looked(objective, image).loss(image))
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
@@ -238,11 +247,3 @@ def _known(kind: str, asked: Mapping[str, float], name: str, network: Network) -
             raise RecipeError(seen, f"Layers: {', '.join(network.layers)}.")
         layers[own] = layers.get(own, 0.0) + weight
     return layers
-
-
-def _descend(image: Tensor, looked: Objective | Tiled, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
-    """The image after one step, and the losses before it."""
-    image = image.detach()
-    losses, gradient = looked.slope(image)
-    values = torch.stack(list(losses.values())).tolist()
-    return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))

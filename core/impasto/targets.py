@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,6 +61,14 @@ def style_targets(
     return recalled(STYLES, evaluate, layers, [style, mask], grams)
 
 
+Look = Callable[[int], Tiling | None]
+"""How to look at a picture of so many pixels."""
+
+
+def _whole(_: int) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class View:
     """A scene with the longest side of what is painted brought to `longest` pixels, on one device.
@@ -79,8 +87,8 @@ class View:
         """The part of the content to paint, (1, 3, H, W)."""
         return self.tensor(fitted(self.scene.crop, self.longest))
 
-    def targets(self, evaluate: Evaluator, weights: Weights, tiling: Tiling | None = None) -> Targets:
-        """What that part is to match; seen in tiles or not, it is the same."""
+    def targets(self, evaluate: Evaluator, weights: Weights, tiling: Look = _whole) -> Targets:
+        """What that part is to match; `tiling` says how to look at so many pixels, with the same result."""
         content = self.content
         mask = self._mask(self.scene.mask, content)
         masks = [_both(mask, self._mask(share, content)) for share in self.scene.shares]
@@ -88,14 +96,17 @@ class View:
         paintings = [self._painting(number) for number in range(len(masks))]
         styles = [
             StyleTarget(
-                style_targets(evaluate, picture, weights, weight, tiling), share, _framed(own, content, self.wrap)
+                style_targets(evaluate, picture, weights, weight, tiling(picture[0, 0].numel())),
+                share,
+                _framed(own, content, self.wrap),
             )
             for (picture, weight), own, share in zip(paintings, masks, shares, strict=True)
         ]
-        seen = content_targets(evaluate, wrapped(content, self.wrap), weights, tiling)
         grain = sum((share * covariance(*one) for one, share in zip(paintings, shares, strict=True)), torch.zeros(()))
-        colours = _colours(paintings, masks, shares, content)
-        return Targets(seen, styles, colours, _framed(mask, content, self.wrap), grain if paintings else None)
+        colours, mask = _colours(paintings, masks, shares, content), _framed(mask, content, self.wrap)
+        whole = wrapped(content, self.wrap)
+        seen = content_targets(evaluate, whole, weights, tiling(whole[0, 0].numel()))
+        return Targets(seen, styles, colours, mask, grain if paintings else None)
 
     def tensor(self, picture: Picture) -> Tensor:
         """(1, 3, H, W) on the device."""

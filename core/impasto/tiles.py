@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ from .objective import Key, Objective, wrapped
 
 STRIDE = 32
 """Tiles begin at multiples of this, which the strides of all tiled layers divide."""
+ALIGNED = 16
+"""Margins are multiples of this, or of the largest stride of the tiled layers if that is more."""
 FURTHEST = 192
 """Pixels that a tiled layer may see to each side, at most."""
 PROBE = 640
@@ -92,11 +95,20 @@ class Tiling:
     reach: Mapping[str, int]
     coarse: Collection[str] = ()
 
-    @classmethod
-    def of(cls, side: int, evaluate: Evaluator, layers: Sequence[str], like: Tensor, coarse: Collection[str]) -> Tiling:
-        """With what these layers are found to see, on the device of `like`."""
-        tiled = [layer for layer in layers if layer not in coarse]
-        return cls(side, reaches(evaluate, tiled, like) if tiled else {}, coarse)
+
+class _Inner(torch.autograd.Function):
+    """A part of maps, (1, N, h, w), whose gradient lies in memory as they do: torch's own would put channels first."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, down: slice, across: slice) -> Tensor:
+        ctx.like, ctx.part = torch.empty_like(maps, device="meta"), (down, across)
+        return maps[:, :, down, across]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        back = torch.zeros_like(ctx.like, dtype=gradients[0].dtype, device=gradients[0].device)
+        back[:, :, ctx.part[0], ctx.part[1]] = gradients[0]
+        return back, None, None
 
 
 class Mosaic:
@@ -112,8 +124,10 @@ class Mosaic:
         near = [layer for layer in layers if reach.get(layer, PROBE) <= FURTHEST]
         self.grids = self._grids(near, like) if near else {}
         self.near, self.far = list(self.grids), [layer for layer in layers if layer not in self.grids]
-        margin = _rounded(max((reach[layer] for layer in near), default=0))
         height, width = like.shape[-2:]
+        sides = [side for grid in self.grids.values() for side in zip(grid, (height, width), strict=True)]
+        stride = max([ALIGNED, *(round(1 / _density(*side)) for side in sides)])
+        margin = _rounded(max((reach[layer] for layer in self.near), default=0), stride)
         self.tiles = tiles(height, width, _rounded(tiling.side), margin) if tiling and near else []
 
     @torch.no_grad()
@@ -134,12 +148,12 @@ class Mosaic:
         for layer, maps in found.items():
             inside, box = [], []
             for axis, (length, cells) in enumerate(zip(whole.shape[-2:], self.grids[layer], strict=True)):
-                density = 2.0 ** round(math.log2(cells / length))
+                density = _density(cells, length)
                 first, start = int(tile.first[axis] * density), int(tile.seen[axis].start * density)
                 end = cells if tile.last[axis] == length else int(tile.last[axis] * density)
                 inside.append(slice(first - start, end - start))
                 box.append(slice(first, end))
-            yield layer, maps[:, :, inside[0], inside[1]], (box[0], box[1])
+            yield layer, _Inner.apply(maps, *inside), (box[0], box[1])
 
     @torch.no_grad()
     def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
@@ -161,19 +175,19 @@ class Tiled:
     def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
+        others = self.objective.others(image)
+        gradient = _grad(others, [image])[0]
         whole = wrapped(image, self.objective.wrap)
         sums = self._gathered(whole.detach())
         far, grids = self.objective.summed(self.mosaic.evaluate(whole, self.mosaic.far) if self.mosaic.far else {})
-        losses = self.objective.losses(image, sums | far, {**self.mosaic.grids, **grids})
-        total = torch.stack(list(losses.values())).sum()
-        gradient, *slopes = torch.autograd.grad(
-            total, [image, *sums.values()], allow_unused=True, materialize_grads=True
-        )
+        losses = self.objective.losses(sums | far, {**self.mosaic.grids, **grids})
+        more, *slopes = _grad(losses, [image, *sums.values()])
         del far
+        gradient += more
         back = self._returned(whole.detach(), dict(zip(sums, slopes, strict=True)))
         if self.objective.wrap:
             (back,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)
-        return {name: loss.detach() for name, loss in losses.items()}, gradient + back
+        return {name: loss.detach() for name, loss in (losses | others).items()}, back.add_(gradient)
 
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:
@@ -182,7 +196,8 @@ class Tiled:
         for layer, maps, grid, box in self.mosaic.pieces(whole):
             grids[layer] = grid
             _add(sums, self.objective.sums(layer, maps, grid, box))
-        return float(torch.stack(list(self.objective.losses(image, sums, grids).values())).sum())
+        losses = self.objective.losses(sums, grids) | self.objective.others(image)
+        return float(torch.stack(list(losses.values())).sum())
 
     @torch.no_grad()
     def _gathered(self, whole: Tensor) -> dict[Key, Tensor]:
@@ -208,11 +223,22 @@ class Tiled:
         return gradient
 
 
+def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """How the sum of the losses changes with each of the inputs."""
+    total = sum(losses.values(), torch.zeros((), device=inputs[0].device, requires_grad=True))
+    return torch.autograd.grad(total, inputs, allow_unused=True, materialize_grads=True)
+
+
 def _add(sums: dict[Key, Tensor], more: Mapping[Key, Tensor]) -> None:
     for key, share in more.items():
         sums[key] = sums[key] + share if key in sums else share
 
 
-def _rounded(length: float) -> int:
-    """Up to a multiple of `STRIDE`."""
-    return STRIDE * math.ceil(length / STRIDE)
+def _density(cells: int, length: int) -> float:
+    """Cells of a layer for each pixel, a power of two."""
+    return 2.0 ** round(math.log2(cells / length))
+
+
+def _rounded(length: float, step: int = STRIDE) -> int:
+    """Up to a multiple of `step`."""
+    return step * math.ceil(length / step)

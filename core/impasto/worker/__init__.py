@@ -4,7 +4,6 @@ streams    what the process is connected to: requests, events, log
 records    what `hello` and `describe` answer
 requests   what may be asked for, checked
 server     who is asked, in which order, and what is answered
-estimates  how long it will take, and how much memory
 pictures   samples to pictures and back, and previews
 painting   one job, from request to result
 """

@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..codecs import check_shape
+from ..estimates import Estimates
 from ..recipe import Recipe
 from ..registry import registry
 from . import pictures
-from .estimates import BASE, Estimates, peak
 from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
@@ -113,17 +113,15 @@ class Painter:
         styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
         mask = pictures.mask(request.mask, parts)
         job.parts = {}  # they may be large, and have all been read
-        begin, before = time.perf_counter(), peak()
+        begin = time.perf_counter()
         with closing(paint(pictures.picture(content), styles, recipe, mask, self._load)) as steps:
             last = self._pull(job, request.preview, steps)
         self._last = None
         if last is None:
             return "cancelled", {}, {}
         taken, step = last
-        if not job.wish:
-            whole = content.size == step.scene.crop.size  # or there was more in memory than what was painted
-            grown = max(0, peak() - max(before, BASE)) if whole else 0
-            self.estimates.learn(*step.scene.crop.size, recipe, step.seconds, grown)
+        if not job.wish and step.fit:
+            self.estimates.learn(*step.scene.crop.size, step.fit, step.seconds)
         result = pictures.result(content, step, mask)
         fields: dict[str, Any] = {
             "taken": taken,
@@ -159,7 +157,7 @@ class Painter:
             job.moved = time.monotonic()
             if job.wish == "cancel":
                 return None
-            if not self.send.behind or step.fraction == 1:
+            if not self.send.behind or step.fraction == 1 or step.notice:
                 self.send("progress", id=job.id, **_where(step))
             if longest and job.moved >= next_preview and not self.send.behind:
                 self._preview(job, previews, step)
@@ -189,4 +187,5 @@ def _load(choice: Choice, stamp: int) -> Loaded:
 def _where(step: Step) -> dict[str, Any]:
     fields = {"stage": step.stage + 1, "stages": step.stages, "size": step.size, "step": step.step, "steps": step.steps}
     left = {"seconds": step.seconds, "remaining": step.remaining, "loss": step.loss}
-    return {"fraction": step.fraction, **fields, **left}
+    said = {"notice": step.notice} if step.notice else {}
+    return {"fraction": step.fraction, **fields, **left, **said}

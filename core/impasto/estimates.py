@@ -1,0 +1,222 @@
+"""How long a painting will take, how much memory, and in which parts to look at it so that the memory there is will do.
+
+Time goes with the pixels of all steps. Memory has three parts: what every pixel of the picture costs, what every pixel
+costs that a step looks at, and what L-BFGS remembers. The constants were measured; a process learns its own speed.
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import memory
+from .errors import OutOfMemory
+from .recipe import Recipe
+from .schedule import stages
+
+BASE = 640e6
+"""Bytes before anything is painted: mostly the libraries."""
+SPARE = 0.85
+"""Share of the memory there is that a plan may use: the rest is for what no model knows."""
+ENOUGH, MORE = 3e9, 1.25
+"""Bytes to make do with, the program included, if nothing is said: an editor with the same picture wants some too. And
+by how much that is raised while it will not do."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs. All bytes are in float32, without a graphics card."""
+
+    seconds: float
+    """For each unit of `Stage.work`, on two cores."""
+    step: float
+    """Bytes for each pixel that a step looks at."""
+    far: float
+    """Bytes for each pixel of the picture where it is looked at in tiles: for layers that see too far for these."""
+    margin: int
+    """Pixels that a tile looks at on each side besides its own."""
+    whole: float
+    """Pixels above which looking in tiles is no slower."""
+
+
+COSTS = {"wavelet": Cost(1.5e-6, 650, 40, 80, 4e6), "vgg19": Cost(2e-5, 1950, 40, 96, math.inf)}
+OTHERS = COSTS["vgg19"]
+PICTURE = 200
+"""Bytes for each pixel of the picture: content, image, gradients, and what compares colours."""
+PAIR, SHORT_PAIR = 24, 12
+"""Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
+RECOLOUR = 1e-6
+"""Seconds for each pixel where colours change and nothing is painted."""
+SMALLEST, LARGEST, GOOD, STRIDE = 128, 2048, 768, 32
+"""Sides of tiles, in pixels: the limits, below which one rather remembers fewer steps, and what they go in steps of."""
+FORGETFUL = 2
+"""Steps that L-BFGS remembers at least."""
+TWICE = 1.3
+"""Work of looking at a tile twice, the first time without going back, beside that of looking once."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is looked at: sides of tiles (None: all at once), and how many steps L-BFGS remembers."""
+
+    tile: int | None
+    history: int
+    bytes: float
+    """What that takes, besides what the process has already."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How paintings of all sizes are made to fit into `budget` bytes, besides what the process has already."""
+
+    recipe: Recipe
+    cost: Cost
+    budget: float
+    least: int = GOOD
+    """Sides of tiles: below `least` one rather does without, above `largest` are none."""
+    largest: int = LARGEST
+    history: int = 1000
+    """Steps that L-BFGS remembers at most."""
+
+    def look(self, pixels: int) -> Look | None:
+        """The fastest way to look at so many pixels; None where nothing fits."""
+        history = min(self.history, self.recipe.history)
+        while True:
+            tile = self._tile(pixels, history)
+            found = Look(tile, history, self._needed(pixels, tile, history))
+            enough = tile is None or tile >= self.least
+            if found.bytes <= self.budget and (enough or self.recipe.tile):
+                return found
+            if history <= FORGETFUL or self.recipe.optimiser != "lbfgs":
+                return found if self.recipe.tile else None  # as was asked for: it may do
+            history = max(FORGETFUL, history // 2)
+
+    def said(self, pixels: int, taken: float) -> str:
+        """What is stepped down for so many pixels, in a sentence, or nothing; `taken` is what the process has."""
+        look = self.look(pixels)
+        if look is None:
+            return ""
+        changed = [f"looks at tiles of {look.tile} pixels"] if look.tile and look.tile != self.recipe.tile else []
+        if look.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
+            changed.append(f"remembers {look.history} steps")
+        most = (look.bytes + taken) / 1e9
+        return f"To make do with {most:.1f} GB of memory, it {' and '.join(changed)}." if changed else ""
+
+    def too_large(self, pixels: int) -> OutOfMemory:
+        """The error that says which size would do instead."""
+        least, tile = (self._needed(count, self.least, FORGETFUL) for count in (pixels, 0))
+        size = int(self.recipe.size * math.sqrt(max(0.0, self.budget - tile) / (least - tile)) // 16 * 16)
+        can = max(0.0, self.budget) / 1e9
+        seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
+        return OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
+
+    def _tile(self, pixels: int, history: int) -> int | None:
+        if self.recipe.tile:
+            return min(self.recipe.tile, self.largest)
+        whole = pixels <= self.cost.whole and self._needed(pixels, None, history) <= self.budget
+        if whole and self.largest == LARGEST:
+            return None
+        if math.isinf(self.budget):
+            return self.largest
+        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self._step
+        return max(0, min(self.largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
+
+    def _needed(self, pixels: int, tile: int | None, history: int) -> float:
+        """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
+        pair = PAIR if tile is None else SHORT_PAIR
+        held = PICTURE + (pair * history if self.recipe.optimiser == "lbfgs" else 0)
+        if tile is None:
+            return (held + self._step) * pixels
+        seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
+        return (held + self.cost.far) * pixels + self._step * seen
+
+    @property
+    def _step(self) -> float:
+        return (0.6 if self.recipe.precision == "bfloat16" else 1.0) * self.cost.step
+
+
+def fit(
+    pixels: int, recipe: Recipe, free: float | None, taken: float, cost: Cost | None = None, enough: float = ENOUGH
+) -> Fit:
+    """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
+
+    The recipe's `memory` counts what is `taken` already. Without it `enough` bytes are made do with, or as few more as
+    will do with tiles of `GOOD` pixels. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
+    """
+    cost, most = cost or costs(recipe), math.inf if free is None else free * SPARE
+    if recipe.colour == "palette":
+        return Fit(recipe, cost, math.inf)
+    wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
+    budgets = [min(most, wish - taken) for wish in wishes]
+    for least, budget in [*((GOOD, budget) for budget in dict.fromkeys(budgets)), (SMALLEST, budgets[-1])]:
+        found = Fit(recipe, cost, budget, least)
+        if found.look(pixels):
+            return found
+    raise found.too_large(pixels)
+
+
+def costs(recipe: Recipe) -> Cost:
+    """What the network of `recipe` costs, as far as that is known."""
+    return COSTS.get(recipe.network, OTHERS)
+
+
+def at_hand() -> tuple[float | None, float]:
+    """Bytes that are free, None if that is unknown, and that are taken: once all libraries are there."""
+    free, taken = memory.free(), memory.taken()
+    most = max(BASE, taken)
+    return None if free is None else free - (most - taken), most
+
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass
+class Seen:
+    """Sums over paintings, so that large ones count more."""
+
+    seconds: float = 0.0
+    work: float = 0.0
+
+
+class Estimates:
+    """What was seen in this process, by network, backend, device and precision."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Key, Seen] = {}
+
+    def of(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
+        """The fields of `estimate` for a content of so many pixels. Raises `OutOfMemory`."""
+        seen, (free, taken) = self._seen.get(_key(recipe), Seen()), at_hand()
+        scale = recipe.size / max(width, height)
+        width, height = (max(1, round(side * scale)) for side in (width, height))
+        pixels = width * height
+        found = fit(pixels, recipe, free, taken)
+        look = found.look(pixels) or Look(None, recipe.history, 0)
+        if recipe.colour == "palette":
+            time, look = RECOLOUR * pixels, Look(None, recipe.history, PICTURE * pixels)
+        else:
+            time = _time(width, height, found) * (seen.seconds / seen.work if seen.work else found.cost.seconds)
+        said = {"tile": look.tile, "history": look.history, "notice": found.said(pixels, taken)}
+        return {"seconds": time, "bytes": taken + look.bytes, "measured": bool(seen.work), **said}
+
+    def learn(self, width: int, height: int, found: Fit, seconds: float) -> None:
+        """Take in what painting so many pixels took."""
+        seen = self._seen.setdefault(_key(found.recipe), Seen())
+        seen.seconds += seconds
+        seen.work += _time(width, height, found)
+
+
+def _time(width: int, height: int, found: Fit) -> float:
+    """The work of all stages; a narrow picture has less than a square one, one in tiles more."""
+    total = 0.0
+    for stage in stages(found.recipe, max(width, height), min(width, height)):
+        look = found.look(round(stage.size**2 * min(width, height) / max(width, height)))
+        total += stage.work * (TWICE * (1 + 2 * found.cost.margin / look.tile) ** 2 if look and look.tile else 1.0)
+    return total * min(width, height) / max(width, height)
+
+
+def _key(recipe: Recipe) -> Key:
+    return recipe.network, recipe.backend, recipe.device, recipe.precision

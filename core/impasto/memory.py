@@ -1,0 +1,91 @@
+"""How much memory this process has taken and may still take, in bytes, as the system tells it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+UNLIMITED = 2**60
+CONTROL = Path("/sys/fs/cgroup")
+RESERVED = 300e6
+"""Address space that threads and libraries set aside when they are first used, and hardly fill."""
+SHORT = re.compile("out of memory|allocate memory|bad allocation|could not create a|can't start new thread")
+"""What PyTorch, oneDNN and the interpreter say where memory has run out."""
+FAMILIES = (
+    (CONTROL, "memory.max", "memory.current", "inactive_file"),
+    (CONTROL / "unified", "memory.max", "memory.current", "inactive_file"),
+    (CONTROL / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Where control groups are (version 2, both, version 1): limit, use, and what of that are files that can go."""
+
+
+def free() -> float | None:
+    """What may still be taken: of the machine's memory, control groups' and the process's own limits, the least.
+
+    None where the system does not tell. On macOS half of the machine's memory.
+    """
+    if sys.platform != "linux":
+        with suppress(AttributeError, ValueError, OSError):
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+        return None
+    return min([*_machine(), *_groups(), *_limits()], default=None)
+
+
+def taken() -> float:
+    """What the process has now; 0 where that cannot be told."""
+    with suppress(OSError):
+        return _pages(1)
+    return 0
+
+
+def peak() -> float:
+    """The most that this process has had; 0 where that cannot be told."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def exhausted(error: BaseException) -> bool:
+    """Whether `error` says that there was no more memory to be had, on the processor or on another device."""
+    return isinstance(error, MemoryError) or bool(SHORT.search(str(error)))
+
+
+def _machine() -> Iterator[float]:
+    with suppress(OSError):
+        found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
+        if found:
+            yield int(found[1]) * 1024
+
+
+def _groups() -> Iterator[float]:
+    """What the control groups leave that this process is in, and those that they are in."""
+    with suppress(OSError):
+        own = {line.rsplit(":", 1)[1].lstrip("/") for line in Path("/proc/self/cgroup").read_text().split()}
+        for root, limit, use, files in FAMILIES:
+            for group in {root / above for path in own for above in (Path(path), *Path(path).parents)}:
+                with suppress(OSError, ValueError):
+                    most = int((group / limit).read_text())
+                    if most < UNLIMITED:
+                        cached = re.search(rf"^{files} (\d+)", (group / "memory.stat").read_text(), re.MULTILINE)
+                        yield most - int((group / use).read_text()) + (int(cached[1]) if cached else 0)
+
+
+def _limits() -> Iterator[float]:
+    import resource
+
+    for limit, pages, reserved in ((resource.RLIMIT_AS, 0, RESERVED), (resource.RLIMIT_DATA, 5, 0)):
+        most, _ = resource.getrlimit(limit)
+        if most != resource.RLIM_INFINITY:
+            yield max(0, most - _pages(pages) - reserved)
+
+
+def _pages(number: int) -> int:
+    """A figure of /proc/self/statm in bytes: 0 is all address space, 1 what is in memory, 5 what holds data."""
+    return int(Path("/proc/self/statm").read_text().split()[number]) * os.sysconf("SC_PAGE_SIZE")

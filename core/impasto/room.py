@@ -1,0 +1,124 @@
+"""Makes a painting fit into the memory there is: before it begins, and again when memory runs out on the way."""
+
+from __future__ import annotations
+
+import gc
+import math
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from . import heap, memory
+from .errors import OutOfMemory
+from .estimates import COSTS, ENOUGH, FORGETFUL, LARGEST, SMALLEST, STRIDE, Cost, Fit, Look, at_hand, costs, fit
+from .loading import Loaded
+from .objective import Objective
+from .recipe import Recipe
+from .tiles import Tiled, Tiling, reaches
+
+P = ParamSpec("P")
+R = TypeVar("R")
+PROBE, BESIDE = 128, 1.5
+"""Side of the picture on which an unknown network is measured, and what a step takes beside what it keeps."""
+
+
+class Room:
+    """What a painting of (width, height) pixels, `size`, may take, and how it looks at pictures to keep to it.
+
+    Raises `OutOfMemory` where nothing helps.
+    """
+
+    def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
+        self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
+        free, taken = _memory(loaded.device)
+        cost = costs(recipe) if recipe.network in COSTS else self._measured()
+        enough = math.inf if loaded.device.startswith("cuda") else ENOUGH
+        self.fit = fit(size[0] * size[1], recipe, free, taken, cost, enough)
+        self._notice = self.fit.said(size[0] * size[1], taken)
+        self._last: tuple[Objective, Fit, Objective | Tiled] | None = None
+
+    def told(self) -> str:
+        """What has changed since this was last asked for, in a sentence, or nothing."""
+        notice, self._notice = self._notice, ""
+        return notice
+
+    def run(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        """What `work` gives, tried again with less whenever memory runs out."""
+        while True:
+            try:
+                return work(*args, **named)
+            except (RuntimeError, MemoryError) as error:
+                if not memory.exhausted(error):
+                    raise
+                traceback.clear_frames(error.__traceback__)  # the maps of the step are there still
+            self._shrink()
+
+    def look(self, pixels: int) -> Look:
+        """How to look at pictures of so many pixels."""
+        return self.fit.look(pixels) or Look(self.fit.least, FORGETFUL, math.inf)
+
+    def tiling(self, pixels: int) -> Tiling | None:
+        """The tiles for that, if any."""
+        side = self.look(pixels).tile
+        return Tiling(side, self._reach, self._coarse) if side else None
+
+    def looked(self, objective: Objective, image: Tensor) -> Objective | Tiled:
+        """`objective`, in tiles if that is called for; the same as before while nothing changes."""
+        if self._last is None or self._last[:2] != (objective, self.fit):
+            tiling = self.tiling(image[0, 0].numel())
+            self._last = objective, self.fit, Tiled(objective, image, tiling) if tiling else objective
+        return self._last[2]
+
+    def _shrink(self) -> None:
+        """Halve the tiles, or begin with some, and remember half as much."""
+        gc.collect()
+        heap.release()
+        if self.loaded.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        look = self.look(self.size[0] * self.size[1])
+        if look.tile and look.tile <= SMALLEST:
+            raise OutOfMemory(f"Memory ran out with tiles of {look.tile} pixels.", "Set a smaller size.")
+        half = (look.tile or min(LARGEST, max(self.size))) // 2 // STRIDE * STRIDE
+        least, history = max(SMALLEST, half), max(FORGETFUL, look.history // 2)
+        self.fit = replace(self.fit, budget=math.inf, least=SMALLEST, largest=least, history=history)
+        self._notice = f"Memory ran out, so it looks at tiles of {least} pixels and remembers {history} steps."
+
+    @property
+    def _coarse(self) -> frozenset[str]:
+        return frozenset(getattr(self.loaded.network, "coarse", ()))
+
+    @cached_property
+    def _reach(self) -> dict[str, int]:
+        like = torch.zeros(1, device=self.loaded.device)
+        tiled = [layer for layer in self.layers if layer not in self._coarse]
+        return reaches(self.loaded.evaluate, tiled, like) if tiled else {}
+
+    def _measured(self) -> Cost:
+        """What a network costs that is not known: by what a small picture makes it keep for its gradient."""
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            found = self.loaded.evaluate(image, self.layers)
+        for maps in found.values():
+            keep(maps)
+        step = BESIDE * sum(kept.values()) / PROBE**2
+        return replace(costs(self.recipe), step=step, far=step / 5)
+
+
+def _memory(device: str) -> tuple[float | None, float]:
+    """Bytes that are free and that are taken, where the painting will be."""
+    if not device.startswith("cuda"):
+        return at_hand()
+    taken = torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - taken, taken
