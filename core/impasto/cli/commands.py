@@ -29,6 +29,7 @@ ELSEWHERE = {
     "install": Elsewhere(".install", "Put impasto into an editor's menus: gimp, krita."),
     "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
+    "estimate": Elsewhere(".estimate", "Tell how long a painting takes, how much memory, and in which parts."),
     "export": Elsewhere("..cli_export", "Write a network as an ONNX file, for other programs."),
     "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
     "worker": Elsewhere(".worker", "Paint for an editor, over standard input and output."),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from .. import images
 from ..codecs import kept_kind
+from ..errors import OutOfMemory
 from ..files import FORMATS
 from ..images import Picture
 from ..provenance import Provenance
 from .curves import Curves
+from .estimate import clock, cost
 from .interrupt import Interrupt
 from .job import Job, Pictures, check
 from .preview import Preview
@@ -23,7 +25,7 @@ from .progress import progress
 if TYPE_CHECKING:
     from ..stylize import Step
 
-STOPPED = 130
+STOPPED, FAILED = 130, 1
 
 
 def run(job: Job) -> int:
@@ -35,8 +37,14 @@ def run(job: Job) -> int:
     pictures = check(job)
     for line in _losses(pictures.content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
+    with suppress(OutOfMemory):  # said by the painting itself, which knows how much of the picture counts
+        expected = cost(job.canvas or pictures.content.size, job.recipe)
+        _say(job, f"about {clock(expected['seconds'])} and {expected['bytes'] / 1e9:.1f} GB of memory.")
     with Interrupt() as interrupt:
-        step, picture = _paint(job, pictures, interrupt)
+        step, picture, failed = _paint(job, pictures, interrupt)
+    if failed:
+        click.echo(f"impasto: error: {failed} {job.output} holds the picture so far.", err=True)
+        return FAILED
     if interrupt.asked:
         where = f"step {step.step} of {step.steps} in stage {step.stage + 1} of {step.stages}"
         click.echo(f"impasto: stopped at {where}; {job.output} holds the picture so far.", err=True)
@@ -46,28 +54,39 @@ def run(job: Job) -> int:
     return 0
 
 
-def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Picture]:
-    """Pull steps until they end or someone stops; write the losses and the last picture, which is returned with it."""
+def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Picture, str | None]:
+    """Pull steps until they end, someone stops, or memory does; write the losses and the last picture.
+
+    These two are returned, with what went wrong.
+    """
     from ..stylize import paint
 
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
     preview, curves = Preview(job.preview), Curves()
     content, styles, mask = pictures
+    taken, failed = 0, None
     with closing(paint(content, styles, job.recipe, mask)) as steps, progress(job.quiet) as show:
-        for taken, step in enumerate(steps, 1):
-            show(step)
-            curves.add(step)
-            preview.offer(step)
-            if job.save_every and taken % job.save_every == 0:
-                images.write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
-            if interrupt.asked or taken == job.taken:
-                carried = carried.after(taken)
-                break
-        picture = step.picture()
+        try:
+            for taken, step in enumerate(steps, 1):
+                if step.notice:
+                    _say(job, step.notice)
+                show(step)
+                curves.add(step)
+                preview.offer(step)
+                if job.save_every and taken % job.save_every == 0:
+                    images.write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
+                if interrupt.asked or taken == job.taken:
+                    carried = carried.after(taken)
+                    break
+        except OutOfMemory as error:
+            if not taken:
+                raise
+            failed, carried = str(error), carried.after(taken)
+    picture = step.picture()  # now that the painting has given back its memory
     images.write(job.output, picture, carried.dumps())
     for path in job.losses:
         curves.write(path)
-    return step, picture
+    return step, picture, failed
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .estimate import clock
+
 if TYPE_CHECKING:
     from ..stylize import Step
 
@@ -62,10 +64,5 @@ def _where(step: Step, part: str) -> str:
 
 
 def _rest(step: Step) -> str:
-    left = "" if step.remaining is None else f", {_clock(step.remaining)} left"
+    left = "" if step.remaining is None else f", {clock(step.remaining)} left"
     return f"loss {step.loss:.4g}{left}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}"

@@ -1,0 +1,56 @@
+"""`impasto estimate`: what a painting will take, without painting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import FILE, Grouped, given, knobs
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
+
+
+@click.command(cls=Grouped)
+@click.argument("content", type=FILE)
+@click.argument("style", type=FILE, nargs=-1)
+@knobs
+def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> None:
+    """Tell how long it takes to paint CONTENT in the manner of STYLE, how much memory, and in which parts.
+
+    From measurements on two cores without a graphics card; the time is a first guess on others.
+    """
+    from .. import images
+    from ..gallery import found
+    from ..recipe import Recipe
+    from ..registry import registry
+
+    recipe = Recipe.of(**given(values.items()))
+    registry().check(recipe)
+    for path in style:
+        images.read(found(path))
+    expected = cost(images.read(content).size, recipe)
+    tiles = f"of {expected['tile']} pixels" if expected["tile"] else "none, all at once"
+    click.echo(f"time     {clock(expected['seconds'])}")
+    click.echo(f"memory   {expected['bytes'] / 1e9:.1f} GB")
+    click.echo(f"tiles    {tiles}")
+    if recipe.optimiser == "lbfgs":
+        click.echo(f"history  {expected['history']} steps")
+    if expected["notice"]:
+        click.echo(expected["notice"])
+
+
+def cost(size: tuple[int, int], recipe: Recipe) -> Mapping[str, Any]:
+    """What `Estimates.of` says of a content of this size, in a process that has painted nothing. `OutOfMemory`."""
+    from ..estimates import Estimates
+
+    return Estimates().of(*size, recipe)
+
+
+def clock(seconds: float) -> str:
+    """As 1:05, or 2:00:00."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

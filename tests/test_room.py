@@ -1,0 +1,139 @@
+"""Paintings are made to fit into the memory there is, and say so; what cannot fit is refused, with what would."""
+
+from __future__ import annotations
+
+import math
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import Run, drawing
+from impasto import Picture, Recipe, paint
+from impasto.backend import Evaluator
+from impasto.errors import OutOfMemory
+from impasto.estimates import ENOUGH, GOOD, SPARE, fit
+from impasto.loading import Choice, Load, Loaded, load
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to limits of address space")
+
+
+@pytest.mark.parametrize("network", ["wavelet", "vgg19"])
+def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(network: str) -> None:
+    recipe = Recipe.of(network=network)
+    for pixels in (10_000, 400_000, 3_000_000, 12_000_000, 64_000_000):
+        for free in (2e9, 4e9, 16e9, 400e9):
+            try:
+                found = fit(pixels, recipe, free, 0.6e9)
+            except OutOfMemory:
+                assert pixels >= 12_000_000
+                assert free < 100 * pixels * 4
+                continue
+            look = found.look(pixels)
+            assert look
+            assert look.bytes <= found.budget <= free * SPARE
+            assert look.tile is not None or network == "vgg19" or pixels <= 4_000_000
+            smaller = found.look(pixels // 4)
+            assert smaller
+            assert (smaller.tile or math.inf) >= (look.tile or math.inf)
+            assert smaller.history >= look.history
+
+
+def test_three_gigabytes_are_enough_if_they_will_do_and_as_few_more_as_will() -> None:
+    for pixels, enough in ((3_000_000, ENOUGH), (12_000_000, 1.7 * ENOUGH)):
+        look = fit(pixels, Recipe.of(), 400e9, 0.6e9).look(pixels)
+        assert look
+        assert look.bytes + 0.6e9 <= enough
+        assert look.tile
+        assert look.tile >= GOOD
+
+
+def test_the_size_that_is_named_would_do_and_a_larger_one_would_not() -> None:
+    recipe = Recipe.of(size=8000, memory=2.0)
+    with pytest.raises(OutOfMemory) as raised:
+        fit(8000 * 6000, recipe, None, 0.6e9)
+    found = re.search(r"--size (\d+), which", str(raised.value))
+    assert found
+    size = int(found[1])
+    assert fit(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), None, 0.6e9).look(size * size * 3 // 4)
+    with pytest.raises(OutOfMemory):
+        fit((size + 96) ** 2 * 3 // 4, Recipe.of(size=size + 96, memory=2.0), None, 0.6e9)
+
+
+def pictures(folder: Path, width: int, height: int) -> tuple[Path, Path]:
+    paths = folder / "photo.png", folder / "style.png"
+    for seed, path in enumerate(paths):
+        Image.fromarray(drawing(width, height, seed)).save(path)
+    return paths
+
+
+@LINUX
+def test_a_limit_that_the_whole_step_would_exceed_is_kept_and_told_of(tmp_path: Path) -> None:
+    """Address space is limited to what the libraries take and 1.5 GB more; a whole step takes 2 GB of memory."""
+    photo, style = pictures(tmp_path, 1800, 1350)
+    begun = "import torch, impasto.stylize; print(open('/proc/self/statm').read().split()[0])"
+    pages = subprocess.run([sys.executable, "-c", begun], capture_output=True, text=True, check=True).stdout
+    limit = int(pages) * resource.getpagesize() + 1_500_000_000
+    words = ["paint", photo, style, "--size", "1800", "--scales", "1", "--steps", "2", "-o", tmp_path / "out.png"]
+    done = subprocess.run(
+        [sys.executable, "-m", "impasto", *map(str, words)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "To make do with" in done.stderr
+    assert "looks at tiles of" in done.stderr
+    painted = np.asarray(Image.open(tmp_path / "out.png"))
+    assert painted.shape == (1350, 1800, 3)
+    assert painted.std() > 10
+
+
+def greedy(pixels: int) -> Load:
+    """Loads networks that ask for more memory than there is wherever more than so many pixels are looked at closely."""
+
+    def evaluator(inner: Evaluator) -> Evaluator:
+        def evaluate(image: torch.Tensor, layers: Collection[str]) -> Mapping[str, torch.Tensor]:
+            if image.requires_grad and "fine1" in layers and image[0, 0].numel() > pixels:
+                torch.empty(2**50)
+            return inner(image, layers)
+
+        return evaluate
+
+    def loads(choice: Choice) -> Loaded:
+        loaded = load(choice)
+        return replace(loaded, evaluate=evaluator(loaded.evaluate))
+
+    return loads
+
+
+def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_small_as_can_be() -> None:
+    content, style = (Picture(drawing(600, 450, seed).astype(np.float32) / 255) for seed in (0, 1))
+    recipe = Recipe.of(size=600, scales=2, steps=2)
+    steps = list(paint(content, Picture(style.pixels), recipe, load=greedy(250_000)))
+    said = [step.notice for step in steps if step.notice]
+    assert said == ["Memory ran out, so it looks at tiles of 288 pixels and remembers 6 steps."]
+    assert steps[-1].notice == ""
+    assert steps[-1].loss < steps[-2].loss
+    with pytest.raises(OutOfMemory, match="Memory ran out with tiles of 128 pixels"):
+        list(paint(content, style, recipe, load=greedy(1000)))
+
+
+def test_estimate_tells_time_memory_and_tiles(impasto: Run, tmp_path: Path) -> None:
+    photo, _ = pictures(tmp_path, 64, 48)
+    small, large = (impasto("estimate", photo, "--size", size).output for size in (256, 4096))
+    assert re.fullmatch(r"time     \d+:\d\d\nmemory   0\.\d GB\ntiles    none, all at once\nhistory  12 steps\n", small)
+    assert re.match(
+        r"time     \d+:\d\d\nmemory   [345]\.\d GB\ntiles    of \d+ pixels\nhistory  \d+ steps\nTo make", large
+    )
+    refused = impasto("estimate", photo, "--size", 8000, "--memory", 1)
+    assert refused.exit_code == 2
+    assert "megapixels take" in refused.output
