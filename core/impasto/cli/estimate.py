@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,5 +53,5 @@ def cost(size: tuple[int, int], recipe: Recipe) -> Mapping[str, Any]:
 
 def clock(seconds: float) -> str:
     """As 1:05, or 2:00:00."""
-    minutes, seconds = divmod(round(seconds), 60)
+    minutes, seconds = divmod(math.ceil(seconds), 60)
     return f"{minutes}:{seconds:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -37,9 +37,6 @@ def run(job: Job) -> int:
     pictures = check(job)
     for line in _losses(pictures.content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
-    with suppress(OutOfMemory):  # said by the painting itself, which knows how much of the picture counts
-        expected = cost(job.canvas or pictures.content.size, job.recipe)
-        _say(job, f"about {clock(expected['seconds'])} and {expected['bytes'] / 1e9:.1f} GB of memory.")
     with Interrupt() as interrupt:
         step, picture, failed = _paint(job, pictures, interrupt)
     if failed:
@@ -66,6 +63,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     content, styles, mask = pictures
     taken, failed = 0, None
     with closing(paint(content, styles, job.recipe, mask)) as steps, progress(job.quiet) as show:
+        _say_cost(job, content)
         try:
             for taken, step in enumerate(steps, 1):
                 if step.notice:
@@ -87,6 +85,12 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     for path in job.losses:
         curves.write(path)
     return step, picture, failed
+
+
+def _say_cost(job: Job, content: Picture) -> None:
+    with suppress(OutOfMemory):  # the painting itself knows better, and how much of the picture counts
+        expected = cost(job.canvas or content.size, job.recipe)
+        _say(job, f"about {clock(expected['seconds'])} and {expected['bytes'] / 1e9:.1f} GB of memory.")
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:
