@@ -7,7 +7,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from impasto.errors import OutOfMemory
 from impasto.estimates import ENOUGH, GOOD, SPARE, fit
 from impasto.loading import Choice, Load, Loaded, load
 
+Process = Callable[..., subprocess.CompletedProcess[str]]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to limits of address space")
 
 
@@ -127,9 +128,9 @@ def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_smal
         list(paint(content, style, recipe, load=greedy(1000)))
 
 
-def test_estimate_tells_time_memory_and_tiles(impasto: Run, tmp_path: Path) -> None:
+def test_estimate_tells_time_memory_and_tiles(process: Process, impasto: Run, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
-    small, large = (impasto("estimate", photo, "--size", size).output for size in (256, 4096))
+    small, large = (process("estimate", photo, "--size", size).stdout for size in (256, 4096))
     assert re.fullmatch(r"time     \d+:\d\d\nmemory   0\.\d GB\ntiles    none, all at once\nhistory  12 steps\n", small)
     assert re.match(
         r"time     \d+:\d\d\nmemory   [345]\.\d GB\ntiles    of \d+ pixels\nhistory  \d+ steps\nTo make", large

@@ -63,9 +63,10 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     content, styles, mask = pictures
     taken, failed = 0, None
     with closing(paint(content, styles, job.recipe, mask)) as steps, progress(job.quiet) as show:
-        _say_cost(job, content)
         try:
             for taken, step in enumerate(steps, 1):
+                if taken == 1:  # all that was given is right, and the first size is a small one
+                    _say_cost(job, content)
                 if step.notice:
                     _say(job, step.notice)
                 show(step)
