@@ -79,8 +79,9 @@ class Impasto(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by Ctrl-C."""
-        # Threads that wait in a loop keep the processor from those they wait for, as soon as anyone else computes too.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # Threads that wait in a loop keep the processor from those they wait for, as soon as anyone else computes too;
+        # those that sleep at once wake up late. So many turns are a few dozen microseconds (libgomp, torch's on Linux).
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.ClickException as error:

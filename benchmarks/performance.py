@@ -1,0 +1,204 @@
+"""One table: how fast impasto is, beside a textbook implementation and the machine itself, and what memory it takes.
+
+    python benchmarks/performance.py                       # all parts; a quarter of an hour on two cores
+    python benchmarks/performance.py race rate wavelet     # some of them
+
+    race     seconds until VGG-19 (random weights, 512 px) has the loss of the textbook's after 200 iterations
+    rate     a step of VGG-19 beside the machine's products of matrices: operations a second
+    wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: to 1
+    command  whole commands: --help, a draft and a picture of 512 pixels
+
+Every measurement is a process of its own. The loss is that of the profile johnson in float32, one function for all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from first_picture import EXAMPLES, machine
+
+if TYPE_CHECKING:
+    import torch
+
+    from impasto import Picture
+    from impasto.loading import Choice, Loaded
+
+CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
+RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 20}
+MEGAPIXELS = {"wavelet": (0.25, 1, 4, 16), "vgg19": (0.25, 1)}
+Figures = dict[str, float]
+
+
+def main() -> None:
+    """Measure, in this process or in others."""
+    if sys.argv[1:2] == ["--once"]:
+        print(json.dumps(MEASURED[sys.argv[2]](*sys.argv[3:])))
+        return
+    print(f"{machine()}\n")
+    for part in sys.argv[1:] or PARTS:
+        for name, value in PARTS[part]():
+            print(f"{name:<58}{value:>10.4g}", flush=True)
+
+
+def fresh(*words: object) -> Figures:
+    """What a process of its own measures."""
+    command = [sys.executable, __file__, "--once", *map(str, words)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: Figures = json.loads(done.stdout)
+    return figures
+
+
+def race() -> Iterator[tuple[str, float]]:
+    theirs = fresh("textbook")
+    ours = fresh("ours", theirs["loss"])
+    yield f"textbook: loss after {ITERATIONS} iterations", theirs["loss"]
+    yield "textbook: seconds", theirs["seconds"]
+    yield "impasto: loss", ours["loss"]
+    yield "impasto: seconds", ours["seconds"]
+    yield "times sooner", theirs["seconds"] / ours["seconds"]
+
+
+def rate() -> Iterator[tuple[str, float]]:
+    runs = [fresh("step") for _ in range(3)]
+    for name in runs[0]:
+        yield f"vgg19, {SIZE} px, median of 3: {name}", median(run[name] for run in runs)
+
+
+def growth(network: str) -> Iterator[tuple[str, float]]:
+    for megapixels in MEGAPIXELS[network]:
+        found = fresh("growth", network, megapixels)
+        for name, value in found.items():
+            yield f"{network}, {megapixels} megapixels: {name}", value
+
+
+def command() -> Iterator[tuple[str, float]]:
+    for name, words in COMMANDS.items():
+        seconds = []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as folder:
+                line = [sys.executable, "-m", "impasto", *words]
+                begin = time.perf_counter()
+                subprocess.run(line, cwd=folder, check=True, capture_output=True)
+                seconds.append(time.perf_counter() - begin)
+        yield f"{name}, median of 3: seconds", median(seconds)
+
+
+def textbook() -> Figures:
+    from textbook import iterations
+
+    from impasto import read
+    from impasto_vgg import random_weights
+
+    content, style = (tensor(fitted(read(path))) for path in (CONTENT, STYLE))
+    *_, last = iterations(content, style, random_weights(), ITERATIONS)
+    return last
+
+
+def ours(goal: str) -> Figures:
+    """Seconds from the pictures to the goal, the targets included, but not the building of the network."""
+    from impasto import Recipe, paint, read
+
+    content, style = (fitted(read(path)) for path in (CONTENT, STYLE))
+    best = float("inf")
+    for step in paint(content, style, Recipe.of(**RACE, steps=120, scales=3), load=untrained):
+        if step.size == SIZE:
+            best = min(best, step.loss)
+            if best <= float(goal):
+                break
+    return {"loss": best, "seconds": step.seconds, "step": step.step}
+
+
+def step() -> Figures:
+    """A step, and what the machine does with products of matrices as wide as those of VGG-19."""
+    import torch
+
+    from impasto import Recipe, paint, read
+
+    marks = [time.perf_counter()]
+    pictures = fitted(read(CONTENT)), fitted(read(STYLE))
+    for _ in paint(*pictures, Recipe.of(**RACE, steps=6, scales=1), load=untrained):
+        marks.append(time.perf_counter())  # noqa: PERF401
+    seconds = median(after - before for before, after in pairwise(marks[1:]))
+    a, b, times = torch.rand(4096, 2304), torch.rand(2304, 512), []
+    for _ in range(20):
+        begin = time.perf_counter()
+        torch.mm(a, b)
+        times.append(time.perf_counter() - begin)
+    peak = 2 * a.numel() * b.shape[1] / median(times)
+    done = operations(SIZE, round(SIZE * 3 / 4)) / seconds
+    return {"seconds": seconds, "teraflops": done / 1e12, "machine, teraflops": peak / 1e12, "share": done / peak}
+
+
+def operations(width: int, height: int) -> float:
+    """Of the convolutions up to conv5_1, forwards and back: two for each weight and position, each way."""
+    total, channels = 0.0, 3
+    for block, (deep, wide) in enumerate(((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))):
+        for _ in range(deep):
+            total += 4 * 9 * channels * wide * (width >> block) * (height >> block)
+            channels = wide
+    return total
+
+
+def grown(network: str, megapixels: str) -> Figures:
+    import resource
+
+    from impasto import Recipe, paint, read
+
+    side = round((float(megapixels) * 1e6 * 4 / 3) ** 0.5)
+    content, marks = read(CONTENT), list[float]()
+    named = {"load": untrained} if network == "vgg19" else {}
+    recipe = Recipe.of(network=network, size=side, scales=1, steps=3)
+    for taken in paint(content, read(STYLE), recipe, **named):
+        marks.append(taken.seconds)
+    look = taken.fit.look(round(float(megapixels) * 1e6))
+    return {
+        "seconds for a step": min(after - before for before, after in pairwise(marks)),
+        "side of tiles, 0 for none": look.tile or 0,
+        "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+    }
+
+
+def untrained(choice: Choice) -> Loaded:
+    """VGG-19 with random weights, which take as long as others."""
+    from impasto.loading import Loaded
+    from impasto.registry import registry
+    from impasto_vgg import random_weights
+    from impasto_vgg.network import VGG19
+
+    network = VGG19(random_weights(), **dict(choice.options))
+    evaluate = registry().painter("torch").build("cpu", choice.precision).load(network)
+    return Loaded(network, "cpu", evaluate, evaluate)
+
+
+def fitted(picture: Picture) -> Picture:
+    return picture.resized(*picture.fit(SIZE))
+
+
+def tensor(picture: Picture) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous()
+
+
+MEASURED = {"textbook": textbook, "ours": ours, "step": step, "growth": grown}
+PARTS = {"race": race, "rate": rate, "command": command} | {name: partial(growth, name) for name in MEGAPIXELS}
+PAIR = [str(CONTENT.resolve()), str(STYLE.resolve())]
+COMMANDS = {
+    "impasto --help": ["--help"],
+    "a draft of 512 px": [*PAIR, "-o", "out.png", "--size", "512", "--quality", "draft"],
+    "a picture of 512 px": [*PAIR, "-o", "out.png", "--size", "512"],
+}
+
+if __name__ == "__main__":
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as the command line does
+    main()
