@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .octaves import Curvature, curvature, scaled
+
 FLAT = 1e-10
 """Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
 
@@ -45,7 +47,9 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a bounded step.
 
     There is no line search: one gradient makes one step, of length one along the quasi-Newton direction, shortened to
-    move the mean pixel by at most `reach`. That reaches a given loss in about half of Adam's steps.
+    move the mean pixel by at most `reach`. What it does not remember has a curvature for each octave: see `octaves`.
+    Numbers at 0 or 1 that would go further take no part in a step, so that the others find the bottom between these
+    bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
     """
 
     def __init__(self, history: int, reach: float = 0.02, kind: torch.dtype | None = None) -> None:
@@ -53,11 +57,13 @@ class LBFGS:
         self.reach, self.kind = reach, kind
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self.last: tuple[Tensor, Tensor] | None = None
+        self.curvature: Curvature = []
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         """See `Optimiser`."""
         self._remember(image, gradient)
-        direction = self._direction(gradient)
+        outward = ((image <= 0) & (gradient > 0)).logical_or_((image >= 1) & (gradient < 0))
+        direction = self._direction(gradient.masked_fill(outward, 0)).masked_fill_(outward, 0)
         length = float(direction.abs().mean())
         if length > self.reach:
             direction *= self.reach / length
@@ -75,6 +81,9 @@ class LBFGS:
                 F.interpolate(maps.float(), size=(height, width), mode="bicubic") for maps in (move, change)
             )
             other._keep(move, change * share)
+        if self.last:
+            share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
+            other.curvature = [[number / share for number in numbers] for numbers in self.curvature]
         return other
 
     def keep(self, history: int) -> None:
@@ -85,15 +94,19 @@ class LBFGS:
     def _remember(self, image: Tensor, gradient: Tensor) -> None:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
         if self.last is not None:
-            self._keep(image - self.last[0], gradient - self.last[1])
+            move, change = image - self.last[0], gradient - self.last[1]
+            if self._keep(move, change):
+                self.curvature = curvature(move, change)
         self.last = image, gradient
 
-    def _keep(self, move: Tensor, change: Tensor) -> None:
-        if self.kind:
-            move, change = move.to(self.kind), change.to(self.kind)
-        curvature = _dot(move, change)
-        if curvature > FLAT * math.sqrt(_dot(move, move) * _dot(change, change)):
-            self.pairs.append((move, change, 1 / curvature))
+    def _keep(self, move: Tensor, change: Tensor) -> bool:
+        """Whether it is worth it."""
+        product = _dot(move, change)
+        worthy = product > FLAT * math.sqrt(_dot(move, move) * _dot(change, change))
+        if worthy:
+            kind = self.kind or move.dtype
+            self.pairs.append((move.to(kind), change.to(kind), 1 / product))
+        return worthy
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
@@ -104,8 +117,7 @@ class LBFGS:
         for move, change, inverse in reversed(self.pairs):
             factors.append(inverse * _dot(move, direction))
             direction.add_(change, alpha=-factors[-1])
-        _, change, inverse = self.pairs[-1]
-        direction.mul_(1 / (inverse * _dot(change, change)))
+        direction = scaled(direction, self.curvature)
         for (move, change, inverse), factor in zip(self.pairs, reversed(factors), strict=True):
             direction.add_(move, alpha=factor - inverse * _dot(change, direction))
         return direction
