@@ -32,13 +32,13 @@ def stripes(width: float, side: int = 256) -> Picture:
 @pytest.mark.parametrize(
     ("size", "quality", "sizes", "last"),
     [
-        (512, "draft", [128, 256], 12),
-        (512, "normal", [128, 256, 512], 22),
-        (512, "fine", [128, 256, 512], 44),
-        (100, "draft", [100], 8),
-        (4000, "draft", [125, 250, 500], 8),
-        (4096, "draft", [128, 256, 512], 8),
-        (4096, "normal", [128, 256, 512, 1024, 2048, 4096], 7),
+        (512, "draft", [128, 256], 9),
+        (512, "normal", [128, 256, 512], 18),
+        (512, "fine", [128, 256, 512], 36),
+        (100, "draft", [100], 6),
+        (4000, "draft", [125, 250, 500], 6),
+        (4096, "draft", [128, 256, 512], 6),
+        (4096, "normal", [128, 256, 512, 1024, 2048, 4096], 5),
     ],
 )
 def test_what_quality_means(size: int, quality: str, sizes: list[int], last: int) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from .recipe import Recipe
 
 COARSEST = 128
-STEPS, USUAL = 22, 512
+STEPS, USUAL = 18, 512
 """Steps at a longest side of so many pixels."""
 GROWTH = 1.5
 DRAFT = 512
-SHARES = {"draft": 0.375, "normal": 1.0, "fine": 2.0}
+SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 """Steps beside `STEPS`, by quality."""
 
 
