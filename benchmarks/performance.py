@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from impasto.loading import Choice, Loaded
 
 CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
-RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 20}
+RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 100}
 MEGAPIXELS = {"wavelet": (0.25, 1, 4, 16), "vgg19": (0.25, 1)}
 Figures = dict[str, float]
 
@@ -110,7 +110,7 @@ def ours(goal: str) -> Figures:
 
     content, style = (fitted(read(path)) for path in (CONTENT, STYLE))
     best = float("inf")
-    for step in paint(content, style, Recipe.of(**RACE, steps=120, scales=3), load=untrained):
+    for step in paint(content, style, Recipe.of(**RACE, steps=25, scales=3), load=untrained):
         if step.size == SIZE:
             best = min(best, step.loss)
             if best <= float(goal):

@@ -167,10 +167,17 @@ def test_what_lbfgs_knows_is_carried_to_another_size() -> None:
     stiffness = torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)[:, None, None]
     offset = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64) / 50
     before, image = LBFGS(history=12), 0.5 + offset
-    for _ in range(6):
+    for _ in range(5):
         image = before.step(image, stiffness * (image - 0.5) / image.numel())
     after = before.carried(24, 32, 12)
-    assert len(after.pairs) == CARRIED
+    assert len(after.pairs) == 4
     far = torch.nn.functional.interpolate(offset, size=(24, 32), mode="bicubic")
     told, fresh = (o.step(0.5 + far, stiffness * far / far.numel()) - 0.5 for o in (after, LBFGS(history=12)))
     assert (stiffness * told.square()).sum() < 0.2 * (stiffness * fresh.square()).sum()
+
+
+def test_lbfgs_carries_no_more_than_it_may_remember_there() -> None:
+    before, goal = LBFGS(history=20), random(1)
+    rolled(before, goal, CARRIED + 4)
+    assert len(before.pairs) > CARRIED
+    assert [len(before.carried(16, 20, history).pairs) for history in (20, 3)] == [CARRIED, 3]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-OCTAVES, SPREAD = 8, 10.0
+OCTAVES, SPREAD = 8, 100.0
 """How many are told apart, from the finest down, and by how much one may differ from what holds for all of them."""
 AXES = torch.linalg.qr(torch.tensor([[0.299, 0.587, 0.114], [0.5, 0.5, -1.0], [1.0, -1.0, 0.0]]).T)[0].T
 """Luma, yellow-blue and red-green, turned to right angles, so that going back is the transpose."""

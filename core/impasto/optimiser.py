@@ -23,8 +23,8 @@ SUFFICIENT, LENGTHS = 1e-4, 10
 """Share of the promised fall that a step must bring, and how many lengths of it are tried."""
 
 
-CARRIED = 4
-"""Moves that are worth knowing at the next size: older ones hardly help."""
+CARRIED = 12
+"""Moves that are worth knowing at the next size."""
 
 
 CHUNK = 2**20
