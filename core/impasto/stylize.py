@@ -169,8 +169,6 @@ class _Painting:
         image = image.detach()
         look = self.room.look(image[0, 0].numel())
         optimiser.keep(look.history)
-        if look.tile:
-            heap.release()  # what the last tile left is no use to losses that see all pixels
         losses, gradient = self.room.looked(objective, image).slope(image)
         values = torch.stack(list(losses.values())).tolist()
         return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))

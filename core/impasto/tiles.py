@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from . import heap
 from .backend import Evaluator
 from .losses import ALL, Box
 from .objective import Key, Objective, wrapped
@@ -174,9 +175,11 @@ class Tiled:
 
     def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
+        heap.release()  # what was left by tiles is no use to what sees all pixels, and the other way round
         image = image.detach().requires_grad_()
         others = self.objective.others(image)
-        gradient = _grad(others, [image])[0]
+        (gradient,) = _grad(others, [image])
+        heap.release()
         whole = wrapped(image, self.objective.wrap)
         sums = self._gathered(whole.detach())
         far, grids = self.objective.summed(self.mosaic.evaluate(whole, self.mosaic.far) if self.mosaic.far else {})
@@ -184,10 +187,15 @@ class Tiled:
         more, *slopes = _grad(losses, [image, *sums.values()])
         del far
         gradient += more
-        back = self._returned(whole.detach(), dict(zip(sums, slopes, strict=True)))
+        del more
+        near = dict(zip(sums, slopes, strict=True))
         if self.objective.wrap:
-            (back,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)
-        return {name: loss.detach() for name, loss in (losses | others).items()}, back.add_(gradient)
+            back = self._returned(torch.zeros_like(whole), whole.detach(), near)
+            gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
+        else:
+            self._returned(gradient, whole.detach(), near)
+        heap.release()
+        return {name: loss.detach() for name, loss in (losses | others).items()}, gradient
 
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:
@@ -208,9 +216,8 @@ class Tiled:
                 _add(sums, self.objective.sums(layer, own, self.mosaic.grids[layer], box))
         return {key: value.requires_grad_() for key, value in sums.items()}
 
-    def _returned(self, whole: Tensor, slopes: Mapping[Key, Tensor]) -> Tensor:
-        """What the slopes of the sums mean for the pixels."""
-        gradient = torch.zeros_like(whole)
+    def _returned(self, gradient: Tensor, whole: Tensor, slopes: Mapping[Key, Tensor]) -> Tensor:
+        """What the slopes of the sums mean for the pixels, added to `gradient`."""
         for tile in self.mosaic.tiles:
             part = whole[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
             terms = [
