@@ -27,7 +27,7 @@ ORDER = [
     "losses formulas profiles",
     "remembered",
     "loading",
-    "optimiser objective schedule heap grain",
+    "octaves optimiser objective schedule heap grain",
     "tiles strokes colour estimates",
     "scene",
     "targets",

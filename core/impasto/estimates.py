@@ -21,7 +21,7 @@ BASE = 640e6
 """Bytes before anything is painted: mostly the libraries."""
 SPARE = 0.85
 """Share of the memory there is that a plan may use: the rest is for what no model knows."""
-ENOUGH, MORE = 3e9, 1.25
+ENOUGH, MORE = 3e9, 1.1
 """Bytes to make do with, the program included, if nothing is said: an editor with the same picture wants some too. And
 by how much that is raised while it will not do."""
 
@@ -42,10 +42,11 @@ class Cost:
     """Pixels above which looking in tiles is no slower."""
 
 
-COSTS = {"wavelet": Cost(1.5e-6, 650, 40, 80, 4e6), "vgg19": Cost(2e-5, 1950, 40, 96, math.inf)}
+COSTS = {"wavelet": Cost(1.5e-6, 650, 20, 80, 4e6), "vgg19": Cost(2e-5, 1950, 40, 96, math.inf)}
 OTHERS = COSTS["vgg19"]
-PICTURE = 200
-"""Bytes for each pixel of the picture: content, image, gradients, and what compares colours."""
+PICTURE, LOSSES = 100, 190
+"""Bytes for each pixel of the picture: what is there all the time, as content, image and gradients; and with what it
+takes for losses to see all pixels, as the one that compares colours, which without tiles a step exceeds."""
 PAIR, SHORT_PAIR = 24, 12
 """Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
 RECOLOUR = 1e-6
@@ -126,12 +127,12 @@ class Fit:
 
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
-        pair = PAIR if tile is None else SHORT_PAIR
-        held = PICTURE + (pair * history if self.recipe.optimiser == "lbfgs" else 0)
+        pairs = history if self.recipe.optimiser == "lbfgs" else 0
         if tile is None:
-            return (held + self._step) * pixels
+            return (PICTURE + PAIR * pairs + self._step) * pixels
         seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
-        return (held + self.cost.far) * pixels + self._step * seen
+        looking = (PICTURE + self.cost.far) * pixels + self._step * seen
+        return max(looking, LOSSES * pixels if tile else 0) + SHORT_PAIR * pairs * pixels
 
     @property
     def _step(self) -> float:

@@ -207,7 +207,7 @@ def matched(rows: Tensor, target: Tensor) -> Tensor:
 @cache
 def _threads() -> ThreadPoolExecutor:
     """Threads that sort, while numpy lets go of the interpreter; begun once: without memory, beginning one may hang."""
-    return ThreadPoolExecutor(3, "sort")
+    return ThreadPoolExecutor(2, "sort")
 
 
 def _match(row: np.ndarray, target: np.ndarray, found: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -115,7 +115,7 @@ class Objective:
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
         features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
-        return self.losses(*self.summed(features)) | self.others(image)
+        return self.losses(*self.summed(features)) | dict(self.others(image))
 
     def summed(self, features: Mapping[str, Tensor]) -> tuple[dict[Key, Tensor], Grids]:
         """Whole layers summed up, and their sizes."""
@@ -163,19 +163,17 @@ class Objective:
                     losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
         return losses
 
-    def others(self, image: Tensor) -> dict[str, Tensor]:
-        """The losses that see the pixels themselves."""
-        losses = {}
+    def others(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The losses that see the pixels themselves, one by one: each takes some memory."""
         if self.weights.variation:
-            losses["tv"] = self.weights.variation * self.profile.variation(image)
+            yield "tv", self.weights.variation * self.profile.variation(image)
         if self.weights.norm:
-            losses["norm"] = self.weights.norm * self.profile.norm(image)
+            yield "norm", self.weights.norm * self.profile.norm(image)
         if self.weights.histogram:
-            losses["histogram"] = self.weights.histogram * sum(
-                (part.share * histogram_loss(image, part.quantiles, part.index) for part in self.targets.colours),
-                image.new_zeros(()),
-            )
-        return losses
+            total = image.new_zeros(())
+            for part in self.targets.colours:
+                total = total + part.share * histogram_loss(image, part.quantiles, part.index)
+            yield "histogram", self.weights.histogram * total
 
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:

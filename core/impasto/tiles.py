@@ -177,8 +177,10 @@ class Tiled:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         heap.release()  # what was left by tiles is no use to what sees all pixels, and the other way round
         image = image.detach().requires_grad_()
-        others = self.objective.others(image)
-        (gradient,) = _grad(others, [image])
+        gradient, others = torch.zeros_like(image), dict[str, Tensor]()
+        for name, loss in self.objective.others(image):
+            gradient += _grad({name: loss}, [image])[0]
+            others[name] = loss.detach()
         heap.release()
         whole = wrapped(image, self.objective.wrap)
         sums = self._gathered(whole.detach())
@@ -195,7 +197,7 @@ class Tiled:
         else:
             self._returned(gradient, whole.detach(), near)
         heap.release()
-        return {name: loss.detach() for name, loss in (losses | others).items()}, gradient
+        return {name: loss.detach() for name, loss in losses.items()} | others, gradient
 
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:
@@ -204,7 +206,7 @@ class Tiled:
         for layer, maps, grid, box in self.mosaic.pieces(whole):
             grids[layer] = grid
             _add(sums, self.objective.sums(layer, maps, grid, box))
-        losses = self.objective.losses(sums, grids) | self.objective.others(image)
+        losses = self.objective.losses(sums, grids) | dict(self.objective.others(image))
         return float(torch.stack(list(losses.values())).sum())
 
     @torch.no_grad()
