@@ -11,13 +11,12 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from performance import Figures, fresh
+from performance import MEGAPIXELS, Figures, fresh
 
 from impasto.cli.plot import Point, Vector
 
 OUT = Path(__file__).parents[1] / "docs" / "growth.svg"
 COLOURS = {"wavelet": "#d7301f", "vgg19": "#2a788e"}
-MEASURED = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1)}
 PANELS = {"seconds for a step": (70, 1.0, (0.1, 1, 10, 100)), "peak memory, MB": (560, 1000.0, (0.5, 1, 2, 4, 8))}
 """Where each begins, its unit, and the marks on its axis."""
 WIDTH, TOP, BOTTOM = 380, 60, 540
@@ -27,7 +26,7 @@ Found = Mapping[str, Mapping[float, Figures]]
 def main() -> None:
     """Measure, then draw."""
     found: dict[str, dict[float, Figures]] = {}
-    for network, sizes in MEASURED.items():
+    for network, sizes in MEGAPIXELS.items():
         for megapixels in sizes:
             found.setdefault(network, {})[megapixels] = figures = fresh("growth", network, megapixels)
             print(network, megapixels, *(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)

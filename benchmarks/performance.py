@@ -1,6 +1,6 @@
 """One table: how fast impasto is, beside a textbook implementation and the machine itself, and what memory it takes.
 
-    python benchmarks/performance.py                       # all parts; a quarter of an hour on two cores
+    python benchmarks/performance.py                       # all parts; half an hour on two cores
     python benchmarks/performance.py race rate wavelet     # some of them
 
     race     seconds until VGG-19 (random weights, 512 px) has the loss of the textbook's after 200 iterations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
 RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 100}
-MEGAPIXELS = {"wavelet": (0.25, 1, 4, 16), "vgg19": (0.25, 1)}
+MEGAPIXELS = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1)}
 Figures = dict[str, float]
 
 
@@ -150,9 +150,7 @@ def operations(width: int, height: int) -> float:
 
 
 def grown(network: str, megapixels: str) -> Figures:
-    import resource
-
-    from impasto import Recipe, paint, read
+    from impasto import Recipe, memory, paint, read
 
     side = round((float(megapixels) * 1e6 * 4 / 3) ** 0.5)
     content, marks = read(CONTENT), list[float]()
@@ -164,7 +162,7 @@ def grown(network: str, megapixels: str) -> Figures:
     return {
         "seconds for a step": min(after - before for before, after in pairwise(marks)),
         "side of tiles, 0 for none": look.tile or 0,
-        "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "peak memory, MB": memory.peak() / 1e6,
     }
 
 

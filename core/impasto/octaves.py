@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from .losses import OPPONENT
+
 OCTAVES, SPREAD = 8, 100.0
 """How many are told apart, from the finest down, and by how much one may differ from what holds for all of them."""
-AXES = torch.linalg.qr(torch.tensor([[0.299, 0.587, 0.114], [0.5, 0.5, -1.0], [1.0, -1.0, 0.0]]).T)[0].T
+AXES = torch.linalg.qr(OPPONENT.T)[0].T
 """Luma, yellow-blue and red-green, turned to right angles, so that going back is the transpose."""
 
 Curvature = list[list[float]]
@@ -29,7 +31,7 @@ def curvature(move: Tensor, change: Tensor) -> Curvature:
     The same for all of them is what Nocedal and Wright, Numerical Optimization, suggest in eq. 7.20.
     """
     found, rings = [], list(_rings(*move.shape[-2:]))
-    usual = float((move * change).sum()) / float(change.square().sum())
+    usual = float(torch.dot(move.flatten(), change.flatten()) / torch.dot(change.flatten(), change.flatten()))
     for axis in AXES.to(move):
         moved, changed = (torch.view_as_real(torch.fft.rfft2(_along(axis, maps))) for maps in (move, change))
         both, square = _sums(moved.mul_(changed), rings), _sums(changed.square_(), rings)

@@ -190,12 +190,10 @@ class Tiled:
         del far
         gradient += more
         del more
-        near = dict(zip(sums, slopes, strict=True))
+        back = torch.zeros_like(whole) if self.objective.wrap else gradient
+        self._return(back, whole.detach(), dict(zip(sums, slopes, strict=True)))
         if self.objective.wrap:
-            back = self._returned(torch.zeros_like(whole), whole.detach(), near)
             gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
-        else:
-            self._returned(gradient, whole.detach(), near)
         heap.release()
         return {name: loss.detach() for name, loss in losses.items()} | others, gradient
 
@@ -218,8 +216,8 @@ class Tiled:
                 _add(sums, self.objective.sums(layer, own, self.mosaic.grids[layer], box))
         return {key: value.requires_grad_() for key, value in sums.items()}
 
-    def _returned(self, gradient: Tensor, whole: Tensor, slopes: Mapping[Key, Tensor]) -> Tensor:
-        """What the slopes of the sums mean for the pixels, added to `gradient`."""
+    def _return(self, gradient: Tensor, whole: Tensor, slopes: Mapping[Key, Tensor]) -> None:
+        """Add to `gradient` what the slopes of the sums mean for the pixels."""
         for tile in self.mosaic.tiles:
             part = whole[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
             terms = [
@@ -229,7 +227,6 @@ class Tiled:
             ]
             (back,) = torch.autograd.grad(torch.stack(terms).sum(), part)
             gradient[..., tile.seen[0], tile.seen[1]] += back
-        return gradient
 
 
 def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
