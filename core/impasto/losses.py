@@ -22,6 +22,8 @@ OPPONENT = torch.nn.functional.normalize(
 """Luma, yellow-blue and red-green of an RGB pixel: rows of unit length, so that a distance weighs them alike."""
 
 TINY = 1e-12
+QUANTILES = 2**20
+"""Of a colour, at most: more are not told apart, and are worth their memory elsewhere."""
 MAGNITUDE, PLACE, CHUNK = np.int32(0x7FFFFFFF), 0xFFFFFFFF, 2**18
 """Bits of a float32 but for its sign; of a key, those that say where it stood; how many places are filled at once."""
 
@@ -193,12 +195,13 @@ def from_opponent(colours: Tensor, like: Tensor) -> Tensor:
 
 
 def matched(rows: Tensor, target: Tensor) -> Tensor:
-    """Each row of (C, M) with its k-th smallest value replaced by the k-th of that row of `target`, (C, M).
+    """Each row of (C, M) with its k-th smallest value replaced by the k-th of M quantiles of `target`, (C, K).
 
-    On a CPU by a sort of whole numbers that hold value and place, several times faster than one that gives indices.
+    Where K is not M, those between are interpolated. On a CPU by a sort of whole numbers that hold value and place,
+    several times faster than one that gives indices.
     """
     if rows.device.type != "cpu" or rows.dtype != torch.float32:
-        return torch.empty_like(rows).scatter_(1, rows.argsort(dim=1), target)
+        return torch.empty_like(rows).scatter_(1, rows.argsort(dim=1), _resampled(target, rows.shape[1]))
     found = torch.empty_like(rows)
     list(_threads().map(_match, rows.detach().numpy(), target.numpy(), found.numpy()))
     return found
@@ -217,18 +220,27 @@ def _match(row: np.ndarray, target: np.ndarray, found: np.ndarray) -> None:
         bits = bits ^ ((bits >> 31) & MAGNITUDE)  # in the order of the values, the negative ones too
         keys[first : first + CHUNK] = bits.astype(np.int64) << 32 | np.arange(first, first + len(bits))
     keys.sort()
+    knots = None if len(target) == len(row) else np.arange(len(target))
     for first in range(0, len(keys), CHUNK):
-        found[keys[first : first + CHUNK] & PLACE] = target[first : first + CHUNK]
+        places = keys[first : first + CHUNK] & PLACE
+        wished = target[first : first + CHUNK]
+        if knots is not None:
+            ranks = np.arange(first, first + len(places)) + 0.5
+            wished = np.interp(ranks * (len(target) / len(row)) - 0.5, knots, target)
+        found[places] = wished
 
 
 def quantiles(image: Tensor, count: int, index: Tensor | None = None) -> Tensor:
     """The colour histogram of (1, 3, H, W) in its finest form: each opponent colour sorted, as `count` quantiles.
 
-    With `index`, (K,), only of those pixels.
+    At most `QUANTILES`. With `index`, (K,), only of those pixels.
     """
-    rows = _ordered(_pixels(opponent(image), index))
-    resampled: Tensor = torch.nn.functional.interpolate(rows[None], size=count, mode="linear", align_corners=False)
-    return resampled[0]
+    return _resampled(_ordered(_pixels(opponent(image), index)), min(count, QUANTILES))
+
+
+def _resampled(rows: Tensor, count: int) -> Tensor:
+    found: Tensor = torch.nn.functional.interpolate(rows[None], size=count, mode="linear", align_corners=False)
+    return found[0]
 
 
 class _Histogram(torch.autograd.Function):
@@ -254,9 +266,9 @@ class _Histogram(torch.autograd.Function):
 
 
 def histogram_loss(image: Tensor, target: Tensor, index: Tensor | None = None) -> Tensor:
-    """Mean squared distance of the sorted opponent colours to `target`, (3, K): Wasserstein-2 squared, per axis.
+    """Mean squared distance of the sorted opponent colours to `target`, (3, Q): Wasserstein-2 squared, per axis.
 
-    K is the number of pixels of `image`, (1, 3, H, W), or of those in `index`, (K,).
+    They are those of `image`, (1, 3, H, W), or of the pixels in `index`, (K,).
     Source: Risser, Wilmot and Barnes, "Stable and controllable neural texture synthesis and style transfer using
     histogram losses" (2017), section 4; there on features by matching bins, here on colours and exact.
     """
@@ -265,7 +277,7 @@ def histogram_loss(image: Tensor, target: Tensor, index: Tensor | None = None) -
 
 
 def recoloured(image: Tensor, target: Tensor, index: Tensor | None = None) -> Tensor:
-    """`image`, (1, 3, H, W), each opponent colour replaced by the quantile of `target`, (3, K), of its rank.
+    """`image`, (1, 3, H, W), each opponent colour replaced by the quantile of `target`, (3, Q), of its rank.
 
     With `index`, (K,), only those pixels change.
     """
