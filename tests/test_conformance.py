@@ -142,6 +142,22 @@ class NeverThere(Sound):
     layers = ("fine", "coarse", "deep")
 
 
+class GoesOn(Sound):
+    """From the layer `fine`."""
+
+    checkpoints: Mapping[str, Collection[str]] = {"fine": ("coarse",)}
+    off = 1.0
+
+    def forward(self, image: Tensor, layers: Collection[str], after: str = "") -> dict[str, Tensor]:
+        if not after:
+            return super().forward(image, layers)
+        return {"coarse": self.off * F.relu(F.conv2d(F.avg_pool2d(image, 2), self.second, padding=1))}
+
+
+class GoesOnOtherwise(GoesOn):
+    off = 1.01
+
+
 class GivesAll(Sound):
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         return super().forward(image, self.layers)
@@ -232,6 +248,12 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
     "wants much": (WantsMuch, "picture of 16x16: no layer; expected at least one"),
     "loses a layer": (LosesALayer, r"picture of 96x112: no coarse; expected what \d+x\d+ had"),
     "never there": (NeverThere, "picture of 1024x1024: no deep; expected every layer"),
+    "other checkpoint": (
+        named(checkpoints={"fine": ("conv",)}),
+        "checkpoint fine names conv; expected layers of its own",
+    ),
+    "no after": (named(checkpoints={"fine": ("coarse",)}), "after fine: TypeError: .*; expected maps"),
+    "goes on otherwise": (GoesOnOtherwise, "layer coarse after fine: other maps than from the picture; expected"),
     "gives all": (GivesAll, r"layers \['fine', 'coarse'\]; expected none but those asked for, \[\]"),
     "flat": (changed(lambda maps, _: maps.flatten(2)), r"layer fine: shape \(1, 4, 229376\); expected \(1, N, h, w\)"),
     "no batch": (changed(lambda maps, _: maps.expand(2, -1, -1, -1)), r"shape \(2, 4, 512, 448\); expected \(1, N"),
@@ -269,8 +291,9 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
 }
 
 
-def test_a_sound_network_conforms() -> None:
-    check_network(NetworkInfo("sound", "", build=Sound))
+@pytest.mark.parametrize("build", [Sound, GoesOn])
+def test_a_sound_network_conforms(build: type[Sound]) -> None:
+    check_network(NetworkInfo("sound", "", build=build))
 
 
 @pytest.mark.parametrize("name", NETWORK_FAULTS)

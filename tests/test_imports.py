@@ -29,7 +29,7 @@ ORDER = [
     "loading",
     "octaves optimiser objective schedule heap grain",
     "tiles strokes colour estimates",
-    "scene",
+    "scene tiled",
     "targets",
     "watch room",
     "stylize",

@@ -16,7 +16,8 @@ from impasto.profiles import PROFILES, Profile
 from impasto.registry import registry
 from impasto.scene import Scene, Style
 from impasto.targets import View
-from impasto.tiles import STRIDE, Tiled, Tiling, reaches, tiles
+from impasto.tiled import Tiled
+from impasto.tiles import PROBE, Tiling, measured, tiles
 from impasto_vgg import random_weights
 from impasto_vgg.network import VGG19
 
@@ -62,9 +63,7 @@ def both(
 
 
 def tiling(network: Network, side: int) -> Tiling:
-    coarse = getattr(network, "coarse", frozenset())
-    seen = reaches(network, [layer for layer in network.layers if layer not in coarse], torch.zeros(1))
-    return Tiling(side, seen, coarse)
+    return Tiling(side, measured(network, network.layers, torch.zeros(1)))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +77,9 @@ def tiling(network: Network, side: int) -> Tiling:
         (vgg, "johnson", (331, 329), 128, 9, {}),
         (vgg, "gatys2016", (301, 263), 192, 4, {"styles": TWO, "mask": SOFT}),
         (vgg, "crowson", (201, 263), 128, 6, {"mask": SOFT}),
+        (vgg, "gatys2016", (601, 263), 32, 171, {}),
+        (vgg, "gatys2016", (601, 263), 64, 50, {"styles": TWO, "mask": SOFT}),
+        (vgg, "johnson", (256, 200), 128, 9, {"wrap": 48}),
     ],
 )
 def test_losses_and_gradient_are_those_of_the_whole(
@@ -87,11 +89,31 @@ def test_losses_and_gradient_are_those_of_the_whole(
     tiled, objective, image = both(network, PROFILES[profile], size, side, **more)  # type: ignore[arg-type]
     losses, gradient = objective.slope(image)
     theirs, slope = tiled.slope(image)
-    assert len(tiled.mosaic.tiles) == count
+    assert len(tiled.mosaic.cuts[0].tiles) == count
     assert list(theirs) == list(losses)
     for name, loss in losses.items():
         assert float(theirs[name]) == pytest.approx(float(loss), rel=EXACT), name
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
+
+
+@pytest.mark.parametrize(
+    ("side", "cuts", "tail"),
+    [
+        (32, {None: 121, "pool2": 9, "pool3": 4, "pool4": 1}, None),
+        (96, {None: 16, "pool2": 9, "pool3": 4}, "pool4"),
+        (192, {None: 4, "pool2": 1}, "pool3"),
+        (256, {None: 4}, "pool2"),
+    ],
+)
+def test_a_deep_network_is_cut_at_its_checkpoints_and_whole_where_little_is_left(
+    side: int, cuts: dict[str | None, int], tail: str | None
+) -> None:
+    tiled, objective, image = both(vgg(), PROFILES["gatys2016"], (331, 329), side)
+    assert {cut.part.after: len(cut.tiles) for cut in tiled.mosaic.cuts} == cuts
+    assert (tiled.mosaic.tail.after if tiled.mosaic.tail else None) == tail
+    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
+    assert tiled.loss(image) == pytest.approx(objective.loss(image), rel=EXACT)
 
 
 @pytest.mark.parametrize("build", [wavelet, vgg])
@@ -110,10 +132,12 @@ def test_targets_are_those_of_the_whole(build: object) -> None:
 
 def test_what_layers_see() -> None:
     """A convolution of 3 x 3 sees a pixel to each side; the second one two; halving doubles what follows."""
-    seen = reaches(vgg(), ["conv1_1", "conv1_2", "pool1", "conv2_1"], torch.zeros(1))
-    assert seen["conv1_1"] in (2, 3, 4)
+    seen = measured(vgg(), ["conv1_1", "conv1_2", "pool1", "conv2_1"], torch.zeros(1)).reach
+    assert seen["conv1_1"] == 1
     assert seen["conv1_1"] < seen["conv1_2"] < seen["conv2_1"] <= 9
-    assert set(reaches(wavelet(), ["streak6_2"], torch.zeros(1)).values()) == {640}
+    seen = measured(wavelet(), wavelet().layers, torch.zeros(1)).reach
+    assert seen["streak6_2"] == PROBE
+    assert seen["half1"] == seen["half2"] < seen["band1"] == seen["band2"] < seen["streak1_2"] == seen["streak2_2"]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +145,8 @@ def test_what_layers_see() -> None:
 )
 def test_tiles_cover_every_pixel_once(height: int, width: int, side: int, margin: int) -> None:
     owned = np.zeros((height, width), int)
-    for tile in tiles(height, width, side, margin):
-        assert all(first % STRIDE == 0 for first in tile.first)
+    for tile in tiles(height, width, side, margin, 16):
+        assert all(first % 16 == 0 for first in tile.first)
         assert all(seen.start == max(0, first - margin) for seen, first in zip(tile.seen, tile.first, strict=True))
         owned[tile.first[0] : tile.last[0], tile.first[1] : tile.last[1]] += 1
     assert (owned == 1).all()

@@ -33,26 +33,30 @@ class Cost:
     seconds: float
     """For each unit of `Stage.work`, on two cores."""
     step: float
-    """Bytes for each pixel that a step looks at."""
+    """Bytes for each pixel of a picture that is looked at all at once."""
+    tile: float
+    """Bytes for each pixel that a tile sees."""
     far: float
-    """Bytes for each pixel of the picture where it is looked at in tiles: for layers that see too far for these."""
+    """Bytes for each pixel of a picture looked at in tiles: for the content, checkpoints, and layers that see far."""
     margin: int
     """Pixels that a tile looks at on each side besides its own."""
     whole: float
     """Pixels above which looking in tiles is no slower."""
 
 
-COSTS = {"wavelet": Cost(1.5e-6, 650, 20, 80, 4e6), "vgg19": Cost(2e-5, 1950, 40, 96, math.inf)}
-OTHERS = COSTS["vgg19"]
-PICTURE, LOSSES = 100, 190
+COSTS = {"wavelet": Cost(1.5e-6, 650, 900, 10, 32, 4e6), "vgg19": Cost(2e-5, 2500, 2200, 90, 8, math.inf)}
+OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
+PICTURE, LOSSES = 76, 125
 """Bytes for each pixel of the picture: what is there all the time, as content, image and gradients; and with what it
-takes for losses to see all pixels, as the one that compares colours, which without tiles a step exceeds."""
+takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
 PAIR, SHORT_PAIR = 24, 12
 """Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
 RECOLOUR = 1e-6
 """Seconds for each pixel where colours change and nothing is painted."""
-SMALLEST, LARGEST, GOOD, STRIDE = 128, 2048, 768, 32
-"""Sides of tiles, in pixels: the limits, below which one rather remembers fewer steps, and what they go in steps of."""
+SMALLEST, LARGEST, STRIDE = 128, 2048, 32
+"""Sides of tiles, in pixels: the limits, and what they go in steps of."""
+GOOD = 24
+"""Sides of tiles in margins, below which one rather remembers fewer steps, or takes more memory."""
 FORGETFUL = 2
 """Steps that L-BFGS remembers at least."""
 TWICE = 1.3
@@ -76,7 +80,7 @@ class Fit:
     recipe: Recipe
     cost: Cost
     budget: float
-    least: int = GOOD
+    least: int = SMALLEST
     """Sides of tiles: below `least` one rather does without, above `largest` are none."""
     largest: int = LARGEST
     history: int = 1000
@@ -122,21 +126,21 @@ class Fit:
             return None
         if math.isinf(self.budget):
             return self.largest
-        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self._step
+        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / (self._short * self.cost.tile)
         return max(0, min(self.largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
 
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
         pairs = history if self.recipe.optimiser == "lbfgs" else 0
         if tile is None:
-            return (PICTURE + PAIR * pairs + self._step) * pixels
+            return (PICTURE + PAIR * pairs + self._short * self.cost.step) * pixels
         seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
-        looking = (PICTURE + self.cost.far) * pixels + self._step * seen
+        looking = (PICTURE + self.cost.far) * pixels + self._short * self.cost.tile * seen
         return max(looking, LOSSES * pixels if tile else 0) + SHORT_PAIR * pairs * pixels
 
     @property
-    def _step(self) -> float:
-        return (0.6 if self.recipe.precision == "bfloat16" else 1.0) * self.cost.step
+    def _short(self) -> float:
+        return 0.6 if self.recipe.precision == "bfloat16" else 1.0
 
 
 def fit(
@@ -145,14 +149,14 @@ def fit(
     """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
 
     The recipe's `memory` counts what is `taken` already. Without it `enough` bytes are made do with, or as few more as
-    will do with tiles of `GOOD` pixels. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
+    will do with tiles of `GOOD` margins. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
     """
     cost, most = cost or costs(recipe), math.inf if free is None else free * SPARE
     if recipe.colour == "palette":
         return Fit(recipe, cost, math.inf)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
-    budgets = [min(most, wish - taken) for wish in wishes]
-    for least, budget in [*((GOOD, budget) for budget in dict.fromkeys(budgets)), (SMALLEST, budgets[-1])]:
+    budgets, good = [min(most, wish - taken) for wish in wishes], max(SMALLEST, GOOD * cost.margin)
+    for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (SMALLEST, budgets[-1])]:
         found = Fit(recipe, cost, budget, least)
         if found.look(pixels):
             return found

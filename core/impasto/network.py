@@ -7,8 +7,11 @@ What it computes follows from its options, its code, and its parameters and buff
 
 It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
 And `levels`, for the figures of `impasto sheet`: from shallow to deep, (the layer that shows best what the level sees
-of a content, its style layers). And `coarse`, the layers that come from a small copy of the picture and, asked for
-alone, cost little: a large picture is looked at whole for them, and in tiles for the others.
+of a content, its style layers). And `checkpoints`, a mapping of names, shallow to deep, to the layers that
+follow from the maps of that name alone. It may be a layer, or something else that the network gives if it is asked for
+it; from there the network goes on when it is called with these maps for the picture, and `after`, the name. A large
+picture is looked at in tiles, and with checkpoints these need narrow margins only, for a layer then sees no further
+than to the one before it; little is left after the last ones, which is looked at whole.
 """
 
 from __future__ import annotations

@@ -31,9 +31,15 @@ class Remembering:
     identity: str
     """All that its maps depend on besides the image."""
 
-    def __call__(self, image: Tensor, layers: Collection[str]) -> Maps:
+    @property
+    def checkpoints(self) -> Mapping[str, Collection[str]]:
+        """See `impasto.network`."""
+        found: Mapping[str, Collection[str]] = getattr(self.evaluate, "checkpoints", {})
+        return found
+
+    def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> Maps:
         """See `Evaluator`; on the device of `image`, wherever they were computed."""
-        return {name: maps.to(image.device) for name, maps in self.evaluate(image, layers).items()}
+        return {name: maps.to(image.device) for name, maps in self.evaluate(image, layers, **after).items()}
 
 
 def remembering(

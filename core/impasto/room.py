@@ -14,15 +14,19 @@ import torch
 from torch import Tensor
 
 from . import heap, memory
+from .backend import Evaluator
 from .errors import OutOfMemory
 from .estimates import COSTS, ENOUGH, FORGETFUL, LARGEST, SMALLEST, STRIDE, Cost, Fit, Look, at_hand, costs, fit
 from .loading import Loaded
 from .objective import Objective
 from .recipe import Recipe
-from .tiles import Tiled, Tiling, reaches
+from .tiled import Tiled
+from .tiles import Part, Sight, Tiling, kept, measured
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LONG = 1e-5
+"""Seconds for each unit of work, from which a network calculates long."""
 PROBE, BESIDE = 128, 1.5
 """Side of the picture on which an unknown network is measured, and what a step takes beside what it keeps."""
 
@@ -65,7 +69,13 @@ class Room:
     def tiling(self, pixels: int) -> Tiling | None:
         """The tiles for that, if any."""
         side = self.look(pixels).tile
-        return Tiling(side, self._reach, self._coarse) if side else None
+        return Tiling(side, self._sight) if side else None
+
+    def aiming(self, pixels: int) -> Tiling | None:
+        """The same for what computes the targets, which may not know of checkpoints."""
+        side, aims = self.look(pixels).tile, self.loaded.aims
+        alike = getattr(aims, "checkpoints", {}) == getattr(self.loaded.evaluate, "checkpoints", {})
+        return Tiling(side, self._sight if alike else self._seen(aims)) if side else None
 
     def looked(self, objective: Objective, image: Tensor) -> Objective | Tiled:
         """`objective`, in tiles if that is called for; the same as before while nothing changes."""
@@ -89,31 +99,22 @@ class Room:
         self._notice = f"Memory ran out, so it looks at tiles of {least} pixels and remembers {history} steps."
 
     @property
-    def _coarse(self) -> frozenset[str]:
-        return frozenset(getattr(self.loaded.network, "coarse", ()))
+    def long(self) -> bool:
+        """Whether the network calculates long for the memory that it takes."""
+        return self.fit.cost.seconds > LONG
 
     @cached_property
-    def _reach(self) -> dict[str, int]:
-        like = torch.zeros(1, device=self.loaded.device)
-        tiled = [layer for layer in self.layers if layer not in self._coarse]
-        return reaches(self.loaded.evaluate, tiled, like) if tiled else {}
+    def _sight(self) -> Sight:
+        return self._seen(self.loaded.evaluate)
+
+    def _seen(self, evaluate: Evaluator) -> Sight:
+        return measured(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))
 
     def _measured(self) -> Cost:
         """What a network costs that is not known: by what a small picture makes it keep for its gradient."""
-        kept: dict[int, int] = {}
-
-        def keep(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
-        image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device, requires_grad=True)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            found = self.loaded.evaluate(image, self.layers)
-        for maps in found.values():
-            keep(maps)
-        step = BESIDE * sum(kept.values()) / PROBE**2
-        return replace(costs(self.recipe), step=step, far=step / 5)
+        image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device)
+        step = BESIDE * kept(Part(self.loaded.evaluate, None, None, tuple(self.layers)), image)
+        return replace(costs(self.recipe), step=step, tile=step, far=step / 5)
 
 
 def _memory(device: str) -> tuple[float | None, float]:

@@ -141,7 +141,8 @@ class _Painting:
         image: Tensor | None = None
         optimiser: Optimiser | None = None
         for number, stage in enumerate(plan):
-            with heap.kept(stage.size**2 * min(sides) / max(sides)):
+            pixels = round(stage.size**2 * min(sides) / max(sides))
+            with heap.kept(pixels, little=self.room.long and self.room.look(pixels).tile is not None):
                 objective, image = self.room.run(self._begun, stage, image)
                 optimiser = self._optimiser(stage, objective, image, optimiser)
                 watch = Watch(self.scene, self.recipe)
@@ -158,7 +159,7 @@ class _Painting:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before."""
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
-        targets = view.targets(self.loaded.aims, self.weights, self.room.tiling)
+        targets = view.targets(self.loaded.aims, self.weights, self.room.aiming)
         objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
         if image is None:
             return objective, self._first(view, targets)

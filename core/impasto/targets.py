@@ -18,7 +18,7 @@ from .losses import Where, gram, quantiles
 from .objective import Colours, StyleTarget, Targets, Weights, wrapped
 from .remembered import recalled
 from .scene import Scene, fitted, stretched
-from .tiles import Mosaic, Tiling
+from .tiles import Mosaic, Tiling, put
 
 
 def content_targets(
@@ -30,13 +30,7 @@ def content_targets(
     def maps() -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for layer, piece, grid, box in Mosaic(evaluate, layers, content, tiling).pieces(content):
-            if piece.shape[-2:] == grid:
-                found[layer] = piece
-                continue
-            if layer not in found:
-                shape, form = (1, piece.shape[1], *grid), torch.channels_last
-                found[layer] = torch.empty(shape, dtype=piece.dtype, device=piece.device, memory_format=form)
-            found[layer][:, :, box[0], box[1]] = piece
+            found[layer] = put(found.get(layer), piece, grid, box)
         return found
 
     return recalled(CONTENTS, evaluate, layers, [content], maps)

@@ -17,7 +17,7 @@ import itertools
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -52,7 +52,8 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
 
     Names of layers and defaults; shape, type and values of the maps at large, odd, narrow and tiny sizes; that grids
     follow the picture; that the same picture gives the same maps, whichever layers are asked for together and however
-    often it is built; that it can be moved; that a finite gradient reaches the picture from every layer.
+    often it is built; that it goes on from its checkpoints; that it can be moved; that a finite gradient reaches the
+    picture from every layer.
     """
     info = _ready(registry().network(network) if isinstance(network, str) else network)
     chosen = info.chosen(options)
@@ -63,6 +64,7 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
         _check_grids(watched, built.layers)
         _check_repeats(watched, built.layers, info.build(**chosen))
         _check_alone(watched, built.layers)
+        _check_checkpoints(watched, built)
         _check_moves(watched, built, info.build(**chosen))
     for layer, slope in _slopes(watched, _picture(ODD), built.layers).items():
         _expect(
@@ -222,6 +224,23 @@ def _check_alone(watched: _Watched, layers: tuple[str, ...]) -> None:
             _expect(layer in found, who, f"nothing when asked for {', '.join(asked)}", "the layer")
             same = torch.equal(found[layer], together[layer])
             _expect(same, who, f"other maps when asked for {', '.join(asked)} than for all", "the same to the last bit")
+
+
+def _check_checkpoints(watched: _Watched, network: Network) -> None:
+    """From the maps of each, the layers that follow are what they are from the picture."""
+    image = _picture((112, 96))
+    for checkpoint, deeper in getattr(network, "checkpoints", {}).items():
+        _check_known(watched.who, f"the checkpoint {checkpoint}", deeper, network.layers)
+        layers = [layer for layer in watched(image, deeper) if layer != checkpoint]
+        try:
+            whole = cast(Any, network)(image, [checkpoint, *layers])
+            found = cast(Any, network)(whole[checkpoint], layers, after=checkpoint)
+        except Exception as error:
+            _refuse(f"{watched.who}, after {checkpoint}", f"{type(error).__name__}: {error}", "maps", error)
+        for layer in layers:
+            same = layer in found and torch.equal(found[layer], whole[layer])
+            who = f"{watched.who}, layer {layer} after {checkpoint}"
+            _expect(same, who, "other maps than from the picture", "the same to the last bit")
 
 
 def _check_moves(watched: _Watched, network: Network, spare: Network) -> None:

@@ -1,22 +1,21 @@
-"""A picture that is looked at in tiles: the losses and gradient of the whole, the memory of a part.
+"""A picture that is looked at in tiles: every layer of the whole, the memory of a part.
 
-The losses see a picture only through sums over the positions of its layers, and these are sums over tiles. So a first
-pass, without gradients, gathers them for the whole picture; from them follow the losses and how these change with every
-sum. A second pass goes back from each tile's share of the sums to its pixels. Both look at a tile with a margin as wide
-as a layer's field of view, and count only the positions that are the tile's own: what they give is what the whole would
-give, up to the order of sums. Layers that see further than `FURTHEST` pixels, and those that a network calls coarse, as
-they come from a small copy of the picture, are looked at whole.
+A tile is looked at with a margin as wide as its layers see, and only the positions count that are the tile's own: so
+they are what the whole picture would give. Layers that see further than `FURTHEST` are looked at whole.
 
-The idea is that of Galerne, Raad, Lezama and Morel, "Scaling Painting Style Transfer" (2024); there for VGG-19 and Gram
-matrices and means, here for any network and every loss.
+A deep network sees far, and margins would cost more than the tiles. If it names checkpoints, maps from which all
+deeper layers follow, then each part of it, from one to the next, has tiles and margins of its own, on the maps of the
+checkpoint before it. These are kept whole: they are small beside what leads to them. And where all that is left is
+small, it is looked at whole: that takes one look instead of two.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate, groupby
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -24,32 +23,28 @@ from torch import Tensor
 from . import heap
 from .backend import Evaluator
 from .losses import ALL, Box
-from .objective import Key, Objective, wrapped
+from .objective import Grids
 
-STRIDE = 32
-"""Tiles begin at multiples of this, which the strides of all tiled layers divide."""
-ALIGNED = 16
-"""Margins are multiples of this, or of the largest stride of the tiled layers if that is more."""
 FURTHEST = 192
-"""Pixels that a tiled layer may see to each side, at most."""
-PROBE = 640
-"""Side of the picture on which fields of view are measured."""
+"""Positions that a tiled layer may see to each side, at most."""
+PROBE, NARROW = 448, 128
+"""Side of the picture on which fields of view are measured, and of strips that tell the sizes of layers."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Pixels from `first` to `last` (down, across) are the tile's own; `seen` says from where to where it looks."""
+    """Positions from `first` to `last` (down, across) are the tile's own; `seen` says from where to where it looks."""
 
     first: tuple[int, int]
     last: tuple[int, int]
     seen: tuple[slice, slice]
 
 
-def tiles(height: int, width: int, side: int, margin: int) -> list[Tile]:
-    """Tiles of like size that cover a picture, at most `side` pixels, a multiple of `STRIDE`; with margins inside."""
+def tiles(height: int, width: int, side: int, margin: int, stride: int) -> list[Tile]:
+    """Tiles of like size that cover a picture, at most `side` pixels, a multiple of `stride`; with margins inside."""
 
     def spans(length: int) -> list[tuple[int, int, slice]]:
-        each = _rounded(length / math.ceil(length / side))
+        each = _rounded(length / math.ceil(length / side), stride)
         starts = list(range(0, length, each))
         ends = [*starts[1:], length]
         return [(a, b, slice(max(0, a - margin), min(length, b + margin))) for a, b in zip(starts, ends, strict=True)]
@@ -61,40 +56,111 @@ def tiles(height: int, width: int, side: int, margin: int) -> list[Tile]:
     ]
 
 
+@dataclass(frozen=True)
+class Part:
+    """The layers that follow from those of `after`, or from the picture; the next part follows from `then`."""
+
+    evaluate: Evaluator
+    after: str | None
+    then: str | None
+    layers: tuple[str, ...]
+
+    @property
+    def asked(self) -> list[str]:
+        """The layers, and `then`."""
+        return list(dict.fromkeys([*self.layers, *([self.then] if self.then else [])]))
+
+    def __call__(self, maps: Tensor) -> dict[str, Tensor]:
+        """What is asked for, from `maps` of `after`, (1, N, h, w)."""
+        if self.after is None:
+            return self.evaluate(maps, self.asked)
+        return cast(dict[str, Tensor], cast(Any, self.evaluate)(maps, self.asked, after=self.after))
+
+
+def parts(evaluate: Evaluator, layers: Sequence[str]) -> list[Part]:
+    """The parts of a network up to the deepest of `layers`; one where it names no checkpoints."""
+    found, after, left = [], None, list(layers)
+    for then, deeper in getattr(evaluate, "checkpoints", {}).items():
+        beyond = [layer for layer in left if layer in deeper]
+        if not beyond:
+            break
+        found.append(Part(evaluate, after, then, tuple(layer for layer in left if layer not in deeper)))
+        after, left = then, beyond
+    return [*found, Part(evaluate, after, None, tuple(left))]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was measured of a network, part by part."""
+
+    reach: Mapping[str, int]
+    """How many positions of what its part follows from a layer sees to its side; `PROBE` if all, or unknown."""
+    weight: Mapping[str | None, float]
+    """Bytes that a part keeps for its gradient, for each position of `Part.after`."""
+    rest: Mapping[str | None, float]
+    """The same for it and all deeper ones."""
+
+
 @torch.no_grad()
-def reaches(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> dict[str, int]:
-    """How many pixels each layer sees to the side of a position, measured; `PROBE` where that is all of the probe."""
-    noise = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(like)
-    other, middle = noise.clone(), PROBE // 2
-    other[..., middle : middle + 1, middle : middle + 1] += 1.0
-    before, after = evaluate(noise, layers), evaluate(other, layers)
-    return {layer: _spread(before[layer] != after[layer], middle) if layer in before else PROBE for layer in layers}
+def measured(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Sight:
+    """What `layers` see, and what they take, on the device of `like`."""
+    maps = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(like)
+    reach, weight, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
+    for part in parts(evaluate, layers):
+        other, middle = maps.clone(), maps.shape[2] // 2
+        other[..., middle : middle + 1, middle : middle + 1] += 1.0
+        before, after = part(maps), part(other)
+        reach |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
+        weight[part.after] = kept(part, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
+        positions[part.after] = maps[0, 0].numel()
+        maps = before[part.then] if part.then else maps
+    totals = list(accumulate(weight[name] * positions[name] for name in reversed(positions)))
+    rest = {name: total / positions[name] for name, total in zip(reversed(positions), totals, strict=True)}
+    return Sight(reach, weight, rest)
 
 
-def _spread(changed: Tensor, middle: int) -> int:
-    furthest = 0
+def _spread(changed: Tensor, length: int) -> int:
+    """How far cells see that cover `length` positions, where those in `changed` see the middle one."""
+    furthest, middle = 0, length // 2
     for axis in (2, 3):
         count = changed.shape[axis]
-        cells = changed.any(dim=5 - axis).flatten(0, 1).any(dim=0).nonzero().flatten()
-        if not len(cells):
+        cells = changed.any(dim=5 - axis).flatten(0, 1).any(dim=0).nonzero().flatten().tolist()
+        if not cells:
             continue
         if cells[0] == 0 or cells[-1] == count - 1:
             return PROBE
-        size = PROBE / count
-        furthest = max(furthest, middle - int(cells[0] * size), int((int(cells[-1]) + 1) * size) - middle)
-    return furthest + 2
+        size = 1 / _density(count, length)
+        furthest = max(furthest, math.ceil(middle - cells[0] * size), math.ceil((cells[-1] + 1) * size - 1) - middle)
+    return furthest
+
+
+def kept(part: Part, maps: Tensor) -> float:
+    """Bytes that `part` keeps for its gradient, for each position of `maps`, (1, N, h, w); weights do not count."""
+    half = maps[..., : maps.shape[2] // 2, :]
+    return (_kept(part, maps) - _kept(part, half)) / (maps[0, 0].numel() - half[0, 0].numel())
+
+
+def _kept(part: Part, maps: Tensor) -> int:
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = part(maps.clone().requires_grad_())
+    for layer in found.values():
+        keep(layer)
+    return sum(sizes.values())
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """How to look at a picture in tiles of at most `side` pixels; see `reaches` for `reach`.
-
-    Layers in `coarse` are looked at whole, however far they see.
-    """
+    """How to look at a picture in tiles of at most `side` pixels; deeper parts in such as take as much memory."""
 
     side: int
-    reach: Mapping[str, int]
-    coarse: Collection[str] = ()
+    sight: Sight
 
 
 class _Inner(torch.autograd.Function):
@@ -112,43 +178,28 @@ class _Inner(torch.autograd.Function):
         return back, None, None
 
 
-class Mosaic:
-    """The layers of pictures of one size, in tiles; without a tiling all of them whole.
+@dataclass(frozen=True)
+class Cut:
+    """A part of a network in tiles, for maps to begin from of one size; `grids` are the sizes of what it gives."""
 
-    `near` are those that come in tiles, `far` the others; `grids` are the sizes, (h, w), of those near.
-    """
+    part: Part
+    size: tuple[int, int]
+    grids: Grids
+    tiles: list[Tile]
 
-    def __init__(self, evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling | None) -> None:
-        """`like` has the size of the pictures, (1, 3, H, W)."""
-        self.evaluate = evaluate
-        reach = tiling.reach if tiling else {}
-        near = [layer for layer in layers if reach.get(layer, PROBE) <= FURTHEST]
-        self.grids = self._grids(near, like) if near else {}
-        self.near, self.far = list(self.grids), [layer for layer in layers if layer not in self.grids]
-        height, width = like.shape[-2:]
-        sides = [side for grid in self.grids.values() for side in zip(grid, (height, width), strict=True)]
-        stride = max([ALIGNED, *(round(1 / _density(*side)) for side in sides)])
-        margin = _rounded(max((reach[layer] for layer in self.near), default=0), stride)
-        self.tiles = tiles(height, width, _rounded(tiling.side), margin) if tiling and near else []
+    @property
+    def rows(self) -> list[list[Tile]]:
+        """The tiles, row by row."""
+        return [list(row) for _, row in groupby(self.tiles, lambda tile: tile.first[0])]
 
-    @torch.no_grad()
-    def _grids(self, layers: Sequence[str], whole: Tensor) -> dict[str, tuple[int, int]]:
-        """(h, w) of every layer of the whole picture, from two strips of it."""
-        narrow = 8 * STRIDE
-        tall, wide = self.evaluate(whole[..., :narrow], layers), self.evaluate(whole[..., :narrow, :], layers)
-        return {
-            layer: (tall[layer].shape[2], wide[layer].shape[3]) for layer in layers if layer in tall and layer in wide
-        }
+    def own(self, tile: Tile, seen: Tensor) -> Iterator[tuple[str, Tensor, Box]]:
+        """Each layer, and what comes `then`, with the positions that are the tile's own, and where these lie in it.
 
-    def own(self, tile: Tile, whole: Tensor, part: Tensor | None = None) -> Iterator[tuple[str, Tensor, Box]]:
-        """Each layer near with the positions that are the tile's own, and where these lie in the whole layer.
-
-        `part` is what the tile sees of the picture `whole`, if it has been cut out.
+        `seen` is what the tile sees.
         """
-        found = self.evaluate(whole[..., tile.seen[0], tile.seen[1]] if part is None else part, self.near)
-        for layer, maps in found.items():
+        for layer, maps in self.part(seen).items():
             inside, box = [], []
-            for axis, (length, cells) in enumerate(zip(whole.shape[-2:], self.grids[layer], strict=True)):
+            for axis, (length, cells) in enumerate(zip(self.size, self.grids[layer], strict=True)):
                 density = _density(cells, length)
                 first, start = int(tile.first[axis] * density), int(tile.seen[axis].start * density)
                 end = cells if tile.last[axis] == length else int(tile.last[axis] * density)
@@ -156,95 +207,99 @@ class Mosaic:
                 box.append(slice(first, end))
             yield layer, _Inner.apply(maps, *inside), (box[0], box[1])
 
+
+class Mosaic:
+    """The layers of pictures of one size, in tiles; without a tiling all of them whole.
+
+    `cuts` are the parts that come in tiles, and `tail` is what follows from them and does not; `far` are the layers
+    that need all of the picture. `grids` are the sizes of those in tiles.
+    """
+
+    def __init__(self, evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling | None) -> None:
+        """`like` has the size of the pictures, (1, 3, H, W)."""
+        self.evaluate = evaluate
+        self.cuts, self.tail = _cuts(evaluate, layers, like, tiling) if tiling else ([], None)
+        self.grids = {layer: cut.grids[layer] for cut in self.cuts for layer in cut.part.layers if layer in cut.grids}
+        near = {*self.grids, *(self.tail.layers if self.tail else ())}
+        self.far = [layer for layer in layers if layer not in near]
+
+    @torch.no_grad()
+    def near(self, whole: Tensor, kept: list[Tensor] | None = None) -> Iterator[tuple[str, Tensor, Box]]:
+        """The layers that come in tiles, piece by piece: the layer, the piece, and where it lies.
+
+        What each part begins from is added to `kept`, last what the tail does.
+        """
+        kept = [] if kept is None else kept
+        kept.append(whole)
+        for cut in self.cuts:
+            heap.release()
+            begin, after = kept[-1], None
+            for tile in cut.tiles:
+                for layer, maps, box in cut.own(tile, begin[..., tile.seen[0], tile.seen[1]]):
+                    if layer in cut.part.layers:
+                        yield layer, maps, box
+                    if layer == cut.part.then:
+                        after = put(after, maps, cut.grids[layer], box)
+            if after is not None:
+                kept.append(after)
+
     @torch.no_grad()
     def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
         """All layers of a picture piece by piece: the layer, the piece, the size of the layer, and where it lies."""
-        for tile in self.tiles:
-            for layer, maps, box in self.own(tile, whole):
-                yield layer, maps, self.grids[layer], box
-        for layer, maps in (self.evaluate(whole, self.far) if self.far else {}).items():
+        kept: list[Tensor] = []
+        for layer, maps, box in self.near(whole, kept):
+            yield layer, maps, self.grids[layer], box
+        for layer, maps in self.others(whole, kept[-1]).items():
             yield layer, maps, (maps.shape[2], maps.shape[3]), ALL
 
-
-class Tiled:
-    """`objective` on images of one size, (1, 3, H, W), in tiles."""
-
-    def __init__(self, objective: Objective, image: Tensor, tiling: Tiling) -> None:
-        self.objective = objective
-        self.mosaic = Mosaic(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
-
-    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
-        heap.release()  # what was left by tiles is no use to what sees all pixels, and the other way round
-        image = image.detach().requires_grad_()
-        gradient, others = torch.zeros_like(image), dict[str, Tensor]()
-        for name, loss in self.objective.others(image):
-            gradient += _grad({name: loss}, [image])[0]
-            others[name] = loss.detach()
-        heap.release()
-        whole = wrapped(image, self.objective.wrap)
-        sums = self._gathered(whole.detach())
-        far, grids = self.objective.summed(self.mosaic.evaluate(whole, self.mosaic.far) if self.mosaic.far else {})
-        losses = self.objective.losses(sums | far, {**self.mosaic.grids, **grids})
-        more, *slopes = _grad(losses, [image, *sums.values()])
-        del far
-        gradient += more
-        del more
-        back = torch.zeros_like(whole) if self.objective.wrap else gradient
-        self._return(back, whole.detach(), dict(zip(sums, slopes, strict=True)))
-        if self.objective.wrap:
-            gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
-        heap.release()
-        return {name: loss.detach() for name, loss in losses.items()} | others, gradient
-
-    @torch.no_grad()
-    def loss(self, image: Tensor) -> float:
-        """The sum of the losses, without a gradient."""
-        whole, sums, grids = wrapped(image, self.objective.wrap), dict[Key, Tensor](), {}
-        for layer, maps, grid, box in self.mosaic.pieces(whole):
-            grids[layer] = grid
-            _add(sums, self.objective.sums(layer, maps, grid, box))
-        losses = self.objective.losses(sums, grids) | dict(self.objective.others(image))
-        return float(torch.stack(list(losses.values())).sum())
-
-    @torch.no_grad()
-    def _gathered(self, whole: Tensor) -> dict[Key, Tensor]:
-        """The layers near, summed up over all tiles; what the losses' slopes are asked for."""
-        sums: dict[Key, Tensor] = {}
-        for tile in self.mosaic.tiles:
-            for layer, own, box in self.mosaic.own(tile, whole):
-                _add(sums, self.objective.sums(layer, own, self.mosaic.grids[layer], box))
-        return {key: value.requires_grad_() for key, value in sums.items()}
-
-    def _return(self, gradient: Tensor, whole: Tensor, slopes: Mapping[Key, Tensor]) -> None:
-        """Add to `gradient` what the slopes of the sums mean for the pixels."""
-        for tile in self.mosaic.tiles:
-            part = whole[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
-            terms = [
-                (slopes[key] * share).sum()
-                for layer, own, box in self.mosaic.own(tile, whole, part)
-                for key, share in self.objective.sums(layer, own, self.mosaic.grids[layer], box).items()
-            ]
-            (back,) = torch.autograd.grad(torch.stack(terms).sum(), part)
-            gradient[..., tile.seen[0], tile.seen[1]] += back
+    def others(self, whole: Tensor, base: Tensor) -> dict[str, Tensor]:
+        """The layers that do not come in tiles: those far, and the tail from `base`."""
+        return (self.evaluate(whole, self.far) if self.far else {}) | (self.tail(base) if self.tail else {})
 
 
-def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """How the sum of the losses changes with each of the inputs."""
-    total = sum(losses.values(), torch.zeros((), device=inputs[0].device, requires_grad=True))
-    return torch.autograd.grad(total, inputs, allow_unused=True, materialize_grads=True)
+@torch.no_grad()
+def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling) -> tuple[list[Cut], Part | None]:
+    """The parts that come in tiles, and what then follows whole; two strips of the picture tell the sizes of layers."""
+    cuts, sight, most = list[Cut](), tiling.sight, 0.0
+    deeper = next(iter(getattr(evaluate, "checkpoints", {}).values()), ())
+    near = [layer for layer in layers if layer in deeper or sight.reach.get(layer, PROBE) <= FURTHEST]
+    size, tall, wide = (like.shape[2], like.shape[3]), like[..., :NARROW], like[..., :NARROW, :]
+    left = parts(evaluate, near) if near else []
+    while left:
+        part, furthest = left[0], max(sight.reach[layer] for layer in left[0].asked)
+        if cuts and (furthest > FURTHEST or sight.rest[part.after] * math.prod(size) <= most):
+            return cuts, Part(evaluate, part.after, None, tuple(layer for each in left for layer in each.layers))
+        down, across = part(tall), part(wide)
+        grids = {layer: (down[layer].shape[2], across[layer].shape[3]) for layer in down if layer in across}
+        if not grids:
+            break
+        stride = max(round(1 / _density(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
+        margin, weight = _rounded(furthest, stride), sight.weight[part.after]
+        most = most or weight * (tiling.side + 2 * margin) ** 2
+        side = max(32, math.floor(math.sqrt(most / weight) - 2 * margin)) // stride * stride
+        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride)))
+        if part.then not in grids:
+            break
+        size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]
+    return cuts, None
 
 
-def _add(sums: dict[Key, Tensor], more: Mapping[Key, Tensor]) -> None:
-    for key, share in more.items():
-        sums[key] = sums[key] + share if key in sums else share
+def put(into: Tensor | None, piece: Tensor, grid: tuple[int, int], box: Box) -> Tensor:
+    """A layer of size `grid` with `piece`, (1, N, h, w), at its place; begun with the first one."""
+    if piece.shape[-2:] == grid:
+        return piece
+    if into is None:
+        shape, form = (1, piece.shape[1], *grid), torch.channels_last
+        into = torch.empty(shape, dtype=piece.dtype, device=piece.device, memory_format=form)
+    into[:, :, box[0], box[1]] = piece
+    return into
 
 
 def _density(cells: int, length: int) -> float:
-    """Cells of a layer for each pixel, a power of two."""
+    """Cells of a layer for each position that its part begins from, a power of two."""
     return 2.0 ** round(math.log2(cells / length))
 
 
-def _rounded(length: float, step: int = STRIDE) -> int:
+def _rounded(length: float, step: int) -> int:
     """Up to a multiple of `step`."""
     return step * math.ceil(length / step)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -11,6 +12,26 @@ from torch import Tensor
 from impasto.backend import Evaluator
 from impasto.errors import DeviceError
 from impasto.network import Network
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """`network` on a kind of device; goes on from a checkpoint if the network does."""
+
+    network: Network
+    kind: str
+    short: bool
+
+    @property
+    def checkpoints(self) -> Mapping[str, Collection[str]]:
+        """See `impasto.network`."""
+        found: Mapping[str, Collection[str]] = getattr(self.network, "checkpoints", {})
+        return found
+
+    def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> dict[str, Tensor]:
+        """See `impasto.backend.Evaluator`."""
+        with torch.autocast(self.kind, torch.bfloat16, enabled=self.short):
+            return self.network(image, layers, **after)
 
 
 class TorchBackend:
@@ -26,12 +47,7 @@ class TorchBackend:
     def load(self, network: Network) -> Evaluator:
         """`network` on this device, channels last, its arithmetic in this backend's precision."""
         module = cast(torch.nn.Module, network).to(self.device).to(memory_format=torch.channels_last)
-
-        def evaluate(image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-            with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.precision == "bfloat16"):
-                return cast(Network, module)(image, layers)
-
-        return evaluate
+        return _Placed(cast(Network, module), self.device.partition(":")[0], self.precision == "bfloat16")
 
 
 def _device(name: str) -> str:

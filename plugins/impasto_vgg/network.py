@@ -30,6 +30,7 @@ class VGG19(torch.nn.Module):
 
     layers: tuple[str, ...]
     aliases: Mapping[str, str]
+    checkpoints: Mapping[str, Collection[str]]
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
     mean: Tensor
@@ -51,6 +52,7 @@ class VGG19(torch.nn.Module):
         self.kind, self.pooling, self.padding, self.scale = kind, pooling, padding, scale
         self.layers = LAYERS
         self.aliases = ALIASES
+        self.checkpoints = {pool: LAYERS[LAYERS.index(pool) + 1 :] for pool in ("pool2", "pool3", "pool4")}
         self.content_layers = {"conv4_2": 1.0}
         self.style_layers = {f"conv{block}_1": 1 / 5 for block in range(1, 6)}
         self.levels = [(f"conv{block}_2", [f"conv{block}_1"]) for block in range(1, 6)]  # the paper's figure 1
@@ -66,17 +68,19 @@ class VGG19(torch.nn.Module):
         """What this network was built from."""
         return {name: weight.detach() for name, weight in self.named_parameters()}
 
-    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, layers: Collection[str], after: str = "") -> dict[str, Tensor]:
         """The layers asked for, by the names they were asked for: (1, 3, H, W) sRGB in [0, 1] -> (1, N_l, h_l, w_l).
 
+        With `after`, a layer, `image` is its maps, and the layers are deeper ones.
         One pass, which ends at the deepest of them. Block b has h_l = H / 2^(b-1), rounded down at each pooling; what
         a pooling of fewer than two rows or columns would feed is left out. Raises `RecipeError` for an unknown layer.
         """
         wanted = {ALIASES.get(name, name) for name in layers}
         _check_layers(wanted)
         maps: dict[str, Tensor] = {}
-        x = ((image - self.mean) / self.std).to(self.conv1_1.weight.dtype)
-        for layer in LAYERS[: 1 + max((LAYERS.index(name) for name in wanted), default=-1)]:
+        x = (image if after else (image - self.mean) / self.std).to(self.conv1_1.weight.dtype)
+        begin, end = (LAYERS.index(after) + 1 if after else 0), max(map(LAYERS.index, wanted), default=-1) + 1
+        for layer in LAYERS[begin:end]:
             if layer in CONVOLUTIONS:
                 x = self.get_submodule(layer)(x).relu_()
             elif min(x.shape[-2:]) < 2:

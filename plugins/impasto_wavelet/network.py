@@ -68,7 +68,10 @@ class Wavelet(torch.nn.Module):
         depths = {
             level: [name for name in self.style_layers if _level(name) == level] for level in range(1, LEVELS + 1)
         }
-        self.coarse = frozenset(name for name in self.layers if _level(name) > 2) - {"pair2"}
+        self.checkpoints = {
+            f"half{level}": tuple(name for name in self.layers if _level(name) > level and name != f"pair{level}")
+            for level in range(1, 4)
+        }
         self.levels = [(f"band{level}", names) for level, names in depths.items()]  # the shapes see no colour
 
     def _names(self) -> Iterator[str]:
@@ -79,13 +82,17 @@ class Wavelet(torch.nn.Module):
             yield from (f"{kind}{level}" for kind in ("band", "shape"))
             yield from (f"{kind}{level}_{distance}" for distance in (1, 2) for kind in ("swirl", "streak"))
 
-    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """See `impasto.network.Network`; `RecipeError` for a layer that there is none of."""
+    def forward(self, image: Tensor, layers: Collection[str], after: str = "") -> dict[str, Tensor]:
+        """See `impasto.network.Network`; `RecipeError` for a layer that there is none of.
+
+        The checkpoint half<l>, the picture halved l times, is what level l + 1 sees.
+        """
         wanted = self._known(layers)
         found: dict[str, Tensor] = {}
-        used = {_level(name) for name in wanted} | {_level(name) - 1 for name in wanted if name.startswith("pair")}
-        x, finer = image - 0.5, None
-        for level in range(1, max(map(_level, wanted), default=0) + 1):
+        looking = {name for name in wanted if name not in self.checkpoints}
+        used = {_level(name) for name in looking} | {_level(name) - 1 for name in looking if name.startswith("pair")}
+        x, finer = image if after else image - 0.5, None
+        for level in range(_level(after) + 1 if after else 1, max(map(_level, wanted), default=0) + 1):
             if min(x.shape[-2:]) < SMALLEST:
                 break
             if "fine1" in wanted and level == 1:
@@ -100,10 +107,11 @@ class Wavelet(torch.nn.Module):
                 found |= self._second(band, level, wanted)
                 finer = pooled
             x = self._halved(x)
+            found[f"half{level}"] = x
         return {layer: found[layer] for layer in layers if layer in found}
 
     def _known(self, layers: Collection[str]) -> set[str]:
-        unknown = sorted(set(layers) - set(self.layers))
+        unknown = sorted(set(layers) - {*self.layers, *self.checkpoints})
         if unknown:
             raise RecipeError(f"The network wavelet has no layer {unknown[0]!r}.", f"Layers: {', '.join(self.layers)}.")
         return set(layers)

@@ -1,0 +1,145 @@
+"""The objective of a picture that is looked at in tiles: the losses and gradient of the whole, the memory of a part.
+
+The losses see a picture only through sums over the positions of its layers, and these are sums over tiles. So a first
+pass, without gradients, gathers them for the whole picture; from them follow the losses and how these change with every
+sum. A second pass goes back from each tile's share of the sums to its pixels. What they give is what the whole would
+give, up to the order of sums.
+
+A network with checkpoints is gone back through part by part, the deepest first. The gradient of what a part begins
+from takes the place of these maps row by row of tiles, where no other tile looks at them any more.
+
+The idea of two passes is that of Galerne, Raad, Lezama and Morel, "Scaling Painting Style Transfer" (2024); there for
+VGG-19 and Gram matrices and means, here for any network and every loss, and with parts that begin at checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+
+import torch
+from torch import Tensor
+
+from . import heap
+from .objective import Key, Objective, wrapped
+from .tiles import Cut, Mosaic, Tile, Tiling
+
+
+class Tiled:
+    """`objective` on images of one size, (1, 3, H, W), in tiles."""
+
+    def __init__(self, objective: Objective, image: Tensor, tiling: Tiling) -> None:
+        self.objective = objective
+        self.mosaic = Mosaic(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
+
+    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
+        heap.release()  # what was left by tiles is no use to what sees all pixels, and the other way round
+        image = image.detach().requires_grad_()
+        gradient, others = torch.zeros_like(image), dict[str, Tensor]()
+        for name, loss in self.objective.others(image):
+            gradient += _grad({name: loss}, [image])[0]
+            others[name] = loss.detach()
+        heap.release()
+        whole, kept = wrapped(image.detach(), self.objective.wrap), list[Tensor]()
+        sums = self._gathered(whole, kept)
+        back = torch.zeros_like(whole) if self.objective.wrap else gradient
+        losses, after, slopes = self._ended(sums, kept, back)
+        self._return(back, kept, after, slopes)
+        if self.objective.wrap:
+            gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
+        heap.release()
+        return {name: loss.detach() for name, loss in losses.items()} | others, gradient
+
+    @torch.no_grad()
+    def loss(self, image: Tensor) -> float:
+        """The sum of the losses, without a gradient."""
+        whole, sums, grids = wrapped(image, self.objective.wrap), dict[Key, Tensor](), {}
+        for layer, maps, grid, box in self.mosaic.pieces(whole):
+            grids[layer] = grid
+            _add(sums, self.objective.sums(layer, maps, grid, box))
+        losses = self.objective.losses(sums, grids) | dict(self.objective.others(image))
+        return float(torch.stack(list(losses.values())).sum())
+
+    @torch.no_grad()
+    def _gathered(self, whole: Tensor, kept: list[Tensor]) -> dict[Key, Tensor]:
+        """The layers near, summed up over all tiles; what the losses' slopes are asked for."""
+        sums: dict[Key, Tensor] = {}
+        for layer, maps, box in self.mosaic.near(whole, kept):
+            _add(sums, self.objective.sums(layer, maps, self.mosaic.grids[layer], box))
+        return {key: value.requires_grad_() for key, value in sums.items()}
+
+    def _ended(
+        self, sums: Mapping[Key, Tensor], kept: list[Tensor], back: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor, dict[Key, Tensor]]:
+        """The losses, and how they change with what the tail begins from, taken off `kept`, and with the `sums`.
+
+        What they change with the pixels by the layers far is added to `back`.
+        """
+        mosaic, whole = self.mosaic, kept[0].detach()
+        base = kept.pop() if mosaic.tail else whole
+        leaves = [begin.requires_grad_() for begin, used in ((whole, mosaic.far), (base, mosaic.tail)) if used]
+        maps, grids = self.objective.summed(mosaic.others(whole, base))
+        losses = self.objective.losses({**sums, **maps}, {**mosaic.grids, **grids})
+        del maps
+        slopes = list(_grad(losses, [*leaves, *sums.values()]))
+        if mosaic.far:
+            back += slopes.pop(0)
+        after = slopes.pop(0) if mosaic.tail else back
+        return losses, after, dict(zip(sums, slopes, strict=True))
+
+    def _return(self, gradient: Tensor, kept: list[Tensor], after: Tensor, slopes: Mapping[Key, Tensor]) -> None:
+        """Add to `gradient` what the slopes of the sums mean for the pixels; `after` is the gradient of its base.
+
+        Of what is `kept` only the first is left, the picture; the others become the gradients of themselves.
+        """
+        for cut in reversed(self.mosaic.cuts):
+            maps = kept.pop()
+            for rows, band in self._bands(cut, maps, after, slopes):
+                if cut.part.after is None:
+                    gradient[:, :, rows] += band
+                else:
+                    maps[:, :, rows] = band
+            after = maps
+
+    def _bands(
+        self, cut: Cut, maps: Tensor, after: Tensor, slopes: Mapping[Key, Tensor]
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """The gradient of `maps` from the top down, each band to where the next row of tiles begins to look."""
+        rest: Tensor | None = None
+        for row, below in zip_longest(cut.rows, cut.rows[1:]):
+            heap.release()
+            seen = row[0].seen[0]
+            band = torch.zeros_like(maps[:, :, seen])
+            if rest is not None:
+                band[:, :, : rest.shape[2]] = rest
+            for tile in row:
+                band[..., tile.seen[1]] += self._back(cut, tile, maps, after, slopes)
+            end = below[0].seen[0].start if below else seen.stop
+            yield slice(seen.start, end), band[:, :, : end - seen.start]
+            rest = band[:, :, end - seen.start :].clone()
+
+    def _back(self, cut: Cut, tile: Tile, maps: Tensor, after: Tensor, slopes: Mapping[Key, Tensor]) -> Tensor:
+        """The gradient of what `tile` sees of `maps`; `after` is that of what comes `then`."""
+        seen = maps[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+        found, gradients = list[Tensor](), list[Tensor]()
+        for layer, own, box in cut.own(tile, seen):
+            if layer in cut.part.layers:
+                shares = self.objective.sums(layer, own, cut.grids[layer], box)
+                found += shares.values()
+                gradients += [slopes[key] for key in shares]
+            if layer == cut.part.then:
+                found.append(own)
+                gradients.append(after[:, :, box[0], box[1]])
+        return torch.autograd.grad(found, seen, gradients)[0]
+
+
+def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """How the sum of the losses changes with each of the inputs."""
+    total = sum(losses.values(), torch.zeros((), device=inputs[0].device, requires_grad=True))
+    return torch.autograd.grad(total, inputs, allow_unused=True, materialize_grads=True)
+
+
+def _add(sums: dict[Key, Tensor], more: Mapping[Key, Tensor]) -> None:
+    for key, share in more.items():
+        sums[key] = sums[key] + share if key in sums else share
