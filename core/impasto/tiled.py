@@ -34,17 +34,16 @@ class Tiled:
 
     def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
-        heap.release()  # what was left by tiles is no use to what sees all pixels, and the other way round
         image = image.detach().requires_grad_()
         gradient, others = torch.zeros_like(image), dict[str, Tensor]()
         for name, loss in self.objective.others(image):
             gradient += _grad({name: loss}, [image])[0]
             others[name] = loss.detach()
-        heap.release()
         whole, kept = wrapped(image.detach(), self.objective.wrap), list[Tensor]()
         sums = self._gathered(whole, kept)
         back = torch.zeros_like(whole) if self.objective.wrap else gradient
         losses, after, slopes = self._ended(sums, kept, back)
+        heap.release()  # what a pass leaves is no use to others, and few blocks have to be asked for again
         self._return(back, kept, after, slopes)
         if self.objective.wrap:
             gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
@@ -108,7 +107,6 @@ class Tiled:
         """The gradient of `maps` from the top down, each band to where the next row of tiles begins to look."""
         rest: Tensor | None = None
         for row, below in zip_longest(cut.rows, cut.rows[1:]):
-            heap.release()
             seen = row[0].seen[0]
             band = torch.zeros_like(maps[:, :, seen])
             if rest is not None:

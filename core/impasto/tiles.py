@@ -20,7 +20,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from . import heap
 from .backend import Evaluator
 from .losses import ALL, Box
 from .objective import Grids
@@ -232,7 +231,6 @@ class Mosaic:
         kept = [] if kept is None else kept
         kept.append(whole)
         for cut in self.cuts:
-            heap.release()
             begin, after = kept[-1], None
             for tile in cut.tiles:
                 for layer, maps, box in cut.own(tile, begin[..., tile.seen[0], tile.seen[1]]):
