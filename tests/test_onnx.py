@@ -63,8 +63,9 @@ def test_every_layer_equals_torch_s(name: str, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_picture_comes_out_the_same() -> None:
-    knobs = {"size": 128, "steps": 10, "device": "cpu"}
+@pytest.mark.parametrize("tiles", [{}, {"tile": 128, "size": 200, "scales": 1, "steps": 2}])
+def test_a_picture_comes_out_the_same(tiles: dict[str, int]) -> None:
+    knobs = {"size": 128, "steps": 10, "device": "cpu", **tiles}
     plain, other = stylized(CONTENT, STYLE, **knobs), stylized(CONTENT, STYLE, **knobs, targets="onnx")
     assert 0 < np.abs(plain.pixels - other.pixels).mean() <= 2 / 255
 

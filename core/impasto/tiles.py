@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import Any, cast
 
@@ -134,9 +134,12 @@ def _spread(changed: Tensor, length: int) -> int:
 
 
 def kept(part: Part, maps: Tensor) -> float:
-    """Bytes that `part` keeps for its gradient, for each position of `maps`, (1, N, h, w); weights do not count."""
+    """Bytes that `part` keeps for its gradient, for each position of `maps`, (1, N, h, w), at least 1.
+
+    By what more positions take: weights do not count.
+    """
     half = maps[..., : maps.shape[2] // 2, :]
-    return (_kept(part, maps) - _kept(part, half)) / (maps[0, 0].numel() - half[0, 0].numel())
+    return max(1.0, (_kept(part, maps) - _kept(part, half)) / (maps[0, 0].numel() - half[0, 0].numel()))
 
 
 def _kept(part: Part, maps: Tensor) -> int:
@@ -271,12 +274,14 @@ def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tili
         grids = {layer: (down[layer].shape[2], across[layer].shape[3]) for layer in down if layer in across}
         if not grids:
             break
+        there = tuple(layer for layer in part.layers if layer in grids)
+        part = replace(part, layers=there, then=part.then if part.then in grids else None)
         stride = max(round(1 / _density(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
         margin, weight = _rounded(furthest, stride), sight.weight[part.after]
         most = most or weight * (tiling.side + 2 * margin) ** 2
         side = max(32, math.floor(math.sqrt(most / weight) - 2 * margin)) // stride * stride
         cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride)))
-        if part.then not in grids:
+        if part.then is None:
             break
         size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]
     return cuts, None
