@@ -277,11 +277,11 @@ class Tiring(torch.nn.Module):
 
     def forward(self, image, layers):
         self.steps += image.requires_grad
-        return {layer: image * (1e30 if layer == "steep" and self.steps > 2 else 1) for layer in layers}
+        return {layer: image * (1e30 if layer == "steep" and self.steps > 3 else 1) for layer in layers}
 
 @hookimpl
 def impasto_networks():
-    return [NetworkInfo("tiring", "after two steps its layer steep is too large for float32", build=Tiring)]
+    return [NetworkInfo("tiring", "measured and after two steps, its layer steep is too large", build=Tiring)]
 """
 
 
