@@ -5,7 +5,7 @@
 
     race     seconds until VGG-19 (random weights, 512 px) has the loss of the textbook's after 200 iterations
     rate     a step of VGG-19 beside the machine's products of matrices: operations a second
-    wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: to 1
+    wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: to 4
     command  whole commands: --help, a draft and a picture of 512 pixels
 
 Every measurement is a process of its own. The loss is that of the profile johnson in float32, one function for all.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
 RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 100}
-MEGAPIXELS = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1)}
+MEGAPIXELS = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1, 4)}
 Figures = dict[str, float]
 
 
