@@ -114,8 +114,8 @@ def test_vgg19_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path))
     WEIGHTS.save(Recognised("caffe", random_weights(seed=4, width=8)), "a test")
     for profile in ("mahendran", "gatys2016"):
-        taken = reconstructed(network="vgg19", content_layers="conv2_2", profile=profile, steps=20)
-        assert taken[-1].losses["content conv2_2"] < 0.25 * taken[0].losses["content conv2_2"]
+        taken = reconstructed(network="vgg19", content_layers="conv2_2", profile=profile, steps=10)
+        assert taken[-1].losses["content conv2_2"] < 0.5 * taken[0].losses["content conv2_2"]
     assert set(textured(network="vgg19", style_layers="conv1_1,relu3_1", profile="gatys2016")[0].losses) == {
         "style conv1_1",
         "style conv3_1",

@@ -14,13 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .octaves import Curvature, curvature, scaled
+from .octaves import Curvature, curvature, scaled, usual
 
 FLAT = 1e-10
 """Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
 
 SUFFICIENT, LENGTHS = 1e-4, 10
 """Share of the promised fall that a step must bring, and how many lengths of it are tried."""
+
+
+FAR = 4.0
+"""Lengths of the longest step beyond which the curvatures of octaves are not trusted: a guess, as from noise."""
 
 
 CARRIED = 12
@@ -47,7 +51,8 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a bounded step.
 
     There is no line search: one gradient makes one step, of length one along the quasi-Newton direction, shortened to
-    move the mean pixel by at most `reach`. What it does not remember has a curvature for each octave: see `octaves`.
+    move the mean pixel by at most `reach`. What it does not remember has a curvature for each octave: see `octaves`;
+    or one for all, where those would lead much further than that.
     Numbers at 0 or 1 that would go further take no part in a step, so that the others find the bottom between these
     bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
     """
@@ -58,13 +63,18 @@ class LBFGS:
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self.last: tuple[Tensor, Tensor] | None = None
         self.curvature: Curvature = []
+        self.usual = 1.0
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         """See `Optimiser`."""
         self._remember(image, gradient)
         outward = ((image <= 0) & (gradient > 0)).logical_or_((image >= 1) & (gradient < 0))
-        direction = self._direction(gradient.masked_fill(outward, 0)).masked_fill_(outward, 0)
+        gradient = gradient.masked_fill(outward, 0)
+        direction = self._direction(gradient, self.curvature).masked_fill_(outward, 0)
         length = float(direction.abs().mean())
+        if length > FAR * self.reach and self.pairs:
+            direction = self._direction(gradient, self.usual).masked_fill_(outward, 0)
+            length = float(direction.abs().mean())
         if length > self.reach:
             direction *= self.reach / length
         return (image - direction).clamp_(0, 1)
@@ -83,6 +93,7 @@ class LBFGS:
             other._keep(move, change * share)
         if self.last:
             share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
+            other.usual = self.usual / share
             other.curvature = [[number / share for number in numbers] for numbers in self.curvature]
         return other
 
@@ -96,7 +107,7 @@ class LBFGS:
         if self.last is not None:
             move, change = image - self.last[0], gradient - self.last[1]
             if self._keep(move, change):
-                self.curvature = curvature(move, change)
+                self.curvature, self.usual = curvature(move, change), usual(move, change)
         self.last = image, gradient
 
     def _keep(self, move: Tensor, change: Tensor) -> bool:
@@ -108,7 +119,7 @@ class LBFGS:
             self.pairs.append((move.to(kind), change.to(kind), 1 / product))
         return worthy
 
-    def _direction(self, gradient: Tensor) -> Tensor:
+    def _direction(self, gradient: Tensor, curvature: Curvature | float) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
         direction = gradient.clone()
         if not self.pairs:
@@ -117,7 +128,7 @@ class LBFGS:
         for move, change, inverse in reversed(self.pairs):
             factors.append(inverse * _dot(move, direction))
             direction.add_(change, alpha=-factors[-1])
-        direction = scaled(direction, self.curvature)
+        direction = direction.mul_(curvature) if isinstance(curvature, float) else scaled(direction, curvature)
         for (move, change, inverse), factor in zip(self.pairs, reversed(factors), strict=True):
             direction.add_(move, alpha=factor - inverse * _dot(change, direction))
         return direction
