@@ -57,6 +57,12 @@ class Network(Protocol):
         ...
 
 
+def checkpoints(of: object) -> Mapping[str, Collection[str]]:
+    """Those of a network or an evaluator, none if it has none."""
+    found: Mapping[str, Collection[str]] = getattr(of, "checkpoints", {})
+    return found
+
+
 @dataclass(frozen=True)
 class NetworkInfo:
     """A network as the registry lists it, before anything heavy is imported."""

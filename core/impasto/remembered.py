@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .backend import Backend, Evaluator
 from .cache import Shelf, capacity, code
-from .network import Network, NetworkInfo
+from .network import Network, NetworkInfo, checkpoints
 from .weights import metadata
 
 Maps = dict[str, Tensor]
@@ -34,8 +34,7 @@ class Remembering:
     @property
     def checkpoints(self) -> Mapping[str, Collection[str]]:
         """See `impasto.network`."""
-        found: Mapping[str, Collection[str]] = getattr(self.evaluate, "checkpoints", {})
-        return found
+        return checkpoints(self.evaluate)
 
     def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> Maps:
         """See `Evaluator`; on the device of `image`, wherever they were computed."""

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .backend import Backend, BackendInfo, Evaluator
 from .errors import DeviceError, PluginError
-from .network import Network, NetworkInfo
+from .network import Network, NetworkInfo, checkpoints
 from .registry import missing, registry
 
 Size = tuple[int, int]
@@ -229,7 +229,7 @@ def _check_alone(watched: _Watched, layers: tuple[str, ...]) -> None:
 def _check_checkpoints(watched: _Watched, network: Network) -> None:
     """From the maps of each, the layers that follow are what they are from the picture."""
     image = _picture((112, 96))
-    for checkpoint, deeper in getattr(network, "checkpoints", {}).items():
+    for checkpoint, deeper in checkpoints(network).items():
         _check_known(watched.who, f"the checkpoint {checkpoint}", deeper, network.layers)
         layers = [layer for layer in watched(image, deeper) if layer != checkpoint]
         try:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from .backend import Evaluator
 from .losses import ALL, Box
+from .network import checkpoints
 from .objective import Grids
 
 FURTHEST = 192
@@ -79,7 +80,7 @@ class Part:
 def parts(evaluate: Evaluator, layers: Sequence[str]) -> list[Part]:
     """The parts of a network up to the deepest of `layers`; one where it names no checkpoints."""
     found, after, left = [], None, list(layers)
-    for then, deeper in getattr(evaluate, "checkpoints", {}).items():
+    for then, deeper in checkpoints(evaluate).items():
         beyond = [layer for layer in left if layer in deeper]
         if not beyond:
             break
@@ -226,12 +227,11 @@ class Mosaic:
         self.far = [layer for layer in layers if layer not in near]
 
     @torch.no_grad()
-    def near(self, whole: Tensor, kept: list[Tensor] | None = None) -> Iterator[tuple[str, Tensor, Box]]:
+    def near(self, whole: Tensor, kept: list[Tensor]) -> Iterator[tuple[str, Tensor, Box]]:
         """The layers that come in tiles, piece by piece: the layer, the piece, and where it lies.
 
         What each part begins from is added to `kept`, last what the tail does.
         """
-        kept = [] if kept is None else kept
         kept.append(whole)
         for cut in self.cuts:
             begin, after = kept[-1], None
@@ -262,7 +262,7 @@ class Mosaic:
 def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling) -> tuple[list[Cut], Part | None]:
     """The parts that come in tiles, and what then follows whole; two strips of the picture tell the sizes of layers."""
     cuts, sight, most = list[Cut](), tiling.sight, 0.0
-    deeper = next(iter(getattr(evaluate, "checkpoints", {}).values()), ())
+    deeper = next(iter(checkpoints(evaluate).values()), ())
     near = [layer for layer in layers if layer in deeper or sight.reach.get(layer, PROBE) <= FURTHEST]
     size, tall, wide = (like.shape[2], like.shape[3]), like[..., :NARROW], like[..., :NARROW, :]
     left = parts(evaluate, near) if near else []

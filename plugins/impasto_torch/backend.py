@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.backend import Evaluator
 from impasto.errors import DeviceError
-from impasto.network import Network
+from impasto.network import Network, checkpoints
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class _Placed:
     @property
     def checkpoints(self) -> Mapping[str, Collection[str]]:
         """See `impasto.network`."""
-        found: Mapping[str, Collection[str]] = getattr(self.network, "checkpoints", {})
-        return found
+        return checkpoints(self.network)
 
     def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> dict[str, Tensor]:
         """See `impasto.backend.Evaluator`."""
