@@ -18,6 +18,7 @@ from .backend import Evaluator
 from .errors import OutOfMemory
 from .estimates import COSTS, ENOUGH, FORGETFUL, LARGEST, SMALLEST, STRIDE, Cost, Fit, Look, at_hand, costs, fit
 from .loading import Loaded
+from .network import checkpoints
 from .objective import Objective
 from .recipe import Recipe
 from .tiled import Tiled
@@ -73,9 +74,8 @@ class Room:
 
     def aiming(self, pixels: int) -> Tiling | None:
         """The same for what computes the targets, which may not know of checkpoints."""
-        side, aims = self.look(pixels).tile, self.loaded.aims
-        alike = getattr(aims, "checkpoints", {}) == getattr(self.loaded.evaluate, "checkpoints", {})
-        return Tiling(side, self._sight if alike else self._seen(aims)) if side else None
+        side = self.look(pixels).tile
+        return Tiling(side, self._aim) if side else None
 
     def looked(self, objective: Objective, image: Tensor) -> Objective | Tiled:
         """`objective`, in tiles if that is called for; the same as before while nothing changes."""
@@ -106,6 +106,11 @@ class Room:
     @cached_property
     def _sight(self) -> Sight:
         return self._seen(self.loaded.evaluate)
+
+    @cached_property
+    def _aim(self) -> Sight:
+        alike = checkpoints(self.loaded.aims) == checkpoints(self.loaded.evaluate)
+        return self._sight if alike else self._seen(self.loaded.aims)
 
     def _seen(self, evaluate: Evaluator) -> Sight:
         return measured(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))
