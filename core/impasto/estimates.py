@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import memory
+from . import heap, memory
 from .errors import OutOfMemory
 from .recipe import Recipe
 from .schedule import stages
@@ -170,6 +170,7 @@ def costs(recipe: Recipe) -> Cost:
 
 def at_hand() -> tuple[float | None, float]:
     """Bytes that are free, None if that is unknown, and that are taken: once all libraries are there."""
+    heap.release()  # what reading pictures has left is no part of either
     free, taken = memory.free(), memory.taken()
     most = max(BASE, taken)
     return None if free is None else free - (most - taken), most
