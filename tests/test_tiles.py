@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +115,16 @@ def test_a_deep_network_is_cut_at_its_checkpoints_and_whole_where_little_is_left
     gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
     assert tiled.loss(image) == pytest.approx(objective.loss(image), rel=EXACT)
+
+
+@pytest.mark.parametrize(
+    "layers", [["fine1"], ["pair1"], ["band1"], ["streak1_2"], ["swirl3_2"], ["fine1", "streak6_2"]]
+)
+def test_layers_that_leave_parts_of_a_network_out(layers: list[str]) -> None:
+    profile = replace(PROFILES["impasto"], style_layers=dict.fromkeys(layers, 1.0))
+    tiled, objective, image = both(wavelet(), profile, (331, 297), 64)
+    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
 @pytest.mark.parametrize("build", [wavelet, vgg])
