@@ -26,7 +26,8 @@ class Evaluator(Protocol):
 class Backend(Protocol):
     """Places networks on one device in one precision.
 
-    It may also have an `identity`, a str: what its results depend on besides these and its own code.
+    If that is "auto", what it loads may have a `precision` itself. It may also have an `identity`, a str: what its
+    results depend on besides these and its own code.
     """
 
     device: str

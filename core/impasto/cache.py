@@ -131,8 +131,9 @@ class Shelf:
 
 STYLES = Shelf("styles", 1 / 4)
 CONTENTS = Shelf("contents", 1 / 8)
-NETWORKS = Shelf("networks", 5 / 8)
-SHELVES = (STYLES, CONTENTS, NETWORKS)
+NETWORKS = Shelf("networks", 9 / 16)
+MEASURED = Shelf("measured", 1 / 16)
+SHELVES = (STYLES, CONTENTS, NETWORKS, MEASURED)
 
 
 def capacity() -> int:

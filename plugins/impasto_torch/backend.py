@@ -13,6 +13,8 @@ from impasto.backend import Evaluator
 from impasto.errors import DeviceError
 from impasto.network import Network, checkpoints
 
+from .precision import quick, shortened
+
 
 @dataclass(frozen=True)
 class _Placed:
@@ -20,7 +22,7 @@ class _Placed:
 
     network: Network
     kind: str
-    short: bool
+    precision: str
 
     @property
     def checkpoints(self) -> Mapping[str, Collection[str]]:
@@ -29,14 +31,14 @@ class _Placed:
 
     def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> dict[str, Tensor]:
         """See `impasto.backend.Evaluator`."""
-        with torch.autocast(self.kind, torch.bfloat16, enabled=self.short):
+        with torch.autocast(self.kind, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return self.network(image, layers, **after)
 
 
 class TorchBackend:
     """Differentiable evaluation on `device`; `precision` "bfloat16" runs the network under autocast.
 
-    "auto" takes the fastest device there is, and float32: what bfloat16 gains depends on the processor.
+    "auto" takes the fastest device there is, and the quicker precision of that for networks that bear both.
     """
 
     def __init__(self, device: str, precision: str) -> None:
@@ -46,7 +48,12 @@ class TorchBackend:
     def load(self, network: Network) -> Evaluator:
         """`network` on this device, channels last, its arithmetic in this backend's precision."""
         module = cast(torch.nn.Module, network).to(self.device).to(memory_format=torch.channels_last)
-        return _Placed(cast(Network, module), self.device.partition(":")[0], self.precision == "bfloat16")
+        precision = self.precision
+        if precision == "auto":
+            precision = quick(self.device) if getattr(network, "mixed_precision", False) else "float32"
+        if precision == "bfloat16":
+            module = shortened(module)
+        return _Placed(cast(Network, module), self.device.partition(":")[0], precision)
 
 
 def _device(name: str) -> str:

@@ -28,6 +28,7 @@ class VGG19(torch.nn.Module):
     Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
     """
 
+    mixed_precision = True
     layers: tuple[str, ...]
     aliases: Mapping[str, str]
     checkpoints: Mapping[str, Collection[str]]
