@@ -198,5 +198,7 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as the command line does
+    from impasto.cli.commands import QUICKER
+
+    os.environ |= QUICKER
     main()
