@@ -160,6 +160,8 @@ class _Painting:
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
         targets = view.targets(self.loaded.aims, self.weights, self.room.aiming)
+        if self.room.look(view.content[0, 0].numel()).tile:
+            heap.release()  # what was looked at for them, before there is the optimiser's memory too
         objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
         if image is None:
             return objective, self._first(view, targets)
