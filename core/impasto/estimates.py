@@ -46,7 +46,7 @@ class Cost:
 
 COSTS = {"wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6), "vgg19": Cost(2e-5, 2500, 2200, 90, 8, math.inf)}
 OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
-PICTURE, LOSSES = 72, 115
+PICTURE, LOSSES = 66, 115
 """Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
 takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
 PAIR, SHORT_PAIR = 24, 12

@@ -36,14 +36,15 @@ class Tiled:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
         gradient, others = torch.zeros_like(image), dict[str, Tensor]()
+        heap.release()  # what the step before has left
+        for name, loss in self.objective.others(image):
+            gradient += _grad({name: loss}, [image])[0]
+            others[name] = loss.detach()
         whole, kept = wrapped(image.detach(), self.objective.wrap), list[Tensor]()
         sums = self._gathered(whole, kept)
         back = torch.zeros_like(whole) if self.objective.wrap else gradient
         losses, after, slopes = self._ended(sums, kept, back)
         heap.release()
-        for name, loss in self.objective.others(image):
-            gradient += _grad({name: loss}, [image])[0]
-            others[name] = loss.detach()
         self._return(back, kept, after, slopes)
         if self.objective.wrap:
             gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
