@@ -200,5 +200,5 @@ COMMANDS = {
 if __name__ == "__main__":
     from impasto.cli.commands import QUICKER
 
-    os.environ |= QUICKER
+    os.environ |= QUICKER | os.environ
     main()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.octaves import AXES, OCTAVES, SPREAD, curvature, scaled
+from impasto.octaves import AXES, OCTAVES, SPREAD, curvature, scaled, usual
 from impasto.optimiser import LBFGS
 
 SIZES = [(64, 48), (37, 51), (300, 7), (16, 16), (2, 3), (1, 1)]
@@ -52,7 +52,9 @@ def test_a_wave_belongs_to_the_octave_of_its_frequency(cycles: int, octave: int,
 @pytest.mark.parametrize(("height", "width"), [(512, 640), (515, 641)])
 def test_a_curvature_is_told_by_a_move(height: int, width: int) -> None:
     stiff = uneven()
-    found = curvature(noise(height, width), scaled(noise(height, width), stiff))
+    move = noise(height, width)
+    change = scaled(move, stiff)
+    found = curvature(move, change, usual(move, change))
     for told, numbers in zip(found, stiff, strict=True):
         assert told == pytest.approx([1 / number for number in numbers], rel=1e-6)
 
@@ -61,10 +63,11 @@ def test_no_octave_is_taken_to_differ_beyond_measure() -> None:
     stiff = [[1e6, *[1.0] * (OCTAVES - 2), -1.0]] * 3
     move = noise(64, 64)
     change = scaled(move, stiff)
-    usual = float((move * change).sum() / change.square().sum())
-    told = curvature(move, change)[0]
-    assert all(usual / SPREAD <= number <= usual * SPREAD for number in told)
-    assert told[-1] == pytest.approx(usual / SPREAD)  # where it curves the other way, a short step
+    for_all = float((move * change).sum() / change.square().sum())
+    assert usual(move, change) == pytest.approx(for_all)
+    told = curvature(move, change, for_all)[0]
+    assert all(for_all / SPREAD <= number <= for_all * SPREAD for number in told)
+    assert told[-1] == pytest.approx(for_all / SPREAD)  # where it curves the other way, a short step
 
 
 class Textbook(LBFGS):

@@ -131,8 +131,8 @@ class Shelf:
 
 STYLES = Shelf("styles", 1 / 4)
 CONTENTS = Shelf("contents", 1 / 8)
-NETWORKS = Shelf("networks", 9 / 16)
-MEASURED = Shelf("measured", 1 / 16)
+NETWORKS = Shelf("networks", 39 / 64)
+MEASURED = Shelf("measured", 1 / 64)
 SHELVES = (STYLES, CONTENTS, NETWORKS, MEASURED)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import heap, memory
@@ -43,12 +43,18 @@ class Cost:
     whole: float
     """Pixels above which looking in tiles is no slower."""
 
+    def short(self) -> Cost:
+        """The same in bfloat16, which the losses are not."""
+        return replace(self, step=SHORT * self.step, tile=SHORT * self.tile)
+
 
 COSTS = {"wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6), "vgg19": Cost(2e-5, 2500, 2200, 90, 8, math.inf)}
 OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
 PICTURE, LOSSES = 66, 115
 """Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
 takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
+SHORT = 0.6
+"""What maps in bfloat16 take beside those in float32."""
 PAIR, SHORT_PAIR = 24, 12
 """Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
 RECOLOUR = 1e-6
@@ -126,21 +132,17 @@ class Fit:
             return None
         if math.isinf(self.budget):
             return self.largest
-        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / (self._short * self.cost.tile)
+        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self.cost.tile
         return max(0, min(self.largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
 
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
         pairs = history if self.recipe.optimiser == "lbfgs" else 0
         if tile is None:
-            return (PICTURE + PAIR * pairs + self._short * self.cost.step) * pixels
+            return (PICTURE + PAIR * pairs + self.cost.step) * pixels
         seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
-        looking = (PICTURE + self.cost.far) * pixels + self._short * self.cost.tile * seen
+        looking = (PICTURE + self.cost.far) * pixels + self.cost.tile * seen
         return max(looking, LOSSES * pixels if tile else 0) + SHORT_PAIR * pairs * pixels
-
-    @property
-    def _short(self) -> float:
-        return 0.6 if self.recipe.precision == "bfloat16" else 1.0
 
 
 def fit(
@@ -151,7 +153,7 @@ def fit(
     The recipe's `memory` counts what is `taken` already. Without it `enough` bytes are made do with, or as few more as
     will do with tiles of `GOOD` margins. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
     """
-    cost, most = cost or costs(recipe), math.inf if free is None else free * SPARE
+    cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * SPARE
     if recipe.colour == "palette":
         return Fit(recipe, cost, math.inf)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
@@ -163,9 +165,10 @@ def fit(
     raise found.too_large(pixels)
 
 
-def costs(recipe: Recipe) -> Cost:
-    """What the network of `recipe` costs, as far as that is known."""
-    return COSTS.get(recipe.network, OTHERS)
+def costs(network: str, precision: str) -> Cost:
+    """What a network costs, as far as that is known."""
+    cost = COSTS.get(network, OTHERS)
+    return cost.short() if precision == "bfloat16" else cost
 
 
 def at_hand() -> tuple[float | None, float]:

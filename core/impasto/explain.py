@@ -91,7 +91,7 @@ class _Look:
     """A layer of a network on a device, and how far its units look."""
 
     def __init__(self, layer: str, size: int, name: str, options: Mapping[str, str], device: str) -> None:
-        info, backend = registry().network(name), registry().backend("torch").build(device, "auto")
+        info, backend = registry().network(name), registry().backend("torch").build(device, "float32")
         network = info.build(**info.chosen(options))
         if layer not in (*network.layers, *getattr(network, "aliases", {})):
             raise RecipeError(f"The network {name} has no layer {layer!r}.", f"Layers: {', '.join(network.layers)}.")

@@ -30,10 +30,12 @@ def usual(move: Tensor, change: Tensor) -> float:
     return float(torch.dot(move.flatten(), change.flatten()) / torch.dot(change.flatten(), change.flatten()))
 
 
-def curvature(move: Tensor, change: Tensor) -> Curvature:
-    """How far to move for a gradient: for each axis and octave s.y / y.y, of a move s and a change y, (1, 3, H, W)."""
+def curvature(move: Tensor, change: Tensor, for_all: float) -> Curvature:
+    """How far to move for a gradient: for each axis and octave s.y / y.y, of a move s and a change y, (1, 3, H, W).
+
+    None is further than `SPREAD` from what is `usual` `for_all`.
+    """
     found, rings = [], list(_rings(*move.shape[-2:]))
-    for_all = usual(move, change)
     for axis in AXES.to(move):
         moved, changed = (torch.view_as_real(torch.fft.rfft2(_along(axis, maps))) for maps in (move, change))
         both, square = _sums(moved.mul_(changed), rings), _sums(changed.square_(), rings)

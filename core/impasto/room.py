@@ -16,7 +16,7 @@ from torch import Tensor
 from . import heap, memory
 from .backend import Evaluator
 from .errors import OutOfMemory
-from .estimates import COSTS, ENOUGH, FORGETFUL, LARGEST, SMALLEST, STRIDE, Cost, Fit, Look, at_hand, costs, fit
+from .estimates import COSTS, ENOUGH, FORGETFUL, LARGEST, OTHERS, SMALLEST, STRIDE, Cost, Fit, Look, at_hand, costs, fit
 from .loading import Loaded
 from .network import checkpoints
 from .objective import Objective
@@ -41,7 +41,8 @@ class Room:
     def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
         self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
         free, taken = _memory(loaded.device)
-        cost = costs(recipe) if recipe.network in COSTS else self._measured()
+        precision = getattr(loaded.evaluate, "precision", recipe.precision)
+        cost = costs(recipe.network, precision) if recipe.network in COSTS else self._measured()
         enough = math.inf if loaded.device.startswith("cuda") else ENOUGH
         self.fit = fit(size[0] * size[1], recipe, free, taken, cost, enough)
         self._notice = self.fit.said(size[0] * size[1], taken)
@@ -119,7 +120,7 @@ class Room:
         """What a network costs that is not known: by what a small picture makes it keep for its gradient."""
         image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device)
         step = BESIDE * kept(Part(self.loaded.evaluate, None, None, tuple(self.layers)), image)
-        return replace(costs(self.recipe), step=step, tile=step, far=step / 5)
+        return replace(OTHERS, step=step, tile=step, far=step / 5)
 
 
 def _memory(device: str) -> tuple[float | None, float]:

@@ -5,6 +5,7 @@ Matrix units that multiply bfloat16 make VGG-19 several times quicker; without t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import time
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.cache import MEASURED
+from impasto.cache import MEASURED, code
 
 GAIN = 1.5
 """How much quicker bfloat16 has to be: matrix units gain more, and noise less."""
@@ -26,28 +27,34 @@ def quick(device: str) -> str:
     if known := MEASURED.get(key):
         return known.decode()
     found = _measured(device)
-    MEASURED.put(key, found.encode())
-    return found
+    if found:
+        MEASURED.put(key, found.encode())
+    return found or "float32"
 
 
 def shortened(network: torch.nn.Module) -> torch.nn.Module:
-    """`network` with its parameters in bfloat16, so that autocast need not shorten them at every step."""
-    for parameter in network.parameters():
-        parameter.data = parameter.data.to(torch.bfloat16)
+    """`network` with its convolutions in bfloat16, so that autocast need not shorten their weights at every step."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.to(torch.bfloat16)
     return network
 
 
+@functools.cache
 @torch.no_grad()
 def _measured(device: str) -> str:
-    """One after the other in turn, and the least of each, so that others who use the device slow down neither."""
+    """One after the other in turn, and the least of each, so that others who use the device slow down neither.
+
+    Empty where that cannot be told.
+    """
     channels, side = (128, 32) if device == "cpu" else (512, 128)
-    maps, kernels = torch.rand(1, channels, side, side), torch.rand(channels, channels, 3, 3)
-    exact = [each.to(device, memory_format=torch.channels_last) for each in (maps, kernels)]
+    maps, kernels = torch.ones(1, channels, side, side), torch.ones(channels, channels, 3, 3)
     try:
+        exact = [each.to(device, memory_format=torch.channels_last) for each in (maps, kernels)]
         short = [each.to(torch.bfloat16) for each in exact]
         times = [(_seconds(*exact), _seconds(*short)) for _ in range(1 + TIMES)]
-    except RuntimeError:  # not every device has bfloat16
-        return "float32"
+    except (RuntimeError, TypeError):  # not every device has bfloat16, or memory now
+        return ""
     usual, other = (min(each) for each in zip(*times[1:], strict=True))
     return "bfloat16" if usual > GAIN * other else "float32"
 
@@ -62,4 +69,4 @@ def _depends(device: str) -> list[object]:
     """All that the answer depends on."""
     card = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     processor = platform.node(), platform.machine(), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
-    return [torch.__version__, card, *processor]
+    return [code(__name__), torch.__version__, card, *processor]
