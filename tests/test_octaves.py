@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.octaves import AXES, OCTAVES, SPREAD, curvature, scaled, usual
+from impasto.octaves import AXES, OCTAVES, SPREAD, curvature, scaled
 from impasto.optimiser import LBFGS
 
 SIZES = [(64, 48), (37, 51), (300, 7), (16, 16), (2, 3), (1, 1)]
@@ -17,6 +17,10 @@ EVEN = [[1.0] * OCTAVES] * 3
 
 def noise(height: int, width: int, seed: int = 0) -> Tensor:
     return torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def together(move: Tensor, change: Tensor) -> float:
+    return float((move * change).sum() / change.square().sum())
 
 
 def uneven() -> list[list[float]]:
@@ -54,7 +58,7 @@ def test_a_curvature_is_told_by_a_move(height: int, width: int) -> None:
     stiff = uneven()
     move = noise(height, width)
     change = scaled(move, stiff)
-    found = curvature(move, change, usual(move, change))
+    found = curvature(move, change, together(move, change))
     for told, numbers in zip(found, stiff, strict=True):
         assert told == pytest.approx([1 / number for number in numbers], rel=1e-6)
 
@@ -63,11 +67,10 @@ def test_no_octave_is_taken_to_differ_beyond_measure() -> None:
     stiff = [[1e6, *[1.0] * (OCTAVES - 2), -1.0]] * 3
     move = noise(64, 64)
     change = scaled(move, stiff)
-    for_all = float((move * change).sum() / change.square().sum())
-    assert usual(move, change) == pytest.approx(for_all)
-    told = curvature(move, change, for_all)[0]
-    assert all(for_all / SPREAD <= number <= for_all * SPREAD for number in told)
-    assert told[-1] == pytest.approx(for_all / SPREAD)  # where it curves the other way, a short step
+    usual = together(move, change)
+    told = curvature(move, change, usual)[0]
+    assert all(usual / SPREAD <= number <= usual * SPREAD for number in told)
+    assert told[-1] == pytest.approx(usual / SPREAD)  # where it curves the other way, a short step
 
 
 class Textbook(LBFGS):

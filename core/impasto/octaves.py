@@ -25,22 +25,17 @@ Ring = tuple[tuple[slice, slice], ...]
 """Parts of a spectrum that make up an octave."""
 
 
-def usual(move: Tensor, change: Tensor) -> float:
-    """s.y / y.y for all axes and octaves: Nocedal and Wright, Numerical Optimization, eq. 7.20."""
-    return float(torch.dot(move.flatten(), change.flatten()) / torch.dot(change.flatten(), change.flatten()))
-
-
-def curvature(move: Tensor, change: Tensor, for_all: float) -> Curvature:
+def curvature(move: Tensor, change: Tensor, usual: float) -> Curvature:
     """How far to move for a gradient: for each axis and octave s.y / y.y, of a move s and a change y, (1, 3, H, W).
 
-    None is further than `SPREAD` from what is `usual` `for_all`.
+    None is further than `SPREAD` from `usual`, which is that of all of them together.
     """
     found, rings = [], list(_rings(*move.shape[-2:]))
     for axis in AXES.to(move):
         moved, changed = (torch.view_as_real(torch.fft.rfft2(_along(axis, maps))) for maps in (move, change))
         both, square = _sums(moved.mul_(changed), rings), _sums(changed.square_(), rings)
-        ratios = [a / b if b > 0 else for_all for a, b in zip(both, square, strict=True)]
-        found.append([min(max(ratio, for_all / SPREAD), for_all * SPREAD) for ratio in ratios])
+        ratios = [a / b if b > 0 else usual for a, b in zip(both, square, strict=True)]
+        found.append([min(max(ratio, usual / SPREAD), usual * SPREAD) for ratio in ratios])
     return found
 
 

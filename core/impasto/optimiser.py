@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .octaves import Curvature, curvature, scaled, usual
+from .octaves import Curvature, curvature, scaled
 
 FLAT = 1e-10
 """Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
@@ -107,19 +107,18 @@ class LBFGS:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
         if self.last is not None:
             move, change = image - self.last[0], gradient - self.last[1]
-            if self._keep(move, change):
-                self.usual = usual(move, change)
-                self.curvature = curvature(move, change, self.usual)
+            if usual := self._keep(move, change):
+                self.usual, self.curvature = usual, curvature(move, change, usual)
         self.last = image, gradient
 
-    def _keep(self, move: Tensor, change: Tensor) -> bool:
-        """Whether it is worth it."""
-        product = _dot(move, change)
-        worthy = product > FLAT * math.sqrt(_dot(move, move) * _dot(change, change))
-        if worthy:
-            kind = self.kind or move.dtype
-            self.pairs.append((move.to(kind), change.to(kind), 1 / product))
-        return worthy
+    def _keep(self, move: Tensor, change: Tensor) -> float:
+        """s.y / y.y of a move s and a change y that are worth it (Nocedal and Wright, eq. 7.20), 0 of others."""
+        product, square = _dot(move, change), _dot(change, change)
+        if product <= FLAT * math.sqrt(_dot(move, move) * square):
+            return 0.0
+        kind = self.kind or move.dtype
+        self.pairs.append((move.to(kind), change.to(kind), 1 / product))
+        return product / square
 
     def _direction(self, gradient: Tensor, curvature: Curvature | float) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
