@@ -7,6 +7,7 @@
     rate     a step of VGG-19 beside the machine's products of matrices: operations a second
     wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: to 4
     command  whole commands: --help, a draft and a picture of 512 pixels
+    warm     a draft of 512 pixels from a worker that has painted before, from the request to the result
 
 Every measurement is a process of its own. The loss is that of the profile johnson in float32, one function for all.
 """
@@ -91,6 +92,23 @@ def command() -> Iterator[tuple[str, float]]:
                 subprocess.run(line, cwd=folder, check=True, capture_output=True)
                 seconds.append(time.perf_counter() - begin)
         yield f"{name}, median of 3: seconds", median(seconds)
+
+
+def warm() -> Iterator[tuple[str, float]]:
+    from impasto import read
+    from impasto.client import ENDS, Pixels, Worker
+
+    content = fitted(read(CONTENT))
+    layer = Pixels(*content.size, 3, "float", content.pixels.tobytes())
+    seconds = []
+    with Worker([sys.executable, "-m", "impasto", "worker"]) as worker:
+        for _ in range(6):
+            begin = time.perf_counter()
+            worker.paint(layer, [{"file": str(STYLE.resolve())}], {"size": SIZE, "quality": "draft"})
+            if next(event.type for event in worker.events() if event.type in ENDS) != "done":
+                raise SystemExit("the worker failed")
+            seconds.append(time.perf_counter() - begin)
+    yield "a draft of 512 px, warm worker, median of 5: seconds", median(seconds[1:])
 
 
 def textbook() -> Figures:
@@ -189,7 +207,9 @@ def tensor(picture: Picture) -> torch.Tensor:
 
 
 MEASURED = {"textbook": textbook, "ours": ours, "step": step, "growth": grown}
-PARTS = {"race": race, "rate": rate, "command": command} | {name: partial(growth, name) for name in MEGAPIXELS}
+PARTS = {"race": race, "rate": rate, "command": command, "warm": warm} | {
+    name: partial(growth, name) for name in MEGAPIXELS
+}
 PAIR = [str(CONTENT.resolve()), str(STYLE.resolve())]
 COMMANDS = {
     "impasto --help": ["--help"],

@@ -1,4 +1,5 @@
-"""Freed memory stays with the process while a picture is painted, and goes back when that ends, however it ends."""
+"""Freed memory stays with the process while a picture is painted, and goes back when that ends, however it ends; and what
+is imported is not looked through for garbage."""
 
 from __future__ import annotations
 
@@ -44,3 +45,27 @@ def test_freed_memory_is_kept_inside_and_given_back_afterwards(words: list[str])
     assert inside > 90
     assert after < 10
     assert later < 10
+
+
+LASTING = """
+import gc
+from impasto.heap import lasting
+
+class Knot:
+    def __init__(self):
+        self.self = self
+    def __del__(self):
+        print("untied")
+
+with lasting():
+    kept = [[] for _ in range(10**5)]
+    Knot()
+print(gc.isenabled(), gc.collect(), gc.get_freeze_count() > 10**5)
+Knot()
+print(gc.collect() > 0)
+"""
+
+
+def test_what_is_imported_is_not_looked_through_for_garbage_and_other_things_still_are() -> None:
+    said = subprocess.run([sys.executable, "-c", LASTING], capture_output=True, text=True, check=True).stdout
+    assert said.split()[:5] == ["True", "0", "True", "untied", "True"]

@@ -301,9 +301,7 @@ class Worker(Session):
 
     def poll(self) -> list[Message]:
         """The events so far, without waiting. Call it now and then though nothing rings: it notices silence."""
-        with suppress(
-            OSError
-        ):  # before the events are taken: whatever rings from here on is for one that may be missed
+        with suppress(OSError):  # before the events are taken: what rings from here on may be for one that is missed
             self._ear.recv(CHUNK)
         return list(iter(self._next, None))
 

@@ -40,12 +40,14 @@ def explain(
     are looked at, as when they are painted.
     """
     from .. import images
-    from ..explain import strongest_patches
     from ..files import check_output
+    from ..heap import lasting
     from ..recipe import Recipe
 
     recipe = Recipe.of(**given(values.items()))
     check_output(output, *pictures)
+    with lasting():
+        from ..explain import strongest_patches
     read = [images.read(path) for path in pictures]
     found = strongest_patches(
         read,

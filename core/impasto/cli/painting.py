@@ -13,6 +13,7 @@ from .. import images
 from ..codecs import kept_kind
 from ..errors import OutOfMemory
 from ..files import FORMATS
+from ..heap import lasting
 from ..images import Picture
 from ..provenance import Provenance
 from .curves import Curves
@@ -56,7 +57,8 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
 
     These two are returned, with what went wrong.
     """
-    from ..stylize import paint
+    with lasting():
+        from ..stylize import paint
 
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
     preview, curves = Preview(job.preview), Curves()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..codecs import check_shape
 from ..estimates import Estimates
+from ..heap import lasting
 from ..recipe import Recipe
 from ..registry import registry
 from . import pictures
@@ -103,7 +104,8 @@ class Painter:
         return self._done(result, {**self._last.fields, **now})
 
     def _paint(self, job: Job, request: Paint) -> Ending:
-        from ..stylize import paint
+        with lasting():
+            from ..stylize import paint
 
         parts = job.parts
         content = pictures.samples(request.content, parts)
