@@ -149,7 +149,7 @@ def _kept(part: Part, maps: Tensor) -> int:
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # a result that its own gradient keeps would never be freed
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         found = part(maps.clone().requires_grad_())
