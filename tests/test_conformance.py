@@ -158,6 +158,29 @@ class GoesOnOtherwise(GoesOn):
     off = 1.01
 
 
+class Shrinks(Sound):
+    """Without borders where it is asked to; `lost` is what its second convolution loses then."""
+
+    unpadded = True
+    lost = 1
+
+    def forward(
+        self, image: Tensor, layers: Collection[str], pad: tuple[bool, bool] = (True, True)
+    ) -> dict[str, Tensor]:
+        found, least = {}, [1 if padded else 3 for padded in pad]
+        if all(length >= few for length, few in zip(image.shape[-2:], least, strict=True)):
+            found["fine"] = F.relu(F.conv2d(image, self.first, padding=[int(padded) for padded in pad]))
+            half = F.avg_pool2d(found["fine"], 2) if min(found["fine"].shape[-2:]) > 1 else image[..., :0]
+            if all(length >= few for length, few in zip(half.shape[-2:], least, strict=True)):
+                border = [1 if padded else 1 - self.lost for padded in pad]
+                found["coarse"] = F.relu(F.conv2d(half, self.second, padding=border))
+        return {layer: found[layer] for layer in layers if layer in found}
+
+
+class ShrinksTooLittle(Shrinks):
+    lost = 0
+
+
 class GivesAll(Sound):
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         return super().forward(image, self.layers)
@@ -254,6 +277,8 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
     ),
     "no after": (named(checkpoints={"fine": ("coarse",)}), "after fine: TypeError: .*; expected maps"),
     "goes on otherwise": (GoesOnOtherwise, "layer coarse after fine: other maps than from the picture; expected"),
+    "no pad": (named(unpadded=True), "with pad: TypeError: .*; expected maps without borders"),
+    "shrinks too little": (ShrinksTooLittle, r"after the picture: other maps with pad=\(False, False\) than inside"),
     "gives all": (GivesAll, r"layers \['fine', 'coarse'\]; expected none but those asked for, \[\]"),
     "flat": (changed(lambda maps, _: maps.flatten(2)), r"layer fine: shape \(1, 4, 229376\); expected \(1, N, h, w\)"),
     "no batch": (changed(lambda maps, _: maps.expand(2, -1, -1, -1)), r"shape \(2, 4, 512, 448\); expected \(1, N"),
@@ -291,7 +316,7 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
 }
 
 
-@pytest.mark.parametrize("build", [Sound, GoesOn])
+@pytest.mark.parametrize("build", [Sound, GoesOn, Shrinks])
 def test_a_sound_network_conforms(build: type[Sound]) -> None:
     check_network(NetworkInfo("sound", "", build=build))
 

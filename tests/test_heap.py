@@ -1,5 +1,5 @@
-"""Freed memory stays with the process while a picture is painted, and goes back when that ends, however it ends; and what
-is imported is not looked through for garbage."""
+"""Freed memory stays with the process while a picture is painted, and goes back when that ends, however it ends;
+and what is imported is not looked through for garbage."""
 
 from __future__ import annotations
 

@@ -12,6 +12,10 @@ follow from the maps of that name alone. It may be a layer, or something else th
 it; from there the network goes on when it is called with these maps for the picture, and `after`, the name. A large
 picture is looked at in tiles, and with checkpoints these need narrow margins only, for a layer then sees no further
 than to the one before it; little is left after the last ones, which is looked at whole.
+
+With `unpadded`, True, it may be called with `pad` too, (down, across): where that is False its convolutions add nothing
+at the borders, so that maps lose what sees beyond them, and those of which nothing is left are left out. Tiles take
+less time so.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from .backend import Backend, BackendInfo, Evaluator
 from .errors import DeviceError, PluginError
 from .network import Network, NetworkInfo, checkpoints
 from .registry import missing, registry
+from .tiles import measured, parts
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -52,8 +53,8 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
 
     Names of layers and defaults; shape, type and values of the maps at large, odd, narrow and tiny sizes; that grids
     follow the picture; that the same picture gives the same maps, whichever layers are asked for together and however
-    often it is built; that it goes on from its checkpoints; that it can be moved; that a finite gradient reaches the
-    picture from every layer.
+    often it is built; that it goes on from its checkpoints, and without borders if it says so; that it can be moved;
+    that a finite gradient reaches the picture from every layer.
     """
     info = _ready(registry().network(network) if isinstance(network, str) else network)
     chosen = info.chosen(options)
@@ -65,6 +66,7 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
         _check_repeats(watched, built.layers, info.build(**chosen))
         _check_alone(watched, built.layers)
         _check_checkpoints(watched, built)
+        _check_unpadded(watched.who, built)
         _check_moves(watched, built, info.build(**chosen))
     for layer, slope in _slopes(watched, _picture(ODD), built.layers).items():
         _expect(
@@ -241,6 +243,18 @@ def _check_checkpoints(watched: _Watched, network: Network) -> None:
             same = layer in found and torch.equal(found[layer], whole[layer])
             who = f"{watched.who}, layer {layer} after {checkpoint}"
             _expect(same, who, "other maps than from the picture", "the same to the last bit")
+
+
+def _check_unpadded(who: str, network: Network) -> None:
+    """Each part of it gives for a tile without borders what it gives there for the picture."""
+    if getattr(network, "unpadded", False):
+        try:
+            found = measured(network, network.layers, torch.zeros(1)).bare
+        except Exception as error:
+            _refuse(f"{who}, with pad", f"{type(error).__name__}: {error}", "maps without borders", error)
+        for part in parts(network, network.layers):
+            seen = "other maps with pad=(False, False) than inside the picture, whatever the margin"
+            _expect(part.after in found, f"{who}, after {part.after or 'the picture'}", seen, "the same")
 
 
 def _check_moves(watched: _Watched, network: Network, spare: Network) -> None:

@@ -7,6 +7,9 @@ A deep network sees far, and margins would cost more than the tiles. If it names
 deeper layers follow, then each part of it, from one to the next, has tiles and margins of its own, on the maps of the
 checkpoint before it. These are kept whole: they are small beside what leads to them. And where all that is left is
 small, it is looked at whole: that takes one look instead of two.
+
+Convolutions add zeros at the borders of a tile, as they do at those of a picture, and what sees these is of no use. A
+network that can do without them shrinks a tile from layer to layer instead, and calculates little that is not used.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 from typing import Any, cast
 
 import torch
@@ -27,32 +30,45 @@ from .objective import Grids
 
 FURTHEST = 192
 """Positions that a tiled layer may see to each side, at most."""
+ALIKE = 0.02
+"""By how much the same maps may differ, beside the largest of them."""
 PROBE, NARROW = 448, 128
 """Side of the picture on which fields of view are measured, and of strips that tell the sizes of layers."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Positions from `first` to `last` (down, across) are the tile's own; `seen` says from where to where it looks."""
+    """Positions from `first` to `last` (down, across) are the tile's own; `seen` says from where to where it looks.
+
+    `pad` says whether that is with what is added at the borders, as it must where it reaches those of the picture.
+    """
 
     first: tuple[int, int]
     last: tuple[int, int]
     seen: tuple[slice, slice]
+    pad: tuple[bool, bool] = (True, True)
 
 
-def tiles(height: int, width: int, side: int, margin: int, stride: int) -> list[Tile]:
-    """Tiles of like size that cover a picture, at most `side` pixels, a multiple of `stride`; with margins inside."""
+def tiles(height: int, width: int, side: int, margin: int, stride: int, bare: int | None = None) -> list[Tile]:
+    """Tiles of like size that cover a picture, at most `side` pixels, a multiple of `stride`; with margins inside.
 
-    def spans(length: int) -> list[tuple[int, int, slice]]:
+    `bare` is the margin without what is added at borders, where that can be left out.
+    """
+
+    def span(first: int, last: int, length: int) -> tuple[int, int, slice, bool]:
+        if bare is not None and first >= bare and last + bare <= length:
+            return first, last, slice(first - bare, last + bare), False
+        return first, last, slice(max(0, first - margin), min(length, last + margin)), True
+
+    def spans(length: int) -> list[tuple[int, int, slice, bool]]:
         each = _rounded(length / math.ceil(length / side), stride)
         starts = list(range(0, length, each))
-        ends = [*starts[1:], length]
-        return [(a, b, slice(max(0, a - margin), min(length, b + margin))) for a, b in zip(starts, ends, strict=True)]
+        return [span(first, last, length) for first, last in pairwise([*starts, length])]
 
     return [
-        Tile((top, left), (bottom, right), (down, across))
-        for top, bottom, down in spans(height)
-        for left, right, across in spans(width)
+        Tile((top, left), (bottom, right), (down, across), (one, other))
+        for top, bottom, down, one in spans(height)
+        for left, right, across, other in spans(width)
     ]
 
 
@@ -70,11 +86,12 @@ class Part:
         """The layers, and `then`."""
         return list(dict.fromkeys([*self.layers, *([self.then] if self.then else [])]))
 
-    def __call__(self, maps: Tensor) -> dict[str, Tensor]:
-        """What is asked for, from `maps` of `after`, (1, N, h, w)."""
-        if self.after is None:
-            return self.evaluate(maps, self.asked)
-        return cast(dict[str, Tensor], cast(Any, self.evaluate)(maps, self.asked, after=self.after))
+    def __call__(self, maps: Tensor, pad: tuple[bool, bool] = (True, True)) -> dict[str, Tensor]:
+        """What is asked for, from `maps` of `after`, (1, N, h, w); see `impasto.network` for `pad`."""
+        more: dict[str, Any] = {} if self.after is None else {"after": self.after}
+        if not all(pad):
+            more["pad"] = pad
+        return cast(dict[str, Tensor], cast(Any, self.evaluate)(maps, self.asked, **more))
 
 
 def parts(evaluate: Evaluator, layers: Sequence[str]) -> list[Part]:
@@ -90,6 +107,15 @@ def parts(evaluate: Evaluator, layers: Sequence[str]) -> list[Part]:
 
 
 @dataclass(frozen=True)
+class Bare:
+    """How a tile is looked at without what convolutions add at borders: all of the last layer is then its own."""
+
+    margin: int
+    before: Mapping[str, int]
+    """Cells of a layer that come before the first of the tile's own."""
+
+
+@dataclass(frozen=True)
 class Sight:
     """What was measured of a network, part by part."""
 
@@ -99,6 +125,8 @@ class Sight:
     """Bytes that a part keeps for its gradient, for each position of `Part.after`."""
     rest: Mapping[str | None, float]
     """The same for it and all deeper ones."""
+    bare: Mapping[str | None, Bare]
+    """For the parts that can do without what is added at borders."""
 
 
 @torch.no_grad()
@@ -106,17 +134,51 @@ def measured(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Sight:
     """What `layers` see, and what they take, on the device of `like`."""
     maps = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(like)
     reach, weight, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
+    bare: dict[str | None, Bare] = {}
     for part in parts(evaluate, layers):
         other, middle = maps.clone(), maps.shape[2] // 2
         other[..., middle : middle + 1, middle : middle + 1] += 1.0
         before, after = part(maps), part(other)
         reach |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
+        if getattr(evaluate, "unpadded", False) and (found := _bare(part, maps, before)):
+            bare[part.after] = found
         weight[part.after] = kept(part, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
         positions[part.after] = maps[0, 0].numel()
         maps = before[part.then] if part.then else maps
     totals = list(accumulate(weight[name] * positions[name] for name in reversed(positions)))
     rest = {name: total / positions[name] for name, total in zip(reversed(positions), totals, strict=True)}
-    return Sight(reach, weight, rest)
+    return Sight(reach, weight, rest, bare)
+
+
+def _bare(part: Part, maps: Tensor, whole: Mapping[str, Tensor]) -> Bare | None:
+    """By trying margins, until what a small tile in the middle gives is what the `whole` of `maps` gives there."""
+    length = maps.shape[2]
+    densities = {layer: _density(found.shape[2], length) for layer, found in whole.items()}
+    stride = round(1 / min(densities.values()))
+    first = length // 2 // stride * stride
+    last = first + 4 * stride
+    for margin in range(min(first, length - last) + 1):
+        seen = slice(first - margin, last + margin)
+        found, before = part(maps[..., seen, seen], (False, False)), dict[str, int]()
+        for layer, density in densities.items():
+            before[layer] = more = _before(found.get(layer), round((last - first) * density))
+            there = slice(round(first * density) - more, round(last * density) + more)
+            if more < 0 or not _alike(found[layer], whole[layer][..., there, there]):
+                break
+        else:
+            return Bare(margin, before)
+    return None
+
+
+def _before(maps: Tensor | None, own: int) -> int:
+    """How many cells more on each side than its `own`; -1 if fewer, or not the same on both."""
+    more = -1 if maps is None else maps.shape[2] - own
+    return -1 if more % 2 else more // 2
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """But for the order of sums, also in bfloat16."""
+    return one.shape == other.shape and float((one - other).abs().max()) <= ALIKE * float(other.abs().max())
 
 
 def _spread(changed: Tensor, length: int) -> int:
@@ -189,6 +251,7 @@ class Cut:
     size: tuple[int, int]
     grids: Grids
     tiles: list[Tile]
+    bare: Bare | None
 
     @property
     def rows(self) -> list[list[Tile]]:
@@ -200,11 +263,13 @@ class Cut:
 
         `seen` is what the tile sees.
         """
-        for layer, maps in self.part(seen).items():
+        for layer, maps in self.part(seen, tile.pad).items():
             inside, box = [], []
             for axis, (length, cells) in enumerate(zip(self.size, self.grids[layer], strict=True)):
                 density = _density(cells, length)
                 first, start = int(tile.first[axis] * density), int(tile.seen[axis].start * density)
+                if self.bare and not tile.pad[axis]:
+                    start = first - self.bare.before[layer]
                 end = cells if tile.last[axis] == length else int(tile.last[axis] * density)
                 inside.append(slice(first - start, end - start))
                 box.append(slice(first, end))
@@ -277,10 +342,12 @@ def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tili
         there = tuple(layer for layer in part.layers if layer in grids)
         part = replace(part, layers=there, then=part.then if part.then in grids else None)
         stride = max(round(1 / _density(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
-        margin, weight = _rounded(furthest, stride), sight.weight[part.after]
-        most = most or weight * (tiling.side + 2 * margin) ** 2
-        side = max(32, math.floor(math.sqrt(most / weight) - 2 * margin)) // stride * stride
-        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride)))
+        margin, weight, bare = _rounded(furthest, stride), sight.weight[part.after], sight.bare.get(part.after)
+        alone = bare.margin if bare else None
+        around = margin if alone is None else alone
+        most = most or weight * (tiling.side + 2 * around) ** 2
+        side = max(32, math.floor(math.sqrt(most / weight) - 2 * around)) // stride * stride
+        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride, alone), bare))
         if part.then is None:
             break
         size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -29,10 +29,15 @@ class _Placed:
         """See `impasto.network`."""
         return checkpoints(self.network)
 
-    def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> dict[str, Tensor]:
-        """See `impasto.backend.Evaluator`."""
+    @property
+    def unpadded(self) -> bool:
+        """See `impasto.network`."""
+        return getattr(self.network, "unpadded", False)
+
+    def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
+        """See `impasto.backend.Evaluator`; `more` is what the network takes besides."""
         with torch.autocast(self.kind, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            return self.network(image, layers, **after)
+            return self.network(image, layers, **more)
 
 
 class TorchBackend:

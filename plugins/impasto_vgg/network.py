@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ class VGG19(torch.nn.Module):
     Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
     """
 
-    mixed_precision = True
+    mixed_precision = unpadded = True
     layers: tuple[str, ...]
     aliases: Mapping[str, str]
     checkpoints: Mapping[str, Collection[str]]
@@ -69,10 +69,13 @@ class VGG19(torch.nn.Module):
         """What this network was built from."""
         return {name: weight.detach() for name, weight in self.named_parameters()}
 
-    def forward(self, image: Tensor, layers: Collection[str], after: str = "") -> dict[str, Tensor]:
+    def forward(
+        self, image: Tensor, layers: Collection[str], after: str = "", pad: tuple[bool, bool] = (True, True)
+    ) -> dict[str, Tensor]:
         """The layers asked for, by the names they were asked for: (1, 3, H, W) sRGB in [0, 1] -> (1, N_l, h_l, w_l).
 
-        With `after`, a layer, `image` is its maps, and the layers are deeper ones.
+        With `after`, a layer, `image` is its maps, and the layers are deeper ones. Where `pad`, (down, across), is
+        False nothing is added at the borders, and each convolution takes away a row or column on either side.
         One pass, which ends at the deepest of them. Block b has h_l = H / 2^(b-1), rounded down at each pooling; what
         a pooling of fewer than two rows or columns would feed is left out. Raises `RecipeError` for an unknown layer.
         """
@@ -82,15 +85,26 @@ class VGG19(torch.nn.Module):
         x = (image if after else (image - self.mean) / self.std).to(self.conv1_1.weight.dtype)
         begin, end = (LAYERS.index(after) + 1 if after else 0), max(map(LAYERS.index, wanted), default=-1) + 1
         for layer in LAYERS[begin:end]:
-            if layer in CONVOLUTIONS:
-                x = self.get_submodule(layer)(x).relu_()
-            elif min(x.shape[-2:]) < 2:
+            least = [1 if padded else 3 for padded in pad] if layer in CONVOLUTIONS else [2, 2]
+            if any(length < few for length, few in zip(x.shape[-2:], least, strict=True)):
                 break
+            if layer in CONVOLUTIONS:
+                x = _convolved(cast(torch.nn.Conv2d, self.get_submodule(layer)), x, pad).relu_()
             else:
                 x = F.avg_pool2d(x, 2) if self.pooling == "average" else F.max_pool2d(x, 2)
             if layer in wanted:
                 maps[layer] = x
         return {name: maps[known] for name in layers if (known := ALIASES.get(name, name)) in maps}
+
+
+def _convolved(convolution: torch.nn.Conv2d, x: Tensor, pad: tuple[bool, bool]) -> Tensor:
+    if all(pad):
+        maps: Tensor = convolution(x)
+        return maps
+    down, across = map(int, pad)
+    if convolution.padding_mode == "replicate":
+        x, down, across = F.pad(x, (across, across, down, down), mode="replicate"), 0, 0
+    return F.conv2d(x, convolution.weight, convolution.bias, padding=(down, across))
 
 
 def _convolution(weights: Mapping[str, Tensor], name: str, replicate: bool) -> torch.nn.Conv2d:
