@@ -35,20 +35,22 @@ class Tiled:
     def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
-        gradient, others = torch.zeros_like(image), dict[str, Tensor]()
         heap.release()  # what the step before has left
+        kept = [wrapped(image.detach(), self.objective.wrap)]
+        losses, gradient = self._looked(kept)
+        if self.objective.wrap:
+            (gradient,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, gradient)
         for name, loss in self.objective.others(image):
             gradient += _grad({name: loss}, [image])[0]
-            others[name] = loss.detach()
-        whole, kept = wrapped(image.detach(), self.objective.wrap), list[Tensor]()
-        sums = self._gathered(whole, kept)
-        back = torch.zeros_like(whole) if self.objective.wrap else gradient
-        losses, after, slopes = self._ended(sums, kept, back)
+            losses[name] = loss.detach()
+        return losses, gradient
+
+    def _looked(self, kept: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of layers, and their gradient with the picture, which is all that is `kept` so far."""
+        sums = self._gathered(kept)
+        losses, far, after, slopes = self._ended(sums, kept)
         heap.release()
-        self._return(back, kept, after, slopes)
-        if self.objective.wrap:
-            gradient += torch.autograd.grad(wrapped(image, self.objective.wrap), image, back)[0]
-        return {name: loss.detach() for name, loss in losses.items()} | others, gradient
+        return losses, self._return(far, kept, after, slopes)
 
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:
@@ -61,19 +63,18 @@ class Tiled:
         return float(torch.stack(list(losses.values())).sum())
 
     @torch.no_grad()
-    def _gathered(self, whole: Tensor, kept: list[Tensor]) -> dict[Key, Tensor]:
+    def _gathered(self, kept: list[Tensor]) -> dict[Key, Tensor]:
         """The layers near, summed up over all tiles; what the losses' slopes are asked for."""
         sums: dict[Key, Tensor] = {}
-        for layer, maps, box in self.mosaic.near(whole, kept):
+        for layer, maps, box in self.mosaic.near(kept):
             _add(sums, self.objective.sums(layer, maps, self.mosaic.grids[layer], box))
         return {key: value.requires_grad_() for key, value in sums.items()}
 
     def _ended(
-        self, sums: Mapping[Key, Tensor], kept: list[Tensor], back: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor, dict[Key, Tensor]]:
-        """The losses, and how they change with what the tail begins from, taken off `kept`, and with the `sums`.
-
-        What they change with the pixels by the layers far is added to `back`.
+        self, sums: Mapping[Key, Tensor], kept: list[Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None, dict[Key, Tensor]]:
+        """The losses, and how they change with the pixels by the layers far, with what the tail begins from, and with
+        the `sums`; what the tail begins from is taken off `kept`.
         """
         mosaic, whole = self.mosaic, kept[0].detach()
         base = kept.pop() if mosaic.tail else whole
@@ -82,28 +83,32 @@ class Tiled:
         losses = self.objective.losses({**sums, **maps}, {**mosaic.grids, **grids})
         del maps
         slopes = list(_grad(losses, [*leaves, *sums.values()]))
-        if mosaic.far:
-            back += slopes.pop(0)
-        after = slopes.pop(0) if mosaic.tail else back
-        return losses, after, dict(zip(sums, slopes, strict=True))
+        far = slopes.pop(0) if mosaic.far else None
+        after = slopes.pop(0) if mosaic.tail else None
+        losses = {name: loss.detach() for name, loss in losses.items()}
+        return losses, far, after, dict(zip(sums, slopes, strict=True))
 
-    def _return(self, gradient: Tensor, kept: list[Tensor], after: Tensor, slopes: Mapping[Key, Tensor]) -> None:
-        """Add to `gradient` what the slopes of the sums mean for the pixels; `after` is the gradient of its base.
+    def _return(
+        self, far: Tensor | None, kept: list[Tensor], after: Tensor | None, slopes: Mapping[Key, Tensor]
+    ) -> Tensor:
+        """What the slopes of the sums mean for the pixels, and `far` too; `after` is the gradient of the tail's base.
 
         Of what is `kept` only the first is left, the picture; the others become the gradients of themselves.
         """
-        for cut in reversed(self.mosaic.cuts):
+        for cut in reversed(self.mosaic.cuts[1:]):
             maps = kept.pop()
             for rows, band in self._bands(cut, maps, after, slopes):
-                if cut.part.after is None:
-                    gradient[:, :, rows] += band
-                else:
-                    maps[:, :, rows] = band
-                heap.release()  # else what tiles leave falls to pieces that add up; a row asks for few of them again
+                maps[:, :, rows] = band
             after = maps
+        (whole,) = kept
+        gradient = torch.zeros_like(whole) if far is None else far  # not before: the deepest parts take most memory
+        for cut in self.mosaic.cuts[:1]:
+            for rows, band in self._bands(cut, whole, after, slopes):
+                gradient[:, :, rows] += band
+        return gradient
 
     def _bands(
-        self, cut: Cut, maps: Tensor, after: Tensor, slopes: Mapping[Key, Tensor]
+        self, cut: Cut, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]
     ) -> Iterator[tuple[slice, Tensor]]:
         """The gradient of `maps` from the top down, each band to where the next row of tiles begins to look."""
         rest: Tensor | None = None
@@ -116,9 +121,10 @@ class Tiled:
                 band[..., tile.seen[1]] += self._back(cut, tile, maps, after, slopes)
             end = below[0].seen[0].start if below else seen.stop
             yield slice(seen.start, end), band[:, :, : end - seen.start]
+            heap.release()  # else what tiles leave falls to pieces that add up; a row asks for few of them again
             rest = band[:, :, end - seen.start :].clone()
 
-    def _back(self, cut: Cut, tile: Tile, maps: Tensor, after: Tensor, slopes: Mapping[Key, Tensor]) -> Tensor:
+    def _back(self, cut: Cut, tile: Tile, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]) -> Tensor:
         """The gradient of what `tile` sees of `maps`; `after` is that of what comes `then`."""
         seen = maps[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
         found, gradients = list[Tensor](), list[Tensor]()
@@ -127,7 +133,7 @@ class Tiled:
                 shares = self.objective.sums(layer, own, cut.grids[layer], box)
                 found += shares.values()
                 gradients += [slopes[key] for key in shares]
-            if layer == cut.part.then:
+            if layer == cut.part.then and after is not None:
                 found.append(own)
                 gradients.append(after[:, :, box[0], box[1]])
         return torch.autograd.grad(found, seen, gradients)[0]

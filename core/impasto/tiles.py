@@ -292,12 +292,11 @@ class Mosaic:
         self.far = [layer for layer in layers if layer not in near]
 
     @torch.no_grad()
-    def near(self, whole: Tensor, kept: list[Tensor]) -> Iterator[tuple[str, Tensor, Box]]:
+    def near(self, kept: list[Tensor]) -> Iterator[tuple[str, Tensor, Box]]:
         """The layers that come in tiles, piece by piece: the layer, the piece, and where it lies.
 
-        What each part begins from is added to `kept`, last what the tail does.
+        `kept` holds the picture; what each part begins from is added to it, last what the tail does.
         """
-        kept.append(whole)
         for cut in self.cuts:
             begin, after = kept[-1], None
             for tile in cut.tiles:
@@ -312,8 +311,8 @@ class Mosaic:
     @torch.no_grad()
     def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
         """All layers of a picture piece by piece: the layer, the piece, the size of the layer, and where it lies."""
-        kept: list[Tensor] = []
-        for layer, maps, box in self.near(whole, kept):
+        kept = [whole]
+        for layer, maps, box in self.near(kept):
             yield layer, maps, self.grids[layer], box
         for layer, maps in self.others(whole, kept[-1]).items():
             yield layer, maps, (maps.shape[2], maps.shape[3]), ALL
