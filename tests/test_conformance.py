@@ -181,6 +181,13 @@ class ShrinksTooLittle(Shrinks):
     lost = 0
 
 
+class ShrinksTurned(Shrinks):
+    def forward(
+        self, image: Tensor, layers: Collection[str], pad: tuple[bool, bool] = (True, True)
+    ) -> dict[str, Tensor]:
+        return super().forward(image, layers, pad[::-1])
+
+
 class GivesAll(Sound):
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         return super().forward(image, self.layers)
@@ -278,7 +285,8 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
     "no after": (named(checkpoints={"fine": ("coarse",)}), "after fine: TypeError: .*; expected maps"),
     "goes on otherwise": (GoesOnOtherwise, "layer coarse after fine: other maps than from the picture; expected"),
     "no pad": (named(unpadded=True), "with pad: TypeError: .*; expected maps without borders"),
-    "shrinks too little": (ShrinksTooLittle, r"after the picture: other maps with pad=\(False, False\) than inside"),
+    "shrinks too little": (ShrinksTooLittle, r"after the picture: other maps with pad than inside"),
+    "shrinks turned": (ShrinksTurned, "after the picture: other maps with pad than inside"),
     "gives all": (GivesAll, r"layers \['fine', 'coarse'\]; expected none but those asked for, \[\]"),
     "flat": (changed(lambda maps, _: maps.flatten(2)), r"layer fine: shape \(1, 4, 229376\); expected \(1, N, h, w\)"),
     "no batch": (changed(lambda maps, _: maps.expand(2, -1, -1, -1)), r"shape \(2, 4, 512, 448\); expected \(1, N"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +11,16 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
+from impasto.loading import Loaded
 from impasto.network import Network
 from impasto.objective import Objective, Weights
 from impasto.profiles import PROFILES, Profile
 from impasto.registry import registry
+from impasto.room import Room
 from impasto.scene import Scene, Style
 from impasto.targets import View
 from impasto.tiled import Tiled
-from impasto.tiles import PROBE, Tiling, measured, tiles
+from impasto.tiles import PROBE, Mosaic, Tiling, measured, tiles
 from impasto_vgg import random_weights
 from impasto_vgg.network import VGG19
 
@@ -127,6 +129,25 @@ def test_layers_that_leave_parts_of_a_network_out(layers: list[str]) -> None:
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
+class Summed(torch.nn.Module):
+    """A layer that sees everything, and whose gradient is one number for all pixels."""
+
+    layers = ("near", "far")
+    content_layers: Mapping[str, float] = {"far": 1.0}
+    style_layers: Mapping[str, float] = {"near": 1.0}
+
+    def forward(self, image: torch.Tensor, layers: Collection[str]) -> dict[str, torch.Tensor]:
+        found = {"near": image.sin(), "far": image.sum((2, 3), keepdim=True) / 1000}
+        return {layer: found[layer] for layer in layers}
+
+
+def test_layers_that_see_everything() -> None:
+    tiled, objective, image = both(Summed(), PROFILES["impasto"], (301, 263), 128)
+    assert tiled.mosaic.far == ["far"]
+    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
+
+
 @pytest.mark.parametrize("build", [wavelet, vgg])
 def test_targets_are_those_of_the_whole(build: object) -> None:
     network: Network = build()  # type: ignore[operator]
@@ -139,6 +160,20 @@ def test_targets_are_those_of_the_whole(build: object) -> None:
         assert one.keys() == other.keys()
         for layer, target in one.items():
             assert float((other[layer] - target).norm()) <= EXACT * float(target.norm()), layer
+
+
+def test_targets_by_what_knows_neither_checkpoints_nor_borders() -> None:
+    """As ONNX Runtime does, for a network that has no checkpoints either."""
+    network, layers = VGG19(random_weights(width=4)), ["conv1_1", "conv2_1"]
+    network.checkpoints = {}
+    loaded = Loaded(network, "cpu", network, lambda image, layers: network(image, layers))
+    room, image = Room(loaded, layers, Recipe.of(size=300, tile=96), (300, 260)), torch.rand(1, 3, 260, 300)
+    assert room.tiling(300 * 260).sight.bare
+    whole = network(image, layers)
+    pieces = list(Mosaic(loaded.aims, layers, image, room.aiming(300 * 260)).pieces(image))
+    assert len(pieces) == 2 * 12
+    for layer, piece, _, (down, across) in pieces:
+        assert torch.allclose(piece, whole[layer][..., down, across], atol=EXACT)
 
 
 def test_what_layers_see() -> None:

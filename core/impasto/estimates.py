@@ -39,7 +39,7 @@ class Cost:
     far: float
     """Bytes for each pixel of a picture looked at in tiles: for the content, checkpoints, and layers that see far."""
     margin: int
-    """Pixels that a tile looks at on each side besides its own."""
+    """Pixels that a tile looks at on each side besides its own, at most."""
     whole: float
     """Pixels above which looking in tiles is no slower."""
 

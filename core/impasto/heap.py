@@ -49,7 +49,7 @@ def kept(pixels: float, little: bool = False) -> Iterator[None]:
 def lasting() -> Iterator[None]:
     """For importing torch: what that makes stays to the end, so Python need not look through it for garbage, ever.
 
-    Of `import torch` this takes a sixth off, and of a command half a second at its end. Only the first time: whatever
+    Of `import torch` this takes a sixth off, and half a second at the end of the process. Only the first time: whatever
     is there then stays, garbage too.
     """
     if "torch" in sys.modules:

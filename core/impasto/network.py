@@ -14,8 +14,8 @@ picture is looked at in tiles, and with checkpoints these need narrow margins on
 than to the one before it; little is left after the last ones, which is looked at whole.
 
 With `unpadded`, True, it may be called with `pad` too, (down, across): where that is False its convolutions add nothing
-at the borders, so that maps lose what sees beyond them, and those of which nothing is left are left out. Tiles take
-less time so.
+at the borders, so that maps lose what sees beyond them, as many cells before as after, and those of which nothing is
+left are left out. Each axis is for itself. Tiles take less time so.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ def checkpoints(of: object) -> Mapping[str, Collection[str]]:
     """Those of a network or an evaluator, none if it has none."""
     found: Mapping[str, Collection[str]] = getattr(of, "checkpoints", {})
     return found
+
+
+def unpadded(of: object) -> bool:
+    """Whether a network or an evaluator may be called with `pad`."""
+    return bool(getattr(of, "unpadded", False))
 
 
 @dataclass(frozen=True)

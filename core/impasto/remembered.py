@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import xxhash
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .backend import Backend, Evaluator
 from .cache import Shelf, capacity, code
-from .network import Network, NetworkInfo, checkpoints
+from .network import Network, NetworkInfo, checkpoints, unpadded
 from .weights import metadata
 
 Maps = dict[str, Tensor]
@@ -36,9 +36,14 @@ class Remembering:
         """See `impasto.network`."""
         return checkpoints(self.evaluate)
 
-    def __call__(self, image: Tensor, layers: Collection[str], **after: str) -> Maps:
+    @property
+    def unpadded(self) -> bool:
+        """See `impasto.network`."""
+        return unpadded(self.evaluate)
+
+    def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> Maps:
         """See `Evaluator`; on the device of `image`, wherever they were computed."""
-        return {name: maps.to(image.device) for name, maps in self.evaluate(image, layers, **after).items()}
+        return {name: maps.to(image.device) for name, maps in self.evaluate(image, layers, **more).items()}
 
 
 def remembering(

@@ -18,7 +18,7 @@ from .backend import Evaluator
 from .errors import OutOfMemory
 from .estimates import COSTS, ENOUGH, FORGETFUL, LARGEST, OTHERS, SMALLEST, STRIDE, Cost, Fit, Look, at_hand, costs, fit
 from .loading import Loaded
-from .network import checkpoints
+from .network import checkpoints, unpadded
 from .objective import Objective
 from .recipe import Recipe
 from .tiled import Tiled
@@ -110,8 +110,9 @@ class Room:
 
     @cached_property
     def _aim(self) -> Sight:
-        alike = checkpoints(self.loaded.aims) == checkpoints(self.loaded.evaluate)
-        return self._sight if alike else self._seen(self.loaded.aims)
+        one, other = self.loaded.aims, self.loaded.evaluate
+        alike = checkpoints(one) == checkpoints(other) and unpadded(one) == unpadded(other)
+        return self._sight if alike else self._seen(one)
 
     def _seen(self, evaluate: Evaluator) -> Sight:
         return measured(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))

@@ -222,7 +222,7 @@ def _painting(style: Style) -> tuple[Picture, Pixels | None]:
     """The part of a painting to look at, cut out and filled, and how much each of its pixels counts."""
     weight = _weight(style.picture, style.region, "part of the style to look at")
     if weight is None:
-        return Picture(style.picture.pixels), None
+        return replace(style.picture, samples=None), None  # nothing is written of it
     box = _box(weight)
     cut = weight[box]
     return _filled(style.picture.pixels[box], cut), None if cut.min() == 1 else cut

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .backend import Backend, BackendInfo, Evaluator
 from .errors import DeviceError, PluginError
-from .network import Network, NetworkInfo, checkpoints
+from .network import Network, NetworkInfo, checkpoints, unpadded
 from .registry import missing, registry
 from .tiles import measured, parts
 
@@ -247,13 +247,13 @@ def _check_checkpoints(watched: _Watched, network: Network) -> None:
 
 def _check_unpadded(who: str, network: Network) -> None:
     """Each part of it gives for a tile without borders what it gives there for the picture."""
-    if getattr(network, "unpadded", False):
+    if unpadded(network):
         try:
             found = measured(network, network.layers, torch.zeros(1)).bare
         except Exception as error:
             _refuse(f"{who}, with pad", f"{type(error).__name__}: {error}", "maps without borders", error)
         for part in parts(network, network.layers):
-            seen = "other maps with pad=(False, False) than inside the picture, whatever the margin"
+            seen = "other maps with pad than inside the picture, whatever the margin"
             _expect(part.after in found, f"{who}, after {part.after or 'the picture'}", seen, "the same")
 
 

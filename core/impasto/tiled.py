@@ -36,8 +36,7 @@ class Tiled:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
         heap.release()  # what the step before has left
-        kept = [wrapped(image.detach(), self.objective.wrap)]
-        losses, gradient = self._looked(kept)
+        losses, gradient = self._looked([wrapped(image.detach(), self.objective.wrap)])
         if self.objective.wrap:
             (gradient,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, gradient)
         for name, loss in self.objective.others(image):
@@ -83,7 +82,7 @@ class Tiled:
         losses = self.objective.losses({**sums, **maps}, {**mosaic.grids, **grids})
         del maps
         slopes = list(_grad(losses, [*leaves, *sums.values()]))
-        far = slopes.pop(0) if mosaic.far else None
+        far = slopes.pop(0).contiguous() if mosaic.far else None
         after = slopes.pop(0) if mosaic.tail else None
         losses = {name: loss.detach() for name, loss in losses.items()}
         return losses, far, after, dict(zip(sums, slopes, strict=True))

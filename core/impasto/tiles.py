@@ -25,13 +25,13 @@ from torch import Tensor
 
 from .backend import Evaluator
 from .losses import ALL, Box
-from .network import checkpoints
+from .network import checkpoints, unpadded
 from .objective import Grids
 
 FURTHEST = 192
 """Positions that a tiled layer may see to each side, at most."""
 ALIKE = 0.02
-"""By how much the same maps may differ, beside the largest of them."""
+"""By how much the same maps may differ, beside how far they vary."""
 PROBE, NARROW = 448, 128
 """Side of the picture on which fields of view are measured, and of strips that tell the sizes of layers."""
 
@@ -66,9 +66,9 @@ def tiles(height: int, width: int, side: int, margin: int, stride: int, bare: in
         return [span(first, last, length) for first, last in pairwise([*starts, length])]
 
     return [
-        Tile((top, left), (bottom, right), (down, across), (one, other))
-        for top, bottom, down, one in spans(height)
-        for left, right, across, other in spans(width)
+        Tile((top, left), (bottom, right), (down, across), (pad_down, pad_across))
+        for top, bottom, down, pad_down in spans(height)
+        for left, right, across, pad_across in spans(width)
     ]
 
 
@@ -140,8 +140,9 @@ def measured(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Sight:
         other[..., middle : middle + 1, middle : middle + 1] += 1.0
         before, after = part(maps), part(other)
         reach |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
-        if getattr(evaluate, "unpadded", False) and (found := _bare(part, maps, before)):
-            bare[part.after] = found
+        near = {layer: found for layer, found in before.items() if reach[layer] <= FURTHEST}
+        if near and unpadded(evaluate) and (tile := _bare(part, maps, near)):
+            bare[part.after] = tile
         weight[part.after] = kept(part, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
         positions[part.after] = maps[0, 0].numel()
         maps = before[part.then] if part.then else maps
@@ -155,17 +156,15 @@ def _bare(part: Part, maps: Tensor, whole: Mapping[str, Tensor]) -> Bare | None:
     length = maps.shape[2]
     densities = {layer: _density(found.shape[2], length) for layer, found in whole.items()}
     stride = round(1 / min(densities.values()))
-    first = length // 2 // stride * stride
-    last = first + 4 * stride
-    for margin in range(min(first, length - last) + 1):
-        seen = slice(first - margin, last + margin)
-        found, before = part(maps[..., seen, seen], (False, False)), dict[str, int]()
+    first = (length // 2 - stride) // stride * stride
+    last = first + 2 * stride
+    for margin in range(min(first, length - last, FURTHEST) + 1):
+        seen, before, cells = slice(first - margin, last + margin), dict[str, int](), dict[str, slice]()
+        found = part(maps[..., seen, seen], (False, False))
         for layer, density in densities.items():
             before[layer] = more = _before(found.get(layer), round((last - first) * density))
-            there = slice(round(first * density) - more, round(last * density) + more)
-            if more < 0 or not _alike(found[layer], whole[layer][..., there, there]):
-                break
-        else:
+            cells[layer] = slice(round(first * density) - more, round(last * density) + more)
+        if min(before.values()) >= 0 and _same(part, maps, seen, whole, cells):
             return Bare(margin, before)
     return None
 
@@ -176,9 +175,24 @@ def _before(maps: Tensor | None, own: int) -> int:
     return -1 if more % 2 else more // 2
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
+def _same(part: Part, maps: Tensor, seen: slice, whole: Mapping[str, Tensor], cells: Mapping[str, slice]) -> bool:
+    """Whether `cells` of the `whole` are what is `seen` gives without borders: on all sides, and on two."""
+    for pad in ((False, False), (False, True), (True, False)):
+        down, across = (slice(None) if padded else seen for padded in pad)
+        found = part(maps[..., down, across], pad)
+        for layer, inner in cells.items():
+            down, across = (slice(None) if padded else inner for padded in pad)
+            if not _alike(found.get(layer), whole[layer][..., down, across]):
+                return False
+    return True
+
+
+def _alike(one: Tensor | None, other: Tensor) -> bool:
     """But for the order of sums, also in bfloat16."""
-    return one.shape == other.shape and float((one - other).abs().max()) <= ALIKE * float(other.abs().max())
+    if one is None or one.shape != other.shape:
+        return False
+    varied = other - other.mean((2, 3), keepdim=True)
+    return float((one - other).norm()) <= ALIKE * float(varied.norm())
 
 
 def _spread(changed: Tensor, length: int) -> int:
@@ -268,7 +282,7 @@ class Cut:
             for axis, (length, cells) in enumerate(zip(self.size, self.grids[layer], strict=True)):
                 density = _density(cells, length)
                 first, start = int(tile.first[axis] * density), int(tile.seen[axis].start * density)
-                if self.bare and not tile.pad[axis]:
+                if self.bare and not tile.pad[axis]:  # what is seen begins between cells
                     start = first - self.bare.before[layer]
                 end = cells if tile.last[axis] == length else int(tile.last[axis] * density)
                 inside.append(slice(first - start, end - start))
@@ -342,11 +356,11 @@ def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tili
         part = replace(part, layers=there, then=part.then if part.then in grids else None)
         stride = max(round(1 / _density(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
         margin, weight, bare = _rounded(furthest, stride), sight.weight[part.after], sight.bare.get(part.after)
-        alone = bare.margin if bare else None
-        around = margin if alone is None else alone
-        most = most or weight * (tiling.side + 2 * around) ** 2
-        side = max(32, math.floor(math.sqrt(most / weight) - 2 * around)) // stride * stride
-        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride, alone), bare))
+        without = bare.margin if bare else None
+        usual = margin if without is None else without
+        most = most or weight * (tiling.side + 2 * usual) ** 2
+        side = max(32, math.floor(math.sqrt(most / weight) - 2 * usual)) // stride * stride
+        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride, without), bare))
         if part.then is None:
             break
         size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.backend import Evaluator
 from impasto.errors import DeviceError
-from impasto.network import Network, checkpoints
+from impasto.network import Network, checkpoints, unpadded
 
 from .precision import quick, shortened
 
@@ -32,7 +32,7 @@ class _Placed:
     @property
     def unpadded(self) -> bool:
         """See `impasto.network`."""
-        return getattr(self.network, "unpadded", False)
+        return unpadded(self.network)
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
         """See `impasto.backend.Evaluator`; `more` is what the network takes besides."""

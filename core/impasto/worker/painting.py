@@ -85,8 +85,9 @@ class Painter:
 
     def warm_up(self) -> None:
         """Load the libraries and the default network, which takes seconds."""
-        from ..loading import Choice
-        from ..profiles import Profile
+        with lasting():
+            from ..loading import Choice
+            from ..profiles import Profile
 
         default = Recipe()
         self._load(Choice.of(default, Profile.of(default)))
