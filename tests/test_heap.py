@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from conftest import drawing
+from impasto import Picture, images
 
 SCRIPT = """
 import sys
@@ -45,6 +49,16 @@ def test_freed_memory_is_kept_inside_and_given_back_afterwards(words: list[str])
     assert inside > 90
     assert after < 10
     assert later < 10
+
+
+@pytest.mark.parametrize("form", ["exr", "png"])
+def test_nothing_is_said_at_the_end_of_what_is_left(form: str, tmp_path: Path) -> None:
+    photo, style, out = tmp_path / f"photo.{form}", tmp_path / "style.png", tmp_path / "out.png"
+    for number, path in enumerate((photo, style)):
+        images.write(path, Picture(drawing(40, 32, number + 1).astype(np.float32) / 255))
+    command = [sys.executable, "-m", "impasto", photo, style, "-o", out, "--size", "40", "--steps", "2", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
 
 
 LASTING = """
