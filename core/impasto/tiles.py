@@ -356,11 +356,10 @@ def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tili
         part = replace(part, layers=there, then=part.then if part.then in grids else None)
         stride = max(round(1 / _density(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
         margin, weight, bare = _rounded(furthest, stride), sight.weight[part.after], sight.bare.get(part.after)
-        without = bare.margin if bare else None
-        usual = margin if without is None else without
+        usual = bare.margin if bare else margin
         most = most or weight * (tiling.side + 2 * usual) ** 2
         side = max(32, math.floor(math.sqrt(most / weight) - 2 * usual)) // stride * stride
-        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride, without), bare))
+        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride, usual if bare else None), bare))
         if part.then is None:
             break
         size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]
