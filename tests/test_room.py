@@ -41,6 +41,8 @@ def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(net
             look = found.look(pixels)
             assert look
             assert look.bytes <= found.budget <= free * SPARE
+            assert 0 <= look.spare < look.bytes
+            assert look.tile or not look.spare
             assert look.tile is not None or network == "vgg19" or pixels <= 4_000_000
             smaller = found.look(pixels // 4)
             assert smaller

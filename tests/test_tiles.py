@@ -55,6 +55,7 @@ def both(
     styles: Sequence[Style] = ONE,
     mask: np.ndarray | None = None,
     wrap: int = 0,
+    spare: float = 0.0,
 ) -> tuple[Tiled, Objective, torch.Tensor]:
     scene = Scene(picture(*size), styles, max(size), mask)
     view = View(scene, max(scene.crop.size), "cpu", [1.0] * len(styles), wrap)
@@ -62,11 +63,11 @@ def both(
     weights = Weights.of(Recipe(tv_weight=1.0, histogram_weight=5.0), profile, content, style)
     objective = Objective(profile, weights, view.targets(network, weights), network, wrap)
     image = torch.rand(view.content.shape, generator=torch.Generator().manual_seed(0))
-    return Tiled(objective, image, tiling(network, side)), objective, image
+    return Tiled(objective, image, tiling(network, side, spare)), objective, image
 
 
-def tiling(network: Network, side: int) -> Tiling:
-    return Tiling(side, measured(network, network.layers, torch.zeros(1)))
+def tiling(network: Network, side: int, spare: float = 0.0) -> Tiling:
+    return Tiling(side, measured(network, network.layers, torch.zeros(1)), spare)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,32 @@ def test_a_deep_network_is_cut_at_its_checkpoints_and_whole_where_little_is_left
     gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
     assert tiled.loss(image) == pytest.approx(objective.loss(image), rel=EXACT)
+
+
+@pytest.mark.parametrize(("build", "spare"), [(wavelet, 3e7), (wavelet, 1e12), (vgg, 2e6), (vgg, 1e12)])
+def test_tiles_for_which_there_is_memory_are_looked_at_once(build: object, spare: float) -> None:
+    network: Network = build()  # type: ignore[operator]
+    tiled, objective, image = both(network, PROFILES["impasto"], (331, 329), 96, TWO, SOFT, spare=spare)
+    looked, forward = list[bool](), type(network).forward  # type: ignore[attr-defined]
+
+    def counted(*given: object, **named: object) -> object:
+        looked.append(torch.is_grad_enabled())
+        return forward(network, *given, **named)
+
+    network.forward = counted  # type: ignore[attr-defined]
+    slope = tiled.slope(image)[1]
+    cuts = tiled.mosaic.cuts
+    count, once = sum(len(cut.tiles) for cut in cuts), sum(cut.once for cut in cuts)
+    tail = tiled.mosaic.tail is not None
+    assert 0 < once <= count
+    assert (once == count) == (spare == 1e12)
+    assert len(looked) == 2 * count - once + tail
+    assert sum(looked) == count + tail
+    deep = [cut.once / len(cut.tiles) for cut in cuts]
+    assert deep == sorted(deep)
+    assert not tiled._held
+    gradient = objective.slope(image)[1]
+    assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Cost:
 
     def short(self) -> Cost:
         """The same in bfloat16, which the losses are not."""
-        return replace(self, step=SHORT * self.step, tile=SHORT * self.tile)
+        return replace(self, step=SHORT * self.step, tile=SHORT * self.tile, far=SHORT * self.far)
 
 
 COSTS = {"wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6), "vgg19": Cost(2e-5, 2500, 2200, 90, 8, math.inf)}
@@ -61,8 +61,9 @@ RECOLOUR = 1e-6
 """Seconds for each pixel where colours change and nothing is painted."""
 SMALLEST, LARGEST, STRIDE = 128, 2048, 32
 """Sides of tiles, in pixels: the limits, and what they go in steps of."""
-GOOD = 24
-"""Sides of tiles in margins, below which one rather remembers fewer steps, or takes more memory."""
+GOOD, AMPLE = 24, 40
+"""Sides of tiles in margins, below which one rather remembers fewer steps, or takes more memory; and above which
+memory is better spent on looking at some of them once."""
 FORGETFUL = 2
 """Steps that L-BFGS remembers at least."""
 TWICE = 1.3
@@ -77,6 +78,8 @@ class Look:
     history: int
     bytes: float
     """What that takes, besides what the process has already."""
+    spare: float = 0.0
+    """Bytes of them for what tiles keep that are looked at once for their gradient; the others are twice."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Fit:
             found = Look(tile, history, self._needed(pixels, tile, history))
             enough = tile is None or tile >= self.least
             if found.bytes <= self.budget and (enough or self.recipe.tile):
-                return found
+                return self._spent(found, pixels)
             if history <= FORGETFUL or self.recipe.optimiser != "lbfgs":
                 return found if self.recipe.tile else None  # as was asked for: it may do
             history = max(FORGETFUL, history // 2)
@@ -124,6 +127,13 @@ class Fit:
         seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
         return OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
 
+    def _spent(self, look: Look, pixels: int) -> Look:
+        """The same with what is left of the budget to spare for tiles."""
+        if look.tile is None or math.isinf(self.budget):
+            return look
+        spare = min(self.budget - look.bytes, self.cost.step * pixels)
+        return replace(look, bytes=look.bytes + spare, spare=spare)
+
     def _tile(self, pixels: int, history: int) -> int | None:
         if self.recipe.tile:
             return min(self.recipe.tile, self.largest)
@@ -133,7 +143,8 @@ class Fit:
         if math.isinf(self.budget):
             return self.largest
         seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self.cost.tile
-        return max(0, min(self.largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
+        largest = min(self.largest, AMPLE * self.cost.margin // STRIDE * STRIDE)
+        return max(0, min(largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
 
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
@@ -222,9 +233,18 @@ def _time(width: int, height: int, found: Fit) -> float:
     """The work of all stages; a narrow picture has less than a square one, one in tiles more."""
     total = 0.0
     for stage in stages(found.recipe, max(width, height), min(width, height)):
-        look = found.look(round(stage.size**2 * min(width, height) / max(width, height)))
-        total += stage.work * (TWICE * (1 + 2 * found.cost.margin / look.tile) ** 2 if look and look.tile else 1.0)
+        pixels = round(stage.size**2 * min(width, height) / max(width, height))
+        look = found.look(pixels)
+        total += stage.work * _times(look, found.cost, pixels)
     return total * min(width, height) / max(width, height)
+
+
+def _times(look: Look | None, cost: Cost, pixels: int) -> float:
+    """Work of looking at a picture so, beside that of looking at it whole."""
+    if look is None or look.tile is None:
+        return 1.0
+    twice = 1 - min(1.0, look.spare / (cost.step * pixels))
+    return (1 + (TWICE - 1) * twice) * (1 + 2 * cost.margin / look.tile) ** 2
 
 
 def _key(recipe: Recipe) -> Key:

@@ -3,7 +3,6 @@
 The C library gives large blocks back to the system as soon as they are freed, and has to ask for every page of them
 again. Without that, a step at 1024 pixels takes about 0.7 of the time, and the peak is the same within a few percent.
 Of large pictures, which are looked at in tiles, only smaller blocks are kept: others would fall to pieces that add up.
-Networks that calculate long gain a tenth by it, and a third of a gigabyte is worth more: in tiles they keep less.
 """
 
 from __future__ import annotations
@@ -18,24 +17,22 @@ from contextlib import contextmanager
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -2, -3, -4, -8
 KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**26, ARENA_MAX: 1}
 KEEP_PARTS = KEEP | {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**25}
-KEEP_LITTLE = KEEP_PARTS | {MMAP_THRESHOLD: 2**20}
 LARGE = 2**21
 """Pixels of a large picture."""
 USUAL = {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**17, TRIM_THRESHOLD: 2**17, TOP_PAD: 2**17, ARENA_MAX: 0}
 
 
 @contextmanager
-def kept(pixels: float, little: bool = False) -> Iterator[None]:
+def kept(pixels: float) -> Iterator[None]:
     """Inside, freed memory stays with the process; afterwards all of it goes back. Only on Linux's glibc.
 
-    Of a picture of more than `LARGE` pixels, blocks of more than 32 MB, the most that glibc allows, go back at once;
-    where `little` is to be kept, those of more than 1 MB.
+    Of a picture of more than `LARGE` pixels, blocks of more than 32 MB, the most that glibc allows, go back at once.
     """
     library = _glibc()
     if library is None:
         yield
         return
-    for option, value in (KEEP_LITTLE if little else KEEP_PARTS if pixels > LARGE else KEEP).items():
+    for option, value in (KEEP_PARTS if pixels > LARGE else KEEP).items():
         library.mallopt(option, value)
     try:
         yield

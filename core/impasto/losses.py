@@ -29,19 +29,25 @@ MAGNITUDE, PLACE, CHUNK = np.int32(0x7FFFFFFF), 0xFFFFFFFF, 2**18
 
 
 class _Gram(torch.autograd.Function):
-    """F^T F of rows F, (M, N) -> (N, N), with its gradient as one product instead of two."""
+    """F F^T of F, (1, N, h, w) -> (N, N), in float32 or better; its gradient is one product, as precise as F.
+
+    Without its `value`, it only has the gradient.
+    """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
+    def forward(ctx: Any, maps: Tensor, value: bool) -> Tensor:
+        ctx.save_for_backward(maps)
+        if not value:
+            return maps.new_zeros(maps.shape[1], maps.shape[1], dtype=_precise(maps[:0]).dtype)
+        rows = _rows(_precise(maps))
         return rows.T @ rows
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (rows,) = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (maps,) = ctx.saved_tensors
         (gradient,) = gradients
-        result: Tensor = rows @ (gradient + gradient.T)
-        return result
+        found = _rows(maps) @ (gradient + gradient.T).to(maps.dtype)
+        return found.view(1, *maps.shape[-2:], maps.shape[1]).permute(0, 3, 1, 2), None
 
 
 Box = tuple[slice, slice]
@@ -75,23 +81,23 @@ class Where:
             index = weights.nonzero().flatten()
             self._parts[key] = index.int(), weights[index].sqrt()[:, None]
         index, root = self._parts[key]
-        return (_rows(features).index_select(0, index) * root).T[None, :, :, None]
+        return (_precise(_rows(features).index_select(0, index)) * root).T[None, :, :, None]
 
 
 def _rows(features: Tensor) -> Tensor:
-    """(1, N, h, w) -> (h * w, N) in float32 or better; no copy where channels are last in memory."""
-    return _precise(features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]))
+    """(1, N, h, w) -> (h * w, N); no copy where channels are last in memory."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def gram(features: Tensor, where: Where | None = None, box: Box = ALL) -> Tensor:
+def gram(features: Tensor, where: Where | None = None, box: Box = ALL, value: bool = True) -> Tensor:
     """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32 or better.
 
     With `where`, positions count by its weights: the guided Gram matrix of Gatys et al., "Controlling Perceptual
     Factors in Neural Style Transfer" (CVPR 2017), eq. 6 and 7, there with weights that sum to one. Features of a part
-    of the layer, `box`, give what that adds to G.
+    of the layer, `box`, give what that adds to G. Where only its gradient is of use, `value` is False.
     """
     where = where or Where(*features.shape[-2:])
-    product: Tensor = _Gram.apply(_rows(where.seen(features, box)))
+    product: Tensor = _Gram.apply(where.seen(features, box), value)
     return product / where.positions
 
 
@@ -109,32 +115,40 @@ class Sums(NamedTuple):
     @classmethod
     def of(cls, value: Tensor, target: Tensor) -> Sums:
         """Those of F and P, of one shape."""
-        return cls(*_Sums.apply(value, target))
+        return cls(*_Sums.apply(value, target, True))
 
 
 class _Sums(torch.autograd.Function):
     """`Sums` as one tensor, (4,), in float64 where the device has it; keeps F and P for its gradient, and no more."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, target: Tensor) -> Tensor:
+    def forward(ctx: Any, value: Tensor, target: Tensor, summed: bool) -> Tensor:
         ctx.save_for_backward(value, target)
+        count = value.numel()
+        if not summed:  # as if there were nothing to sum up
+            value, target = value[:0], target[:0]
         value, target = _precise(value), _precise(target)
         parts = [(value - target).square_().sum(), value.square().sum(), target.square().sum()]
-        sums = torch.stack([parts[0].new_full((), value.numel()), *parts])
+        sums = torch.stack([parts[0].new_full((), count), *parts])
         return sums if sums.device.type == "mps" else sums.double()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         value, target = ctx.saved_tensors
         kind = torch.promote_types(value.dtype, torch.float32)
         _, difference, square, _ = (2 * gradients[0]).to(kind)
-        return ((_precise(value) - target) * difference).addcmul_(_precise(value), square).to(value.dtype), None
+        return ((_precise(value) - target) * difference).addcmul_(_precise(value), square).to(value.dtype), None, None
 
 
-def compared(value: Tensor, target: Tensor, where: Where | None = None, box: Box = ALL) -> Tensor:
-    """`Sums` of F and P, (1, N, h, w), where they count, as one tensor, (4,); of the part `box` of a layer too."""
-    where = where or Where(*value.shape[-2:])
-    found: Tensor = _Sums.apply(where.seen(value, box), where.seen(target, box))
+def compared(
+    features: Tensor, target: Tensor, where: Where | None = None, box: Box = ALL, value: bool = True
+) -> Tensor:
+    """`Sums` of F and P, (1, N, h, w), where they count, as one tensor, (4,); of the part `box` of a layer too.
+
+    Where only its gradient is of use, `value` is False.
+    """
+    where = where or Where(*features.shape[-2:])
+    found: Tensor = _Sums.apply(where.seen(features, box), where.seen(target, box), value)
     return found
 
 

@@ -132,20 +132,22 @@ class Objective:
         (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), image)
         return {name: loss.detach() for name, loss in losses.items()}, gradient
 
-    def sums(self, layer: str, maps: Tensor, grid: tuple[int, int], box: Box = ALL) -> dict[Key, Tensor]:
+    def sums(
+        self, layer: str, maps: Tensor, grid: tuple[int, int], box: Box = ALL, value: bool = True
+    ) -> dict[Key, Tensor]:
         """All that the losses look at in a layer of size `grid`, summed up over `maps`, (1, N, h, w), its part `box`.
 
-        Those of parts add up to those of the layer.
+        Those of parts add up to those of the layer. Where only their gradient is of use, `value` is False.
         """
         found: dict[Key, Tensor] = {}
         if layer in self.targets.content:
             where = self._counted(self.targets.mask, grid)
-            found[None, layer] = compared(maps, self.targets.content[layer][:, :, box[0], box[1]], where, box)
+            found[None, layer] = compared(maps, self.targets.content[layer][:, :, box[0], box[1]], where, box, value)
         grams: dict[int, Tensor] = {}  # styles without masks have one in common
         for number, style in enumerate(self.targets.styles):
             if layer in style.grams:
                 if id(style.mask) not in grams:
-                    grams[id(style.mask)] = gram(maps, self._counted(style.mask, grid), box)
+                    grams[id(style.mask)] = gram(maps, self._counted(style.mask, grid), box, value)
                 found[number, layer] = grams[id(style.mask)]
         return found
 

@@ -70,8 +70,8 @@ class Room:
 
     def tiling(self, pixels: int) -> Tiling | None:
         """The tiles for that, if any."""
-        side = self.look(pixels).tile
-        return Tiling(side, self._sight) if side else None
+        look = self.look(pixels)
+        return Tiling(look.tile, self._sight, look.spare, tidy=not self._long) if look.tile else None
 
     def aiming(self, pixels: int) -> Tiling | None:
         """The same for what computes the targets, which may not know of checkpoints."""
@@ -100,8 +100,8 @@ class Room:
         self._notice = f"Memory ran out, so it looks at tiles of {least} pixels and remembers {history} steps."
 
     @property
-    def long(self) -> bool:
-        """Whether the network calculates long for the memory that it takes."""
+    def _long(self) -> bool:
+        """Whether the network calculates long for the memory that it takes: then what it frees is seldom in pieces."""
         return self.fit.cost.seconds > LONG
 
     @cached_property

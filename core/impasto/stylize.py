@@ -142,7 +142,7 @@ class _Painting:
         optimiser: Optimiser | None = None
         for number, stage in enumerate(plan):
             pixels = round(stage.size**2 * min(sides) / max(sides))
-            with heap.kept(pixels, little=self.room.long and self.room.look(pixels).tile is not None):
+            with heap.kept(pixels):
                 objective, image = self.room.run(self._begun, stage, image)
                 optimiser = self._optimiser(stage, objective, image, optimiser)
                 watch = Watch(self.scene, self.recipe)

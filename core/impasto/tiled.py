@@ -5,6 +5,9 @@ pass, without gradients, gathers them for the whole picture; from them follow th
 sum. A second pass goes back from each tile's share of the sums to its pixels. What they give is what the whole would
 give, up to the order of sums.
 
+Where there is memory to spare, the first pass keeps of some tiles what their gradient needs, and these are not looked
+at again. So larger pictures cost more only as far as there is no memory for them.
+
 A network with checkpoints is gone back through part by part, the deepest first. The gradient of what a part begins
 from takes the place of these maps row by row of tiles, where no other tile looks at them any more.
 
@@ -22,7 +25,7 @@ from torch import Tensor
 
 from . import heap
 from .objective import Key, Objective, wrapped
-from .tiles import Cut, Mosaic, Tile, Tiling
+from .tiles import Cut, Looked, Mosaic, Place, Tile, Tiling
 
 
 class Tiled:
@@ -30,12 +33,14 @@ class Tiled:
 
     def __init__(self, objective: Objective, image: Tensor, tiling: Tiling) -> None:
         self.objective = objective
+        self._held: dict[Place, Looked] = {}
+        self._tidy = heap.release if tiling.tidy else lambda: None
         self.mosaic = Mosaic(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
 
     def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
-        heap.release()  # what the step before has left
+        self._tidy()  # what the step before has left
         losses, gradient = self._looked([wrapped(image.detach(), self.objective.wrap)])
         if self.objective.wrap:
             (gradient,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, gradient)
@@ -46,10 +51,13 @@ class Tiled:
 
     def _looked(self, kept: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """The losses of layers, and their gradient with the picture, which is all that is `kept` so far."""
-        sums = self._gathered(kept)
-        losses, far, after, slopes = self._ended(sums, kept)
-        heap.release()
-        return losses, self._return(far, kept, after, slopes)
+        try:
+            sums = self._gathered(kept)
+            losses, far, after, slopes = self._ended(sums, kept)
+            self._tidy()
+            return losses, self._return(far, kept, after, slopes)
+        finally:
+            self._held.clear()  # where memory ran out
 
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:
@@ -65,7 +73,7 @@ class Tiled:
     def _gathered(self, kept: list[Tensor]) -> dict[Key, Tensor]:
         """The layers near, summed up over all tiles; what the losses' slopes are asked for."""
         sums: dict[Key, Tensor] = {}
-        for layer, maps, box in self.mosaic.near(kept):
+        for layer, maps, box in self.mosaic.near(kept, self._held):
             _add(sums, self.objective.sums(layer, maps, self.mosaic.grids[layer], box))
         return {key: value.requires_grad_() for key, value in sums.items()}
 
@@ -120,22 +128,22 @@ class Tiled:
                 band[..., tile.seen[1]] += self._back(cut, tile, maps, after, slopes)
             end = below[0].seen[0].start if below else seen.stop
             yield slice(seen.start, end), band[:, :, : end - seen.start]
-            heap.release()  # else what tiles leave falls to pieces that add up; a row asks for few of them again
+            self._tidy()
             rest = band[:, :, end - seen.start :].clone()
 
     def _back(self, cut: Cut, tile: Tile, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]) -> Tensor:
         """The gradient of what `tile` sees of `maps`; `after` is that of what comes `then`."""
-        seen = maps[..., tile.seen[0], tile.seen[1]].clone().requires_grad_()
+        looked = self._held.pop((cut.part.after, tile.first), None) or cut.looked(tile, maps, graph=True)
         found, gradients = list[Tensor](), list[Tensor]()
-        for layer, own, box in cut.own(tile, seen):
+        for layer, own, box in looked.own:
             if layer in cut.part.layers:
-                shares = self.objective.sums(layer, own, cut.grids[layer], box)
+                shares = self.objective.sums(layer, own, cut.grids[layer], box, value=False)
                 found += shares.values()
                 gradients += [slopes[key] for key in shares]
             if layer == cut.part.then and after is not None:
                 found.append(own)
                 gradients.append(after[:, :, box[0], box[1]])
-        return torch.autograd.grad(found, seen, gradients)[0]
+        return torch.autograd.grad(found, looked.seen, gradients)[0]
 
 
 def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -6,7 +6,8 @@ they are what the whole picture would give. Layers that see further than `FURTHE
 A deep network sees far, and margins would cost more than the tiles. If it names checkpoints, maps from which all
 deeper layers follow, then each part of it, from one to the next, has tiles and margins of its own, on the maps of the
 checkpoint before it. These are kept whole: they are small beside what leads to them. And where all that is left is
-small, it is looked at whole: that takes one look instead of two.
+small, it is looked at whole: that takes one look instead of two. So do as many tiles as there is memory to spare for,
+deep ones first, by keeping what their gradient needs.
 
 Convolutions add zeros at the borders of a tile, as they do at those of a picture, and what sees these is of no use. A
 network that can do without them shrinks a tile from layer to layer instead, and calculates little that is not used.
@@ -236,10 +237,16 @@ def _kept(part: Part, maps: Tensor) -> int:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How to look at a picture in tiles of at most `side` pixels; deeper parts in such as take as much memory."""
+    """How to look at a picture in tiles of at most `side` pixels; deeper parts in such as take as much memory.
+
+    With `spare` bytes as many tiles as these allow are looked at once for their gradient, the others twice. `tidy`
+    gives memory back after each row of tiles: else what they leave falls to pieces that add up, and time is saved.
+    """
 
     side: int
     sight: Sight
+    spare: float = 0.0
+    tidy: bool = True
 
 
 class _Inner(torch.autograd.Function):
@@ -257,15 +264,39 @@ class _Inner(torch.autograd.Function):
         return back, None, None
 
 
+Place = tuple[str | None, tuple[int, int]]
+"""A tile: what its part follows from, and its first position."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a tile has `seen`; of what it gives its `own`: each layer, and what comes then, and where that lies."""
+
+    seen: Tensor
+    own: list[tuple[str, Tensor, Box]]
+
+
 @dataclass(frozen=True)
 class Cut:
-    """A part of a network in tiles, for maps to begin from of one size; `grids` are the sizes of what it gives."""
+    """A part of a network in tiles, for maps to begin from of one size; `grids` are the sizes of what it gives.
+
+    The first `once` of the tiles are looked at once for their gradient.
+    """
 
     part: Part
     size: tuple[int, int]
     grids: Grids
     tiles: list[Tile]
     bare: Bare | None
+    once: int = 0
+
+    def looked(self, tile: Tile, maps: Tensor, graph: bool) -> Looked:
+        """What `tile` sees of `maps`, and gives; with a `graph`, so that one can go back to what it sees."""
+        seen = maps[..., tile.seen[0], tile.seen[1]]
+        if graph:
+            seen = seen.clone().requires_grad_()
+        with torch.set_grad_enabled(graph):
+            return Looked(seen, list(self.own(tile, seen)))
 
     @property
     def rows(self) -> list[list[Tile]]:
@@ -301,24 +332,30 @@ class Mosaic:
         """`like` has the size of the pictures, (1, 3, H, W)."""
         self.evaluate = evaluate
         self.cuts, self.tail = _cuts(evaluate, layers, like, tiling) if tiling else ([], None)
+        if tiling:
+            self.cuts = _sparing(self.cuts, tiling)
         self.grids = {layer: cut.grids[layer] for cut in self.cuts for layer in cut.part.layers if layer in cut.grids}
         near = {*self.grids, *(self.tail.layers if self.tail else ())}
         self.far = [layer for layer in layers if layer not in near]
 
     @torch.no_grad()
-    def near(self, kept: list[Tensor]) -> Iterator[tuple[str, Tensor, Box]]:
+    def near(self, kept: list[Tensor], held: dict[Place, Looked] | None = None) -> Iterator[tuple[str, Tensor, Box]]:
         """The layers that come in tiles, piece by piece: the layer, the piece, and where it lies.
 
-        `kept` holds the picture; what each part begins from is added to it, last what the tail does.
+        `kept` holds the picture; what each part begins from is added to it, last what the tail does. `held` takes what
+        those tiles see and give that are looked at once.
         """
         for cut in self.cuts:
             begin, after = kept[-1], None
-            for tile in cut.tiles:
-                for layer, maps, box in cut.own(tile, begin[..., tile.seen[0], tile.seen[1]]):
+            for number, tile in enumerate(cut.tiles):
+                looked = cut.looked(tile, begin, graph=held is not None and number < cut.once)
+                for layer, maps, box in looked.own:
                     if layer in cut.part.layers:
-                        yield layer, maps, box
+                        yield layer, maps.detach(), box
                     if layer == cut.part.then:
-                        after = put(after, maps, cut.grids[layer], box)
+                        after = put(after, maps.detach(), cut.grids[layer], box)
+                if held is not None and number < cut.once:
+                    held[cut.part.after, tile.first] = looked
             if after is not None:
                 kept.append(after)
 
@@ -364,6 +401,20 @@ def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tili
             break
         size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]
     return cuts, None
+
+
+def _sparing(cuts: list[Cut], tiling: Tiling) -> list[Cut]:
+    """As many tiles looked at once as there is memory for; deep ones keep least for what they calculate."""
+    found, spare = list[Cut](), tiling.spare
+    for cut in reversed(cuts):
+        seen = max(
+            (down.stop - down.start) * (across.stop - across.start) for down, across in (t.seen for t in cut.tiles)
+        )
+        each = seen * tiling.sight.weight[cut.part.after]
+        once = min(len(cut.tiles), int(spare / each))
+        found.append(replace(cut, once=once))
+        spare -= once * each
+    return found[::-1]
 
 
 def put(into: Tensor | None, piece: Tensor, grid: tuple[int, int], box: Box) -> Tensor:
