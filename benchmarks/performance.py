@@ -4,10 +4,11 @@
     python benchmarks/performance.py race rate wavelet     # some of them
 
     race     seconds until VGG-19 (random weights, 512 px) has the loss of the textbook's after 200 iterations
-    rate     a step of VGG-19 beside the machine's products of matrices: operations a second
-    wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: to 4
+    rate     a step of VGG-19 beside the machine's products of matrices, in the precision that the step is in
+    wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: the same
     command  whole commands: --help, a draft and a picture of 512 pixels
     warm     a draft of 512 pixels from a worker that has painted before, from the request to the result
+    canvas   VGG-19 at 4096x4096 within 4 GB beside the untiled cost of a pixel; a whole picture of 4000x3000 pixels
 
 Every measurement is a process of its own. The loss is that of the profile johnson in float32, one function for all.
 """
@@ -23,10 +24,11 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from first_picture import EXAMPLES, machine
+from first_picture import EXAMPLES, MAXRSS, machine
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
 RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 100}
-MEGAPIXELS = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1, 4)}
+MEGAPIXELS = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1, 2, 4, 8, 16)}
 Figures = dict[str, float]
 
 
@@ -111,6 +113,19 @@ def warm() -> Iterator[tuple[str, float]]:
     yield "a draft of 512 px, warm worker, median of 5: seconds", median(seconds[1:])
 
 
+def canvas() -> Iterator[tuple[str, float]]:
+    """Whole steps before and after, so that a machine that others load is seen to change its pace."""
+    before, large, after = fresh("untiled"), fresh("large"), fresh("untiled")
+    untiled = (before["seconds a megapixel"] + after["seconds a megapixel"]) / 2
+    yield "vgg19, untiled, before: seconds for a step a megapixel", before["seconds a megapixel"]
+    for name, value in large.items():
+        yield f"vgg19, 4096x4096: {name}", value
+    yield "vgg19, untiled, after: seconds for a step a megapixel", after["seconds a megapixel"]
+    yield "vgg19, 4096x4096: times the untiled cost of a pixel", large["seconds a megapixel"] / untiled
+    for name, value in fresh("whole").items():
+        yield f"wavelet, 4000x3000, the whole command: {name}", value
+
+
 def textbook() -> Figures:
     from textbook import iterations
 
@@ -141,20 +156,25 @@ def step() -> Figures:
     import torch
 
     from impasto import Recipe, paint, read
+    from impasto.loading import Choice
+    from impasto.profiles import PROFILES
 
     marks = [time.perf_counter()]
     pictures = fitted(read(CONTENT)), fitted(read(STYLE))
     for _ in paint(*pictures, Recipe.of(**RACE, steps=6, scales=1), load=untrained):
         marks.append(time.perf_counter())  # noqa: PERF401
     seconds = median(after - before for before, after in pairwise(marks[1:]))
-    a, b, times = torch.rand(4096, 2304), torch.rand(2304, 512), []
+    short = untrained(Choice.of(Recipe.of(**RACE), PROFILES["johnson"])).evaluate.precision == "bfloat16"
+    kind = torch.bfloat16 if short else torch.float32
+    a, b, times = torch.rand(4096, 2304).to(kind), torch.rand(2304, 512).to(kind), []
     for _ in range(20):
         begin = time.perf_counter()
         torch.mm(a, b)
         times.append(time.perf_counter() - begin)
     peak = 2 * a.numel() * b.shape[1] / median(times)
     done = operations(SIZE, round(SIZE * 3 / 4)) / seconds
-    return {"seconds": seconds, "teraflops": done / 1e12, "machine, teraflops": peak / 1e12, "share": done / peak}
+    found = {"seconds": seconds, "teraflops": done / 1e12, "in bfloat16, 1 for yes": float(short)}
+    return found | {"machine, teraflops": peak / 1e12, "share": done / peak}
 
 
 def operations(width: int, height: int) -> float:
@@ -184,6 +204,52 @@ def grown(network: str, megapixels: str) -> Figures:
     }
 
 
+def untiled() -> Figures:
+    """A megapixel all at once."""
+    return stepped(1155, 866, steps=4, memory=20)
+
+
+def large() -> Figures:
+    return stepped(4096, 4096, steps=3, memory=4)
+
+
+def stepped(width: int, height: int, **knobs: float) -> Figures:
+    """Steps of VGG-19 at one size, the first left out."""
+    from impasto import Recipe, memory, paint, read
+
+    content = read(CONTENT).resized(width, height)
+    recipe = Recipe.of(network="vgg19", size=max(width, height), scales=1, style_scale=0.25, **knobs)
+    marks = list[float]()
+    for taken in paint(content, read(STYLE), recipe, load=untrained):
+        marks.append(taken.seconds)
+    look = taken.fit.look(width * height)
+    return {
+        "seconds a megapixel": median(after - before for before, after in pairwise(marks)) / (width * height / 1e6),
+        "side of tiles, 0 for none": look.tile or 0,
+        "remembered steps": look.history,
+        "peak memory, MB": memory.peak() / 1e6,
+    }
+
+
+def whole() -> Figures:
+    """A picture of 12 megapixels from a photograph of as many, with default settings."""
+    import resource
+
+    from impasto import read, write
+
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.png"
+        write(photo, read(CONTENT).resized(4000, 3000))
+        line = [sys.executable, "-m", "impasto", str(photo), str(STYLE.resolve()), "-o", "out.png", "--size", "4000"]
+        begin = time.perf_counter()
+        subprocess.run(line, cwd=folder, check=True, capture_output=True)
+        seconds = time.perf_counter() - begin
+    return {
+        "seconds": seconds,
+        "peak memory, MB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MAXRSS / 1e6,
+    }
+
+
 def untrained(choice: Choice) -> Loaded:
     """VGG-19 with random weights, which take as long as others."""
     from impasto.loading import Loaded
@@ -207,9 +273,9 @@ def tensor(picture: Picture) -> torch.Tensor:
 
 
 MEASURED = {"textbook": textbook, "ours": ours, "step": step, "growth": grown}
-PARTS = {"race": race, "rate": rate, "command": command, "warm": warm} | {
-    name: partial(growth, name) for name in MEGAPIXELS
-}
+MEASURED |= {"untiled": untiled, "large": large, "whole": whole}
+PARTS = {"race": race, "rate": rate, "command": command, "warm": warm, "canvas": canvas}
+PARTS |= {name: partial(growth, name) for name in MEGAPIXELS}
 PAIR = [str(CONTENT.resolve()), str(STYLE.resolve())]
 COMMANDS = {
     "impasto --help": ["--help"],
