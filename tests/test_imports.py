@@ -28,7 +28,7 @@ ORDER = [
     "remembered",
     "loading",
     "octaves optimiser objective schedule heap grain",
-    "tiles strokes colour estimates",
+    "tiles sight strokes colour estimates",
     "scene tiled",
     "targets",
     "watch room",

@@ -18,9 +18,10 @@ from impasto.profiles import PROFILES, Profile
 from impasto.registry import registry
 from impasto.room import Room
 from impasto.scene import Scene, Style
+from impasto.sight import PROBE, measured
 from impasto.targets import View
 from impasto.tiled import Tiled
-from impasto.tiles import PROBE, Mosaic, Tiling, measured, tiles
+from impasto.tiles import Mosaic, Tiling, tiles
 from impasto_vgg import random_weights
 from impasto_vgg.network import VGG19
 
@@ -81,6 +82,7 @@ def tiling(network: Network, side: int, spare: float = 0.0) -> Tiling:
         (vgg, "johnson", (331, 329), 128, 9, {}),
         (vgg, "gatys2016", (301, 263), 192, 4, {"styles": TWO, "mask": SOFT}),
         (vgg, "crowson", (201, 263), 128, 6, {"mask": SOFT}),
+        (vgg, "gatys2016", (331, 329), 192, 4, {"styles": [*ONE, Style(picture(140, 160, 3))]}),
         (vgg, "gatys2016", (601, 263), 32, 171, {}),
         (vgg, "gatys2016", (601, 263), 64, 50, {"styles": TWO, "mask": SOFT}),
         (vgg, "johnson", (256, 200), 128, 9, {"wrap": 48}),
@@ -143,6 +145,18 @@ def test_tiles_for_which_there_is_memory_are_looked_at_once(build: object, spare
     assert deep == sorted(deep)
     assert not tiled._held
     gradient = objective.slope(image)[1]
+    assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
+
+
+def test_what_a_held_tile_gives_outlasts_what_takes_its_place() -> None:
+    """A checkpoint that is a layer too, given by one tile: the gradients of deeper tiles take its place first."""
+    profile = replace(PROFILES["gatys2016"], style_layers=dict.fromkeys(("conv1_1", "pool4", "conv5_4"), 1.0))
+    tiled, objective, image = both(vgg(), profile, (256, 256), 32, spare=1e12)
+    assert [(cut.part.then, len(cut.tiles), cut.once) for cut in tiled.mosaic.cuts][-2:] == [
+        ("pool4", 1, 1),
+        (None, 1, 1),
+    ]
+    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 

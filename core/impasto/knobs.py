@@ -228,7 +228,7 @@ KNOBS: dict[str, Knob] = {
         RUN,
         "whole",
         None,
-        "Side of the tiles to look at the picture in: the same picture in less memory, half as fast.",
+        "Side of the tiles to look at the picture in: the same picture in less memory, slower.",
         low=64,
         high=8192,
         source="all at once if the memory will do",

@@ -37,9 +37,7 @@ class _Gram(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, value: bool) -> Tensor:
         ctx.save_for_backward(maps)
-        if not value:
-            return maps.new_zeros(maps.shape[1], maps.shape[1], dtype=_precise(maps[:0]).dtype)
-        rows = _rows(_precise(maps))
+        rows = _rows(_precise(maps if value else maps[:, :, :0]))  # of nothing, all sums are 0
         return rows.T @ rows
 
     @staticmethod
@@ -125,8 +123,8 @@ class _Sums(torch.autograd.Function):
     def forward(ctx: Any, value: Tensor, target: Tensor, summed: bool) -> Tensor:
         ctx.save_for_backward(value, target)
         count = value.numel()
-        if not summed:  # as if there were nothing to sum up
-            value, target = value[:0], target[:0]
+        if not summed:
+            value, target = value[:0], target[:0]  # of nothing, all sums are 0
         value, target = _precise(value), _precise(target)
         parts = [(value - target).square_().sum(), value.square().sum(), target.square().sum()]
         sums = torch.stack([parts[0].new_full((), count), *parts])

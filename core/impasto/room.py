@@ -21,8 +21,9 @@ from .loading import Loaded
 from .network import checkpoints, unpadded
 from .objective import Objective
 from .recipe import Recipe
+from .sight import Part, Sight, kept, measured
 from .tiled import Tiled
-from .tiles import Part, Sight, Tiling, kept, measured
+from .tiles import Tiling
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,8 +102,8 @@ class Room:
 
     @property
     def _long(self) -> bool:
-        """Whether the network calculates long for the memory that it takes: then what it frees is seldom in pieces."""
-        return self.fit.cost.seconds > LONG
+        """Whether the network is known to calculate long: what such a one frees is seldom in pieces."""
+        return self.recipe.network in COSTS and self.fit.cost.seconds > LONG
 
     @cached_property
     def _sight(self) -> Sight:

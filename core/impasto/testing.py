@@ -26,7 +26,7 @@ from .backend import Backend, BackendInfo, Evaluator
 from .errors import DeviceError, PluginError
 from .network import Network, NetworkInfo, checkpoints, unpadded
 from .registry import missing, registry
-from .tiles import measured, parts
+from .sight import measured, parts
 
 Size = tuple[int, int]
 """(height, width) in pixels."""

@@ -75,7 +75,7 @@ class Tiled:
         sums: dict[Key, Tensor] = {}
         for layer, maps, box in self.mosaic.near(kept, self._held):
             _add(sums, self.objective.sums(layer, maps, self.mosaic.grids[layer], box))
-        return {key: value.requires_grad_() for key, value in sums.items()}
+        return {key: value.detach().requires_grad_() for key, value in sums.items()}  # styles may have one in common
 
     def _ended(
         self, sums: Mapping[Key, Tensor], kept: list[Tensor]
@@ -143,7 +143,9 @@ class Tiled:
             if layer == cut.part.then and after is not None:
                 found.append(own)
                 gradients.append(after[:, :, box[0], box[1]])
-        return torch.autograd.grad(found, looked.seen, gradients)[0]
+        seen = looked.seen
+        del looked, own  # on the way back, layers are needed no more than the graph needs them
+        return torch.autograd.grad(found, seen, gradients)[0]
 
 
 def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

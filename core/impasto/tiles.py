@@ -16,25 +16,22 @@ network that can do without them shrinks a tile from layer to layer instead, and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby, pairwise
-from typing import Any, cast
+from itertools import groupby, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .backend import Evaluator
 from .losses import ALL, Box
-from .network import checkpoints, unpadded
+from .network import checkpoints
 from .objective import Grids
+from .sight import FURTHEST, PROBE, Bare, Part, Sight, fineness, parts
 
-FURTHEST = 192
-"""Positions that a tiled layer may see to each side, at most."""
-ALIKE = 0.02
-"""By how much the same maps may differ, beside how far they vary."""
-PROBE, NARROW = 448, 128
-"""Side of the picture on which fields of view are measured, and of strips that tell the sizes of layers."""
+NARROW = 128
+"""Side of the strips that tell the sizes of layers."""
 
 
 @dataclass(frozen=True)
@@ -74,173 +71,11 @@ def tiles(height: int, width: int, side: int, margin: int, stride: int, bare: in
 
 
 @dataclass(frozen=True)
-class Part:
-    """The layers that follow from those of `after`, or from the picture; the next part follows from `then`."""
-
-    evaluate: Evaluator
-    after: str | None
-    then: str | None
-    layers: tuple[str, ...]
-
-    @property
-    def asked(self) -> list[str]:
-        """The layers, and `then`."""
-        return list(dict.fromkeys([*self.layers, *([self.then] if self.then else [])]))
-
-    def __call__(self, maps: Tensor, pad: tuple[bool, bool] = (True, True)) -> dict[str, Tensor]:
-        """What is asked for, from `maps` of `after`, (1, N, h, w); see `impasto.network` for `pad`."""
-        more: dict[str, Any] = {} if self.after is None else {"after": self.after}
-        if not all(pad):
-            more["pad"] = pad
-        return cast(dict[str, Tensor], cast(Any, self.evaluate)(maps, self.asked, **more))
-
-
-def parts(evaluate: Evaluator, layers: Sequence[str]) -> list[Part]:
-    """The parts of a network up to the deepest of `layers`; one where it names no checkpoints."""
-    found, after, left = [], None, list(layers)
-    for then, deeper in checkpoints(evaluate).items():
-        beyond = [layer for layer in left if layer in deeper]
-        if not beyond:
-            break
-        found.append(Part(evaluate, after, then, tuple(layer for layer in left if layer not in deeper)))
-        after, left = then, beyond
-    return [*found, Part(evaluate, after, None, tuple(left))]
-
-
-@dataclass(frozen=True)
-class Bare:
-    """How a tile is looked at without what convolutions add at borders: all of the last layer is then its own."""
-
-    margin: int
-    before: Mapping[str, int]
-    """Cells of a layer that come before the first of the tile's own."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What was measured of a network, part by part."""
-
-    reach: Mapping[str, int]
-    """How many positions of what its part follows from a layer sees to its side; `PROBE` if all, or unknown."""
-    weight: Mapping[str | None, float]
-    """Bytes that a part keeps for its gradient, for each position of `Part.after`."""
-    rest: Mapping[str | None, float]
-    """The same for it and all deeper ones."""
-    bare: Mapping[str | None, Bare]
-    """For the parts that can do without what is added at borders."""
-
-
-@torch.no_grad()
-def measured(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Sight:
-    """What `layers` see, and what they take, on the device of `like`."""
-    maps = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(like)
-    reach, weight, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
-    bare: dict[str | None, Bare] = {}
-    for part in parts(evaluate, layers):
-        other, middle = maps.clone(), maps.shape[2] // 2
-        other[..., middle : middle + 1, middle : middle + 1] += 1.0
-        before, after = part(maps), part(other)
-        reach |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
-        near = {layer: found for layer, found in before.items() if reach[layer] <= FURTHEST}
-        if near and unpadded(evaluate) and (tile := _bare(part, maps, near)):
-            bare[part.after] = tile
-        weight[part.after] = kept(part, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
-        positions[part.after] = maps[0, 0].numel()
-        maps = before[part.then] if part.then else maps
-    totals = list(accumulate(weight[name] * positions[name] for name in reversed(positions)))
-    rest = {name: total / positions[name] for name, total in zip(reversed(positions), totals, strict=True)}
-    return Sight(reach, weight, rest, bare)
-
-
-def _bare(part: Part, maps: Tensor, whole: Mapping[str, Tensor]) -> Bare | None:
-    """By trying margins, until what a small tile in the middle gives is what the `whole` of `maps` gives there."""
-    length = maps.shape[2]
-    densities = {layer: _density(found.shape[2], length) for layer, found in whole.items()}
-    stride = round(1 / min(densities.values()))
-    first = (length // 2 - stride) // stride * stride
-    last = first + 2 * stride
-    for margin in range(min(first, length - last, FURTHEST) + 1):
-        seen, before, cells = slice(first - margin, last + margin), dict[str, int](), dict[str, slice]()
-        found = part(maps[..., seen, seen], (False, False))
-        for layer, density in densities.items():
-            before[layer] = more = _before(found.get(layer), round((last - first) * density))
-            cells[layer] = slice(round(first * density) - more, round(last * density) + more)
-        if min(before.values()) >= 0 and _same(part, maps, seen, whole, cells):
-            return Bare(margin, before)
-    return None
-
-
-def _before(maps: Tensor | None, own: int) -> int:
-    """How many cells more on each side than its `own`; -1 if fewer, or not the same on both."""
-    more = -1 if maps is None else maps.shape[2] - own
-    return -1 if more % 2 else more // 2
-
-
-def _same(part: Part, maps: Tensor, seen: slice, whole: Mapping[str, Tensor], cells: Mapping[str, slice]) -> bool:
-    """Whether `cells` of the `whole` are what is `seen` gives without borders: on all sides, and on two."""
-    for pad in ((False, False), (False, True), (True, False)):
-        down, across = (slice(None) if padded else seen for padded in pad)
-        found = part(maps[..., down, across], pad)
-        for layer, inner in cells.items():
-            down, across = (slice(None) if padded else inner for padded in pad)
-            if not _alike(found.get(layer), whole[layer][..., down, across]):
-                return False
-    return True
-
-
-def _alike(one: Tensor | None, other: Tensor) -> bool:
-    """But for the order of sums, also in bfloat16."""
-    if one is None or one.shape != other.shape:
-        return False
-    varied = other - other.mean((2, 3), keepdim=True)
-    return float((one - other).norm()) <= ALIKE * float(varied.norm())
-
-
-def _spread(changed: Tensor, length: int) -> int:
-    """How far cells see that cover `length` positions, where those in `changed` see the middle one."""
-    furthest, middle = 0, length // 2
-    for axis in (2, 3):
-        count = changed.shape[axis]
-        cells = changed.any(dim=5 - axis).flatten(0, 1).any(dim=0).nonzero().flatten().tolist()
-        if not cells:
-            continue
-        if cells[0] == 0 or cells[-1] == count - 1:
-            return PROBE
-        size = 1 / _density(count, length)
-        furthest = max(furthest, math.ceil(middle - cells[0] * size), math.ceil((cells[-1] + 1) * size - 1) - middle)
-    return furthest
-
-
-def kept(part: Part, maps: Tensor) -> float:
-    """Bytes that `part` keeps for its gradient, for each position of `maps`, (1, N, h, w), at least 1.
-
-    By what more positions take: weights do not count.
-    """
-    half = maps[..., : maps.shape[2] // 2, :]
-    return max(1.0, (_kept(part, maps) - _kept(part, half)) / (maps[0, 0].numel() - half[0, 0].numel()))
-
-
-def _kept(part: Part, maps: Tensor) -> int:
-    sizes: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor.detach()  # a result that its own gradient keeps would never be freed
-
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        found = part(maps.clone().requires_grad_())
-    for layer in found.values():
-        keep(layer)
-    return sum(sizes.values())
-
-
-@dataclass(frozen=True)
 class Tiling:
     """How to look at a picture in tiles of at most `side` pixels; deeper parts in such as take as much memory.
 
     With `spare` bytes as many tiles as these allow are looked at once for their gradient, the others twice. `tidy`
-    gives memory back after each row of tiles: else what they leave falls to pieces that add up, and time is saved.
+    gives memory back after each row of tiles: slower, but what they leave does not fall to pieces that add up.
     """
 
     side: int
@@ -311,7 +146,7 @@ class Cut:
         for layer, maps in self.part(seen, tile.pad).items():
             inside, box = [], []
             for axis, (length, cells) in enumerate(zip(self.size, self.grids[layer], strict=True)):
-                density = _density(cells, length)
+                density = fineness(cells, length)
                 first, start = int(tile.first[axis] * density), int(tile.seen[axis].start * density)
                 if self.bare and not tile.pad[axis]:  # what is seen begins between cells
                     start = first - self.bare.before[layer]
@@ -332,11 +167,11 @@ class Mosaic:
         """`like` has the size of the pictures, (1, 3, H, W)."""
         self.evaluate = evaluate
         self.cuts, self.tail = _cuts(evaluate, layers, like, tiling) if tiling else ([], None)
-        if tiling:
-            self.cuts = _sparing(self.cuts, tiling)
         self.grids = {layer: cut.grids[layer] for cut in self.cuts for layer in cut.part.layers if layer in cut.grids}
         near = {*self.grids, *(self.tail.layers if self.tail else ())}
         self.far = [layer for layer in layers if layer not in near]
+        if tiling and not self.far:  # they take what there is to spare
+            self.cuts = _sparing(self.cuts, tiling)
 
     @torch.no_grad()
     def near(self, kept: list[Tensor], held: dict[Place, Looked] | None = None) -> Iterator[tuple[str, Tensor, Box]]:
@@ -348,13 +183,15 @@ class Mosaic:
         for cut in self.cuts:
             begin, after = kept[-1], None
             for number, tile in enumerate(cut.tiles):
-                looked = cut.looked(tile, begin, graph=held is not None and number < cut.once)
+                once = held is not None and number < cut.once
+                looked = cut.looked(tile, begin, graph=once)
                 for layer, maps, box in looked.own:
                     if layer in cut.part.layers:
                         yield layer, maps.detach(), box
-                    if layer == cut.part.then:
-                        after = put(after, maps.detach(), cut.grids[layer], box)
-                if held is not None and number < cut.once:
+                    if layer == cut.part.then:  # gradients will take the place of what is kept, not of what is held
+                        piece = maps.clone() if once else maps
+                        after = put(after, piece, cut.grids[layer], box)
+                if held is not None and once:
                     held[cut.part.after, tile.first] = looked
             if after is not None:
                 kept.append(after)
@@ -391,7 +228,7 @@ def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tili
             break
         there = tuple(layer for layer in part.layers if layer in grids)
         part = replace(part, layers=there, then=part.then if part.then in grids else None)
-        stride = max(round(1 / _density(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
+        stride = max(round(1 / fineness(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
         margin, weight, bare = _rounded(furthest, stride), sight.weight[part.after], sight.bare.get(part.after)
         usual = bare.margin if bare else margin
         most = most or weight * (tiling.side + 2 * usual) ** 2
@@ -407,9 +244,7 @@ def _sparing(cuts: list[Cut], tiling: Tiling) -> list[Cut]:
     """As many tiles looked at once as there is memory for; deep ones keep least for what they calculate."""
     found, spare = list[Cut](), tiling.spare
     for cut in reversed(cuts):
-        seen = max(
-            (down.stop - down.start) * (across.stop - across.start) for down, across in (t.seen for t in cut.tiles)
-        )
+        seen = max(math.prod(span.stop - span.start for span in tile.seen) for tile in cut.tiles)
         each = seen * tiling.sight.weight[cut.part.after]
         once = min(len(cut.tiles), int(spare / each))
         found.append(replace(cut, once=once))
@@ -426,11 +261,6 @@ def put(into: Tensor | None, piece: Tensor, grid: tuple[int, int], box: Box) -> 
         into = torch.empty(shape, dtype=piece.dtype, device=piece.device, memory_format=form)
     into[:, :, box[0], box[1]] = piece
     return into
-
-
-def _density(cells: int, length: int) -> float:
-    """Cells of a layer for each position that its part begins from, a power of two."""
-    return 2.0 ** round(math.log2(cells / length))
 
 
 def _rounded(length: float, step: int) -> int:
