@@ -29,7 +29,7 @@ MAGNITUDE, PLACE, CHUNK = np.int32(0x7FFFFFFF), 0xFFFFFFFF, 2**18
 
 
 class _Gram(torch.autograd.Function):
-    """F F^T of F, (1, N, h, w) -> (N, N), in float32 or better; its gradient is one product, as precise as F.
+    """F F^T of F, (1, N, h, w) -> (N, N), and its gradient as one product, both in float32 or better.
 
     Without its `value`, it only has the gradient.
     """
@@ -44,7 +44,7 @@ class _Gram(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (maps,) = ctx.saved_tensors
         (gradient,) = gradients
-        found = _rows(maps) @ (gradient + gradient.T).to(maps.dtype)
+        found = (_rows(_precise(maps)) @ (gradient + gradient.T)).to(maps.dtype)
         return found.view(1, *maps.shape[-2:], maps.shape[1]).permute(0, 3, 1, 2), None
 
 
