@@ -159,16 +159,14 @@ def step() -> Figures:
     import torch
 
     from impasto import Recipe, paint, read
-    from impasto.loading import Choice
-    from impasto.profiles import PROFILES
+    from impasto_torch.precision import quick
 
     marks = [time.perf_counter()]
     pictures = fitted(read(CONTENT)), fitted(read(STYLE))
     for _ in paint(*pictures, Recipe.of(**RACE, steps=6, scales=1), load=untrained):
         marks.append(time.perf_counter())  # noqa: PERF401
     seconds = median(after - before for before, after in pairwise(marks[1:]))
-    short = untrained(Choice.of(Recipe.of(**RACE), PROFILES["johnson"])).evaluate.precision == "bfloat16"
-    kind = torch.bfloat16 if short else torch.float32
+    kind = getattr(torch, quick("cpu"))  # as `--precision auto` has it
     a, b, times = torch.rand(4096, 2304).to(kind), torch.rand(2304, 512).to(kind), []
     for _ in range(20):
         begin = time.perf_counter()
@@ -176,7 +174,7 @@ def step() -> Figures:
         times.append(time.perf_counter() - begin)
     peak = 2 * a.numel() * b.shape[1] / median(times)
     done = operations(SIZE, round(SIZE * 3 / 4)) / seconds
-    found = {"seconds": seconds, "teraflops": done / 1e12, "in bfloat16, 1 for yes": float(short)}
+    found = {"seconds": seconds, "teraflops": done / 1e12, "in bfloat16, 1 for yes": float(kind == torch.bfloat16)}
     return found | {"machine, teraflops": peak / 1e12, "share": done / peak}
 
 
