@@ -167,11 +167,11 @@ def bench(
     judge: Path | None,
     again: bool,
 ) -> None:
-    """Paint pairs in several ways (without --try by the defaults), print a table, and lay out OUT/sheets for jurors.
+    """Paint pairs in several ways (by the defaults, without --try and --with), print a table, and lay out OUT/sheets for jurors.
 
     `pictures.py count OUT VOTES.txt...` counts their votes.
     """
-    variants = [Variant.of(*words) for words in tries or [("defaults", "")]]
+    variants = [Variant.of(*words) for words in tries or ([] if others else [("defaults", "")])]
     names = [variant.name for variant in variants] + [name for name, _ in others] + [REFERENCE]
     if len(set(names)) < len(names) or len(names) > len(LETTERS):
         raise click.ClickException(f"{', '.join(names)}: expected at most {len(LETTERS)} names, each once.")
