@@ -167,7 +167,9 @@ def bench(
     judge: Path | None,
     again: bool,
 ) -> None:
-    """Paint pairs in several ways (by the defaults, without --try and --with), print a table, and lay out OUT/sheets for jurors.
+    """Paint pairs in several ways, print a table, and lay out OUT/sheets for jurors.
+
+    Without --try and --with they are painted by the defaults.
 
     `pictures.py count OUT VOTES.txt...` counts their votes.
     """
