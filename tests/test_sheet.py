@@ -141,7 +141,7 @@ def test_figures_of_vgg19_have_the_paper_s_layers(
     content: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path))
-    WEIGHTS.save(Recognised("gatys", random_weights(seed=4, width=4)), "a test")
+    WEIGHTS["vgg19"].save(Recognised("gatys", random_weights(seed=4, width=4)), "a test")
     knobs = {"network": "vgg19", "size": "64"}
     first = [f"conv{block}_1" for block in range(1, 6)]
     plan = planned("3", knobs, content, style, Path("out.png"))
