@@ -49,8 +49,11 @@ class Cost:
 
 
 VGG19 = Cost(2e-5, 2500, 2200, 90, 8, math.inf)
-COSTS = {"wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6), "vgg16": VGG19, "vgg19": VGG19}
-"""`vgg16` takes a little less than what was measured of `vgg19`: the same layers, two fewer up to conv5_1."""
+COSTS = {
+    "wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6),
+    "vgg16": replace(VGG19, seconds=1.7e-5),  # a tenth less memory, too, which is left as a margin
+    "vgg19": VGG19,
+}
 OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
 PICTURE, LOSSES = 66, 115
 """Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
