@@ -256,9 +256,10 @@ def untrained(choice: Choice) -> Loaded:
     from impasto.loading import Loaded
     from impasto.registry import registry
     from impasto_vgg import random_weights
-    from impasto_vgg.network import VGG19
+    from impasto_vgg.architecture import VGG19
+    from impasto_vgg.network import VGG
 
-    network = VGG19(random_weights(), **dict(choice.options))
+    network = VGG(random_weights(), VGG19, **dict(choice.options))
     evaluate = registry().painter("torch").build("cpu", choice.precision).load(network)
     return Loaded(network, "cpu", evaluate, evaluate)
 

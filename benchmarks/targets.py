@@ -2,8 +2,8 @@
 
     python benchmarks/targets.py [--size 512 2048] [--network wavelet vgg19] [--backend torch onnx] [--runs 5]
 
-`vgg19` has random weights, which take the same time as trained ones. "first" includes what a backend does once, as the
-export to ONNX. Everything is kept in a folder that is removed afterwards.
+`vgg16` and `vgg19` have random weights, which take the same time as trained ones. "first" includes what a backend does
+once, as the export to ONNX. Everything is kept in a folder that is removed afterwards.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from impasto.recipe import Recipe
 from impasto.targets import content_targets, style_targets
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg.architecture import VGG16, VGG19
 
 HEAD = (
     f"{'network':<9}{'backend':<9}{'px':>5}  {'target':<9}{'first':>9}{'cold':>9}{'remembered':>12}{'times faster':>14}"
@@ -40,7 +41,8 @@ def main() -> None:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"IMPASTO_CACHE": f"{folder}/cache", "IMPASTO_DATA": f"{folder}/data"}
-        WEIGHTS.save(Recognised("torchvision", random_weights()), "random")
+        for of in (VGG16, VGG19):
+            WEIGHTS[of.name].save(Recognised("torchvision", random_weights(architecture=of)), "random")
         print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; seconds\n\n{HEAD}")
         for network in wanted.network:
             for backend in wanted.backend:

@@ -35,6 +35,8 @@ class Server(http.server.ThreadingHTTPServer):
         """Answers to the next requests instead of the file."""
         self.rate = 0
         """Bytes per second; 0 for all it can."""
+        self.pages: dict[str, bytes] = {}
+        """Pages of HTML by their paths, which are served whole and not told of in `asked`."""
         self.asked: list[str | None] = []
         """The Range header of every request."""
 
@@ -47,6 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
+        if page := self.server.pages.get(self.path.rstrip("/")):
+            return self._page(page)
         asked = self.headers["Range"]
         self.server.asked.append(asked)
         if self.server.statuses:
@@ -67,6 +71,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             file.seek(start)
             self._send(file, cut)
         return None
+
+    def _page(self, page: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
 
     def _send(self, file: io.BufferedIOBase, left: int) -> None:
         try:

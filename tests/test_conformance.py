@@ -20,16 +20,18 @@ from impasto.registry import missing, registry
 from impasto.testing import check_backend, check_network
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg.architecture import VGG16, VGG19
 
 NETWORKS, BACKENDS = registry().networks, registry().backends
 
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """VGG-19 of few channels, which runs in milliseconds."""
+    """VGGs of few channels, which run in milliseconds."""
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
-    for info in (WEIGHTS, WEIGHTS.normalised):
-        info.save(Recognised("torchvision", random_weights(width=4)), "random")
+    for architecture in (VGG16, VGG19):
+        for info in (WEIGHTS[architecture.name], WEIGHTS[architecture.name].normalised):
+            info.save(Recognised("torchvision", random_weights(0, 4, architecture)), "random")
 
 
 # Everything installed

@@ -20,18 +20,19 @@ from impasto.explain import strongest_patches
 from impasto.images import Picture
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
-from impasto_vgg.network import VGG19
+from impasto_vgg.architecture import VGG19
+from impasto_vgg.network import VGG
 
 Run = Callable[..., Result]
 PICTURES = [Picture(drawing(96, 72, seed=seed) / np.float32(255)) for seed in (1, 2)]
 
 
 @pytest.fixture
-def vgg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VGG19:
+def vgg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VGG:
     """A thin one with random weights, stored where `vgg19` finds it."""
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
-    WEIGHTS.save(Recognised("caffe", random_weights(seed=4, width=8)), "a test")
-    return VGG19(WEIGHTS.load().tensors, "caffe")
+    WEIGHTS["vgg19"].save(Recognised("caffe", random_weights(seed=4, width=8)), "a test")
+    return VGG(WEIGHTS["vgg19"].load().tensors, VGG19, "caffe")
 
 
 def tensor(picture: Picture) -> torch.Tensor:
@@ -57,12 +58,12 @@ def test_an_oriented_channel_finds_stripes_of_its_orientation(orientation: int) 
 
 
 @pytest.mark.parametrize(("layer", "field"), [("conv1_1", 3), ("relu2_1", 10), ("conv3_1", 24), ("pool3", 52)])
-def test_the_field_is_that_of_the_layer(vgg: VGG19, layer: str, field: int) -> None:
+def test_the_field_is_that_of_the_layer(vgg: VGG, layer: str, field: int) -> None:
     (patch, *_) = strongest_patches(PICTURES, layer, [5], size=96, network="vgg19", device="cpu")[5]
     assert patch.picture.size == (field, field)
 
 
-def test_a_patch_alone_excites_the_unit_as_much(vgg: VGG19) -> None:
+def test_a_patch_alone_excites_the_unit_as_much(vgg: VGG) -> None:
     found = strongest_patches(PICTURES, "conv2_1", [3], count=6, size=96, network="vgg19", device="cpu")[3]
     assert [patch.value for patch in found] == sorted((patch.value for patch in found), reverse=True)
     maps = [vgg(tensor(picture), ["conv2_1"])["conv2_1"][0, 3] for picture in PICTURES]

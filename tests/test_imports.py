@@ -20,7 +20,7 @@ CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 ORDER = [
     "errors knobs folders client memory",
     "recipe files icc samples deep codecs images gallery",
-    "cache weights download obtain contact",
+    "cache weights download keeper tensors wheels obtain contact",
     "network backend",
     "hooks",
     "registry",
@@ -42,7 +42,7 @@ RANKS = {module: rank for rank, line in enumerate(ORDER) for module in line.spli
 CONTRACT = {"backend", "cache", "network", "hooks", "errors", "weights", "testing"}
 """What a plug-in may import from the core."""
 
-HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO"}
+HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO", "h5py"}
 HEAVY |= {"onnx", "onnxruntime", "onnxscript"}
 
 

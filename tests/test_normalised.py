@@ -15,8 +15,8 @@ from impasto import images
 from impasto.errors import WeightsError
 from impasto.weights import Recognised, folder
 from impasto_vgg import WEIGHTS, build, random_weights
-from impasto_vgg.architecture import CONVOLUTIONS, LAYERS
-from impasto_vgg.network import VGG19
+from impasto_vgg.architecture import VGG16, VGG19, Architecture
+from impasto_vgg.network import VGG
 from impasto_vgg.normalise import mean_activations
 
 Run = Callable[..., Result]
@@ -30,55 +30,62 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def stored() -> bytes:
-    """Weights of a thin VGG-19, as they were added."""
-    WEIGHTS.save(Recognised("caffe", random_weights(seed=3, width=4)), "thin.pth")
-    return WEIGHTS.path.read_bytes()
+def stored() -> dict[Architecture, bytes]:
+    """Weights of a thin VGG-16 and a thin VGG-19, as they were added."""
+    for of in (VGG16, VGG19):
+        WEIGHTS[of.name].save(Recognised("caffe", random_weights(3, 4, of)), "thin.pth")
+    return {of: WEIGHTS[of.name].path.read_bytes() for of in (VGG16, VGG19)}
 
 
 def tensor(path: Path) -> torch.Tensor:
     return torch.from_numpy(images.read(path).pixels).permute(2, 0, 1)[None].double()
 
 
-def double(weights: str, pooling: str = "average") -> VGG19:
+def double(of: Architecture, weights: str, pooling: str = "average") -> VGG:
     """In float64: a filter that hardly ever answers is scaled so much that float32 rounding shows."""
-    network = build(pooling=pooling, weights=weights)  # type: ignore[arg-type]
-    assert isinstance(network, VGG19)
+    network = build(of, pooling=pooling, weights=weights)  # type: ignore[arg-type]
+    assert isinstance(network, VGG)
     return network.double()
 
 
+@pytest.mark.parametrize("of", [VGG16, VGG19])
 def test_mean_activations_become_one_and_maps_keep_their_proportions(
-    impasto: Run, stored: bytes, content: Path, style: Path
+    impasto: Run, stored: dict[Architecture, bytes], content: Path, style: Path, of: Architecture
 ) -> None:
-    done = impasto("weights", "normalise", "vgg19", content, style)
+    done = impasto("weights", "normalise", of.name, content, style)
     assert done.exit_code == 0, done.output
-    assert done.stdout == f"vgg19 has normalised weights: {folder() / 'vgg19-normalised.safetensors'}\n"
-    assert WEIGHTS.path.read_bytes() == stored
+    assert done.stdout == f"{of.name} has normalised weights: {folder() / f'{of.name}-normalised.safetensors'}\n"
+    assert WEIGHTS[of.name].path.read_bytes() == stored[of]
     pictures = [tensor(content), tensor(style)]
-    before = mean_activations(double("added"), pictures)
-    after = mean_activations(double("normalised"), pictures)
-    for layer in CONVOLUTIONS:
+    before = mean_activations(double(of, "added"), pictures)
+    after = mean_activations(double(of, "normalised"), pictures)
+    for layer in of.convolutions:
         alive = before[layer] != 1
         assert alive.any()
         # The weights are stored in float32.
         torch.testing.assert_close(after[layer][alive], torch.ones_like(after[layer][alive]), rtol=1e-4, atol=0)
     other = torch.rand(1, 3, 40, 33, generator=torch.Generator().manual_seed(5)).double()
     for pooling in ("average", "max"):
-        plain, scaled = (double(weights, pooling)(other, LAYERS) for weights in ("added", "normalised"))
-        for layer in CONVOLUTIONS:
+        plain, scaled = (double(of, weights, pooling)(other, of.layers) for weights in ("added", "normalised"))
+        for layer in of.convolutions:
             expected = plain[layer] / before[layer][:, None, None]
             assert float((scaled[layer] - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
             assert (before[layer] > 0).all()
 
 
-def test_they_are_listed_and_painted_with(impasto: Run, stored: bytes, tmp_path: Path, content: Path) -> None:
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_they_are_listed_and_painted_with(
+    impasto: Run, stored: dict[Architecture, bytes], tmp_path: Path, content: Path, name: str
+) -> None:
     out, again = tmp_path / "out.png", tmp_path / "out-again.png"
     assert "normalised" not in impasto("weights").stdout
-    assert impasto("weights", "normalise", "vgg19", content, "--size", 48).exit_code == 0
-    assert re.search(r"^vgg19 +there +caffe, \d+ MB: .*vgg19\.safetensors$", impasto("weights").stdout, re.M)
-    listed = re.search(r"^vgg19 +and +caffe, normalised, \d+ MB: .*vgg19-normalised", impasto("weights").stdout, re.M)
+    assert impasto("weights", "normalise", name, content, "--size", 48).exit_code == 0
+    assert re.search(rf"^{name} +there +caffe, \d+ MB: .*{name}\.safetensors$", impasto("weights").stdout, re.M)
+    listed = re.search(
+        rf"^{name} +and +caffe, normalised, \d+ MB: .*{name}-normalised", impasto("weights").stdout, re.M
+    )
     assert listed
-    quick = ("--size", 64, "--steps", 2, "--scales", 1, "--device", "cpu", "--network", "vgg19", "-o", out)
+    quick = ("--size", 64, "--steps", 2, "--scales", 1, "--device", "cpu", "--network", name, "-o", out)
     paint = (content, content, *quick, "--profile", "gatys2016")
     assert impasto(*paint).exit_code == 0
     plain = images.read(out).pixels
@@ -88,13 +95,15 @@ def test_they_are_listed_and_painted_with(impasto: Run, stored: bytes, tmp_path:
     assert again.read_bytes() == out.read_bytes()
 
 
-def test_the_file_says_what_it_came_from(impasto: Run, stored: bytes, content: Path, style: Path) -> None:
+def test_the_file_says_what_it_came_from(
+    impasto: Run, stored: dict[Architecture, bytes], content: Path, style: Path
+) -> None:
     impasto("weights", "normalise", "vgg19", content, style)
-    assert WEIGHTS.normalised.load().source == "thin.pth, normalised over 2 pictures"
-    path = WEIGHTS.normalised.path
+    assert WEIGHTS["vgg19"].normalised.load().source == "thin.pth, normalised over 2 pictures"
+    path = WEIGHTS["vgg19"].normalised.path
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsError, match=r"is damaged\. Run `impasto weights normalise vgg19 IMAGES\.\.\.`"):
-        build(weights="normalised")
+        build(VGG19, weights="normalised")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +113,7 @@ def test_the_file_says_what_it_came_from(impasto: Run, stored: bytes, content: P
         (("vgg19", "content.png", "text.png"), "this is not a PNG"),
         (("vgg19", "content.png", "--size", 16), "A picture of 16x11 pixels does not reach conv5_4"),
         (("vgg19",), "Missing argument 'IMAGES...'"),
-        (("vgg16", "content.png"), "There is no network 'vgg16'"),
+        (("vgg11", "content.png"), "There is no network 'vgg11'"),
         (("wavelet", "content.png"), "The network wavelet has no weights to normalise"),
     ],
 )
@@ -112,7 +121,7 @@ def test_what_cannot_be_is_refused_in_a_line(
     impasto: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    stored: bytes,
+    stored: dict[Architecture, bytes],
     content: Path,
     args: object,
     words: str,
@@ -122,7 +131,7 @@ def test_what_cannot_be_is_refused_in_a_line(
     done = impasto("weights", "normalise", *args)  # type: ignore[misc]
     assert (done.exit_code, done.stderr.count("impasto: error: "), done.stdout) == (2, 1, ""), done.output
     assert words in done.stderr
-    assert list(folder().iterdir()) == [WEIGHTS.path]
+    assert sorted(folder().iterdir()) == [WEIGHTS["vgg16"].path, WEIGHTS["vgg19"].path]
 
 
 def test_without_weights_it_says_what_to_do(impasto: Run, tmp_path: Path, content: Path) -> None:
@@ -132,7 +141,7 @@ def test_without_weights_it_says_what_to_do(impasto: Run, tmp_path: Path, conten
 
 
 def test_painting_without_normalised_weights_says_what_to_do(
-    impasto: Run, stored: bytes, tmp_path: Path, content: Path, style: Path
+    impasto: Run, stored: dict[Architecture, bytes], tmp_path: Path, content: Path, style: Path
 ) -> None:
     options = ("--network", "vgg19", "--network-options", "weights=normalised", "-o", tmp_path / "out.png", "-q")
     done = impasto(content, style, *options)

@@ -19,7 +19,8 @@ from impasto.network import Network
 from impasto.registry import missing, registry
 from impasto.stylize import stylized
 from impasto_vgg import random_weights
-from impasto_vgg.network import VGG19
+from impasto_vgg.architecture import VGG16, VGG19
+from impasto_vgg.network import VGG
 from impasto_wavelet.network import Wavelet
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
@@ -31,8 +32,9 @@ ODD = [(401, 487), (131, 97), (63, 65), (33, 41), (129, 387)]
 CONTENT, STYLE = (Picture(drawing(seed=seed) / np.float32(255)) for seed in (1, 2))
 NETWORKS_BY_NAME: dict[str, Callable[[], Network]] = {
     "wavelet": Wavelet,
-    "vgg19": lambda: VGG19(random_weights(1)),
-    "vgg19, max and replicate": lambda: VGG19(random_weights(1, width=4), "caffe", "max", "replicate", "256"),
+    "vgg19": lambda: VGG(random_weights(1), VGG19),
+    "vgg16": lambda: VGG(random_weights(1, 8, VGG16), VGG16, "hed"),
+    "vgg19, max and replicate": lambda: VGG(random_weights(1, width=4), VGG19, "caffe", "max", "replicate", "256"),
 }
 
 
@@ -72,9 +74,10 @@ def test_a_picture_comes_out_the_same(tiles: dict[str, int]) -> None:
 
 def test_an_export_is_found_again_by_another_process(models: Path) -> None:
     def look() -> str:
-        code = "import torch; from impasto_vgg.network import VGG19; from impasto_vgg import random_weights as r; "
+        code = "import torch; from impasto_vgg.architecture import VGG19; from impasto_vgg.network import VGG; "
+        code += "from impasto_vgg import random_weights as r; "
         code += "from impasto_onnx import impasto_backends; (b,) = impasto_backends(); "
-        code += "e = b.build('cpu', 'auto').load(VGG19(r(9, 2), pooling='max')); "
+        code += "e = b.build('cpu', 'auto').load(VGG(r(9, 2), VGG19, pooling='max')); "
         code += "print(*e(torch.rand(1, 3, 32, 32), ['pool2']))"
         done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
         assert done.stderr == ""

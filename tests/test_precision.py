@@ -16,7 +16,8 @@ from impasto.network import Network
 from impasto.registry import registry
 from impasto_torch.backend import TorchBackend
 from impasto_vgg import random_weights
-from impasto_vgg.network import VGG19
+from impasto_vgg.architecture import VGG19
+from impasto_vgg.network import VGG
 
 CONTENT, STYLE = (Picture(drawing(160, 128, seed) / np.float32(255)) for seed in (1, 2))
 CLOSE = 1.02
@@ -24,7 +25,7 @@ CLOSE = 1.02
 
 
 def vgg() -> Network:
-    return VGG19(random_weights(width=8), "torchvision")
+    return VGG(random_weights(width=8), VGG19, "torchvision")
 
 
 def chosen(network: Network) -> str:

@@ -27,7 +27,8 @@ from impasto.stylize import Step, paint
 from impasto.targets import content_targets, style_targets
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
-from impasto_vgg.network import VGG19
+from impasto_vgg.architecture import VGG19
+from impasto_vgg.network import VGG
 from sources import SOURCES, STYLE_LAYERS, Array, Source, maps_of, oracle
 
 
@@ -84,7 +85,7 @@ def assert_as_the_source(
     name: str, weights: dict[str, Tensor], pair: tuple[Picture, Picture], folder: Path, **knobs: object
 ) -> None:
     source = SOURCES[name]
-    WEIGHTS.save(Recognised(source.kind, weights), "a test")
+    WEIGHTS["vgg19"].save(Recognised(source.kind, weights), "a test")
     start = mixed(pair, folder / "start.png")
     ours = losses_at(start, pair, profile=name, **knobs)
     theirs = oracle(weights, source, *(planes(each) for each in (read(start), *pair)))
@@ -117,7 +118,7 @@ def test_gradients_are_the_finite_differences_of_the_source(name: str, thin: dic
     rng = np.random.default_rng(3)
     start, content, style = (rng.random((3, *size)) for size in ((18, 21), (18, 21), (20, 17)))
     options = registry().network("vgg19").chosen({}, profile.network_options)
-    network = VGG19(thin, source.kind, **options).double()  # type: ignore[arg-type]
+    network = VGG(thin, VGG19, source.kind, **options).double()  # type: ignore[arg-type]
     weights = Weights.of(Recipe.of(profile=name), profile, profile.content_layers, profile.style_layers)
     p, a = (torch.from_numpy(each)[None] for each in (content, style))
     targets = Targets(content_targets(network, p, weights), [StyleTarget(style_targets(network, a, weights))], [])
@@ -191,7 +192,7 @@ def test_a_network_without_the_layers_keeps_its_own(pair: tuple[Picture, Picture
 
 
 def test_layers_have_other_names(thin: dict[str, Tensor], pair: tuple[Picture, Picture]) -> None:
-    WEIGHTS.save(Recognised("caffe", thin), "a test")
+    WEIGHTS["vgg19"].save(Recognised("caffe", thin), "a test")
     knobs = {"profile": "gatys-notebook", "content_layers": {"conv4_2": 1}}
     once = losses_at("style", pair, style_layers={"conv1_1": 1, "conv2_1": 1}, **knobs)
     again = losses_at("style", pair, style_layers={"relu1_1": 0.5, "conv1_1": 0.5, "relu2_1": 1}, **knobs)
@@ -214,7 +215,7 @@ def test_two_profiles_start_from_noise_unless_told_otherwise() -> None:
 def test_johnson_s_noise_is_a_thousandth_of_a_grey_level(
     thin: dict[str, Tensor], pair: tuple[Picture, Picture]
 ) -> None:
-    WEIGHTS.save(Recognised("caffe", thin), "a test")
+    WEIGHTS["vgg19"].save(Recognised("caffe", thin), "a test")
     variation = losses_at("noise", pair, profile="johnson")["tv"]
     pairs = 2 * 3 * (pair[0].size[0] - 1) * (pair[0].size[1] - 1)
     # Two independent normal numbers differ by twice their variance in the mean square. 6318 such pairs scatter by some
@@ -269,7 +270,7 @@ def test_options_are_pairs(text: str) -> None:
 def test_options_on_the_command_line(
     impasto: Callable[..., Result], tmp_path: Path, content: Path, style: Path, thin: dict[str, Tensor]
 ) -> None:
-    WEIGHTS.save(Recognised("caffe", thin), "a test")
+    WEIGHTS["vgg19"].save(Recognised("caffe", thin), "a test")
     command = [content, style, "-o", tmp_path / "out.png", "--network", "vgg19", "--size", 64, "--steps", 1]
     refused = impasto(*command, "--network-options", "pooling=median")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)

@@ -112,7 +112,7 @@ def test_layers_out_of_reach_leave_nothing_to_reconstruct() -> None:
 
 def test_vgg19_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path))
-    WEIGHTS.save(Recognised("caffe", random_weights(seed=4, width=8)), "a test")
+    WEIGHTS["vgg19"].save(Recognised("caffe", random_weights(seed=4, width=8)), "a test")
     for profile in ("mahendran", "gatys2016"):
         taken = reconstructed(network="vgg19", content_layers="conv2_2", profile=profile, steps=10)
         assert taken[-1].losses["content conv2_2"] < 0.5 * taken[0].losses["content conv2_2"]

@@ -143,17 +143,17 @@ def test_weights_that_are_stored_are_known_by_the_hash_of_their_file(
 ) -> None:
     from impasto.remembered import weights_digest
     from impasto.weights import Recognised, metadata
-    from impasto_vgg import WEIGHTS, build, random_weights
+    from impasto_vgg import WEIGHTS, random_weights
 
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
-    digests = []
+    vgg19, digests = registry().network("vgg19"), []
     for seed in (1, 2):
-        WEIGHTS.save(Recognised("torchvision", random_weights(seed, width=2)), "random")
-        digests.append(weights_digest(registry().network("vgg19"), build()))
+        WEIGHTS["vgg19"].save(Recognised("torchvision", random_weights(seed, width=2)), "random")
+        digests.append(weights_digest(vgg19, vgg19.build()))
     assert digests[0] != digests[1]
-    assert metadata(WEIGHTS.path)["sha256"] in digests[1]
-    WEIGHTS.normalised.save(Recognised("gatys", random_weights(3, width=2)), "random")
-    assert weights_digest(registry().network("vgg19"), build()) != digests[1]
+    assert metadata(WEIGHTS["vgg19"].path)["sha256"] in digests[1]
+    WEIGHTS["vgg19"].normalised.save(Recognised("gatys", random_weights(3, width=2)), "random")
+    assert weights_digest(vgg19, vgg19.build()) != digests[1]
 
 
 # A shelf

@@ -23,6 +23,7 @@ from impasto.cli.figures import planned
 from impasto.contact import EMPTY, GAP, Contact, Label, wrapped
 from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg.architecture import VGG16, VGG19, Architecture
 
 Run = Callable[..., Result]
 PLAIN = ("--size", 64, "--scales", 1, "--device", "cpu")
@@ -137,12 +138,13 @@ def test_the_ratio_sets_alpha(content: Path, style: Path) -> None:
 # The paper's figures
 
 
-def test_figures_of_vgg19_have_the_paper_s_layers(
-    content: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("of", [VGG16, VGG19])
+def test_figures_of_vgg_have_the_paper_s_layers(
+    content: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: Architecture
 ) -> None:
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path))
-    WEIGHTS.save(Recognised("gatys", random_weights(seed=4, width=4)), "a test")
-    knobs = {"network": "vgg19", "size": "64"}
+    WEIGHTS[of.name].save(Recognised("caffe", random_weights(4, 4, of)), "a test")
+    knobs = {"network": of.name, "size": "64"}
     first = [f"conv{block}_1" for block in range(1, 6)]
     plan = planned("3", knobs, content, style, Path("out.png"))
     assert [mark.text for mark in plan.columns.marks] == ["1e-05", "0.0001", "0.001", "0.01"]

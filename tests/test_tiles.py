@@ -23,7 +23,8 @@ from impasto.targets import View
 from impasto.tiled import Tiled
 from impasto.tiles import Mosaic, Tiling, tiles
 from impasto_vgg import random_weights
-from impasto_vgg.network import VGG19
+from impasto_vgg.architecture import VGG19
+from impasto_vgg.network import VGG
 
 EXACT = 1e-5
 """Of the gradient's length, and of each loss: the order of sums in float32."""
@@ -34,7 +35,7 @@ def picture(width: int, height: int, seed: int = 1) -> Picture:
 
 
 def vgg() -> Network:
-    return VGG19(random_weights(width=4), "torchvision")
+    return VGG(random_weights(width=4), VGG19, "torchvision")
 
 
 def wavelet() -> Network:
@@ -205,7 +206,7 @@ def test_targets_are_those_of_the_whole(build: object) -> None:
 
 def test_targets_by_what_knows_neither_checkpoints_nor_borders() -> None:
     """As ONNX Runtime does, for a network that has no checkpoints either."""
-    network, layers = VGG19(random_weights(width=4)), ["conv1_1", "conv2_1"]
+    network, layers = VGG(random_weights(width=4), VGG19), ["conv1_1", "conv2_1"]
     network.checkpoints = {}
     loaded = Loaded(network, "cpu", network, lambda image, layers: network(image, layers))
     room, image = Room(loaded, layers, Recipe.of(size=300, tile=96), (300, 260)), torch.rand(1, 3, 260, 300)

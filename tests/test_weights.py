@@ -19,11 +19,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from impasto.errors import WeightsError
-from impasto.obtain import add, get, read_tensors
+from impasto.obtain import add, get
+from impasto.tensors import read_tensors
 from impasto.weights import Recognised, WeightsInfo, folder, metadata
 from impasto_vgg import WEIGHTS, build, random_weights
+from impasto_vgg.architecture import VGG19
 from impasto_vgg.untrained import as_torchvision
 from local_server import Server, serving, sha256
+
+VGG19_WEIGHTS = WEIGHTS["vgg19"]
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def test_every_format_is_added(tmp_path: Path, write: Callable[[object, Path], N
     write({"tiny": torch.arange(5.0), "head": torch.zeros(1000)}, tmp_path / "mine")
     info = tiny("tiny", "http://127.0.0.1/", b"")
     assert info.missing()
-    assert add(tmp_path / "mine", [WEIGHTS, info])[0] == info
+    assert add(tmp_path / "mine", [VGG19_WEIGHTS, info])[0] == info
     stored = info.load()
     assert (stored.kind, stored.source, stored.tensors["tiny"].tolist()) == ("plain", "mine", [0, 1, 2, 3, 4])
     assert info.missing() == ""
@@ -66,11 +70,11 @@ def test_every_format_is_added(tmp_path: Path, write: Callable[[object, Path], N
 
 
 def test_a_stored_file_can_be_taken_to_another_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    WEIGHTS.save(Recognised("caffe", random_weights(1, width=4)), "somewhere")
-    first, before = WEIGHTS.path, WEIGHTS.load()
+    VGG19_WEIGHTS.save(Recognised("caffe", random_weights(1, width=4)), "somewhere")
+    first, before = VGG19_WEIGHTS.path, VGG19_WEIGHTS.load()
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "other"))
-    add(first, [WEIGHTS])
-    after = WEIGHTS.load()
+    add(first, [VGG19_WEIGHTS])
+    after = VGG19_WEIGHTS.load()
     assert after.kind == "caffe"
     # Its names are Gatys', but its first filters take red first already.
     assert after.tensors["conv1_1.weight"].equal(before.tensors["conv1_1.weight"])
@@ -90,7 +94,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
     for number, write in enumerate([legacy, torch.save]):
         write({"features.0.weight": Malicious(tmp_path / "ran")}, tmp_path / f"{number}.pth")
         with pytest.raises(WeightsError, match="objects that could run code, which are not loaded"):
-            add(tmp_path / f"{number}.pth", [WEIGHTS])
+            add(tmp_path / f"{number}.pth", [VGG19_WEIGHTS])
     assert not (tmp_path / "ran").exists()
 
 
@@ -125,7 +129,7 @@ def test_every_network_says_why_it_does_not_take_a_file(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"resnet\.pth is not recognised\. For vgg19: It holds 1 tensors \(fc\.weight"
     ):
-        add(tmp_path / "resnet.pth", [WEIGHTS])
+        add(tmp_path / "resnet.pth", [VGG19_WEIGHTS])
     with pytest.raises(WeightsError, match="No installed network needs weights"):
         add(tmp_path / "resnet.pth", [])
 
@@ -135,10 +139,10 @@ def test_every_network_says_why_it_does_not_take_a_file(tmp_path: Path) -> None:
 
 def test_missing_weights_are_one_line_with_the_way_out() -> None:
     with pytest.raises(WeightsError) as caught:
-        build()
+        build(VGG19)
     assert (
         str(caught.value)
-        == WEIGHTS.missing()
+        == VGG19_WEIGHTS.missing()
         == (
             "The network vgg19 has no weights yet. Run `impasto weights get vgg19` (575 MB to download, 80 MB kept), or"
             " `impasto weights add FILE` if you have them; `--network wavelet` needs none and works now."
@@ -284,8 +288,8 @@ def test_add_by_command(
     path = data / "weights" / "vgg19.safetensors"
     assert added.stdout == f"vgg19 is ready, gatys (normalised, BGR, 0-255 minus mean): {path}\n", added.stderr
     assert re.search(r"^vgg19 +there +gatys, 80 MB", command().stdout, re.M)
-    assert WEIGHTS.load().kind == "gatys"
-    assert path.stat().st_size == pytest.approx(WEIGHTS.kept, rel=1e-3)
+    assert VGG19_WEIGHTS.load().kind == "gatys"
+    assert path.stat().st_size == pytest.approx(VGG19_WEIGHTS.kept, rel=1e-3)
 
 
 def test_looking_loads_no_torch_and_asks_nobody() -> None:
@@ -318,24 +322,24 @@ def test_killed_in_the_middle_and_repeated(
     server: Server, full_size: tuple[Path, str], weights: dict[str, Tensor]
 ) -> None:
     server.file, digest = full_size
-    assert server.file.stat().st_size == pytest.approx(WEIGHTS.size, rel=1e-4)
+    assert server.file.stat().st_size == pytest.approx(VGG19_WEIGHTS.size, rel=1e-4)
     server.rate = 200_000_000
-    call = f"get(WEIGHTS, url={server.url!r}, sha256={digest!r})"
+    call = f"get(WEIGHTS['vgg19'], url={server.url!r}, sha256={digest!r})"
     code = f"from impasto.obtain import get; from impasto_vgg import WEIGHTS; {call}"
     process = subprocess.Popen([sys.executable, "-c", code])
-    while not WEIGHTS.part.exists() or WEIGHTS.part.stat().st_size < 100_000_000:
+    while not VGG19_WEIGHTS.part.exists() or VGG19_WEIGHTS.part.stat().st_size < 100_000_000:
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    arrived = WEIGHTS.part.stat().st_size
-    assert 100_000_000 <= arrived < WEIGHTS.size
-    assert WEIGHTS.missing()
+    arrived = VGG19_WEIGHTS.part.stat().st_size
+    assert 100_000_000 <= arrived < VGG19_WEIGHTS.size
+    assert VGG19_WEIGHTS.missing()
     server.rate = 0
-    get(WEIGHTS, url=server.url, sha256=digest)
+    get(VGG19_WEIGHTS, url=server.url, sha256=digest)
     assert server.asked == [None, f"bytes={arrived}-"]
-    stored = WEIGHTS.load()
+    stored = VGG19_WEIGHTS.load()
     assert (stored.kind, stored.source) == ("torchvision", server.url)
     assert all(tensor.equal(weights[name]) for name, tensor in stored.tensors.items())
     assert [path.name for path in folder().iterdir()] == ["vgg19.safetensors"]
-    assert set(build()(torch.rand(1, 3, 32, 32), ["conv4_2", "conv5_1"])) == {"conv4_2", "conv5_1"}
+    assert set(build(VGG19)(torch.rand(1, 3, 32, 32), ["conv4_2", "conv5_1"])) == {"conv4_2", "conv5_1"}

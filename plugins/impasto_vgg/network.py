@@ -1,4 +1,7 @@
-"""The network `vgg19`: 16 convolutions and 5 poolings, as Gatys, Ecker and Bethge use it (CVPR 2016, section 2)."""
+"""The networks `vgg16` and `vgg19`: 13 or 16 convolutions and 5 poolings.
+
+Gatys, Ecker and Bethge (CVPR 2016, section 2) use the latter.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ from torch import Tensor
 
 from impasto.errors import RecipeError
 
-from .architecture import ALIASES, CONVOLUTIONS, KINDS, LAYERS, OPTIONS, Padding, Pooling, Scale
+from .architecture import OPTIONS, Architecture, Padding, Pooling, Scale
 
 
-class VGG19(torch.nn.Module):
-    """VGG-19 up to pool5. Layers conv1_1 .. conv5_4 are taken after the ReLU; relu1_1 .. are other names of them.
+class VGG(torch.nn.Module):
+    """A VGG up to pool5. Layers conv1_1, conv1_2 .. are taken after the ReLU; relu1_1 .. are other names of them.
 
     weights: convI_J.weight (out, in, 3, 3) and convI_J.bias (out,), the first filters red first; any width will do.
-    kind: where they came from, a key of `KINDS`; it decides the input normalisation, which is part of the network.
+    architecture: `VGG16` or `VGG19`, that of the weights.
+    kind: where they came from, one of the architecture's; it decides the input normalisation, part of the network.
     pooling: "average" as the paper ("slightly more appealing results", section 2), or "max" as VGG was trained.
     padding: "zeros" as VGG was trained; "replicate", the border repeated, in every convolution; "replicate-first", in
     conv1_1 only, as crowsonkb/style-transfer-pytorch.
@@ -41,26 +45,28 @@ class VGG19(torch.nn.Module):
     def __init__(
         self,
         weights: Mapping[str, Tensor],
+        architecture: Architecture,
         kind: str = "torchvision",
         pooling: Pooling = "average",
         padding: Padding = "zeros",
         scale: Scale = "trained",
     ) -> None:
         super().__init__()
-        _check("kind", kind, KINDS)
+        _check(architecture, "kind", kind, architecture.kinds)
         for option, value in (("pooling", pooling), ("padding", padding), ("scale", scale)):
-            _check(option, value, OPTIONS[option])
+            _check(architecture, option, value, OPTIONS[option])
+        self.architecture = architecture
         self.kind, self.pooling, self.padding, self.scale = kind, pooling, padding, scale
-        self.layers = LAYERS
-        self.aliases = ALIASES
-        self.checkpoints = {pool: LAYERS[LAYERS.index(pool) + 1 :] for pool in ("pool2", "pool3", "pool4")}
+        self.layers = layers = architecture.layers
+        self.aliases = architecture.aliases
+        self.checkpoints = {pool: layers[layers.index(pool) + 1 :] for pool in ("pool2", "pool3", "pool4")}
         self.content_layers = {"conv4_2": 1.0}
         self.style_layers = {f"conv{block}_1": 1 / 5 for block in range(1, 6)}
         self.levels = [(f"conv{block}_2", [f"conv{block}_1"]) for block in range(1, 6)]  # the paper's figure 1
-        mean, std = KINDS[kind].preparation(scale)
+        mean, std = architecture.kinds[kind].preparation(scale)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
-        for name in CONVOLUTIONS:
+        for name in architecture.convolutions:
             replicate = padding == "replicate" or (padding == "replicate-first" and name == "conv1_1")
             self.add_module(name, _convolution(weights, name, replicate))
 
@@ -79,22 +85,32 @@ class VGG19(torch.nn.Module):
         One pass, which ends at the deepest of them. Block b has h_l = H / 2^(b-1), rounded down at each pooling; what
         a pooling of fewer than two rows or columns would feed is left out. Raises `RecipeError` for an unknown layer.
         """
-        wanted = {ALIASES.get(name, name) for name in layers}
-        _check_layers(wanted)
+        known = self.layers
+        wanted = {self.aliases.get(name, name) for name in layers}
+        self._check_layers(wanted)
         maps: dict[str, Tensor] = {}
         x = (image if after else (image - self.mean) / self.std).to(self.conv1_1.weight.dtype)
-        begin, end = (LAYERS.index(after) + 1 if after else 0), max(map(LAYERS.index, wanted), default=-1) + 1
-        for layer in LAYERS[begin:end]:
-            least = [1 if padded else 3 for padded in pad] if layer in CONVOLUTIONS else [2, 2]
+        begin, end = (known.index(after) + 1 if after else 0), max(map(known.index, wanted), default=-1) + 1
+        for layer in known[begin:end]:
+            convolves = layer in self.architecture.convolutions
+            least = [1 if padded else 3 for padded in pad] if convolves else [2, 2]
             if any(length < few for length, few in zip(x.shape[-2:], least, strict=True)):
                 break
-            if layer in CONVOLUTIONS:
+            if convolves:
                 x = _convolved(cast(torch.nn.Conv2d, self.get_submodule(layer)), x, pad).relu_()
             else:
                 x = F.avg_pool2d(x, 2) if self.pooling == "average" else F.max_pool2d(x, 2)
             if layer in wanted:
                 maps[layer] = x
-        return {name: maps[known] for name in layers if (known := ALIASES.get(name, name)) in maps}
+        return {name: maps[found] for name in layers if (found := self.aliases.get(name, name)) in maps}
+
+    def _check_layers(self, names: Collection[str]) -> None:
+        for name in names:
+            if name not in self.layers:
+                raise RecipeError(
+                    f"{self.architecture.name} has no layer {name!r}.",
+                    f"Its layers: {', '.join(self.layers)}; relu1_1 is conv1_1.",
+                )
 
 
 def _convolved(convolution: torch.nn.Conv2d, x: Tensor, pad: tuple[bool, bool]) -> Tensor:
@@ -117,12 +133,6 @@ def _convolution(weights: Mapping[str, Tensor], name: str, replicate: bool) -> t
     return convolution
 
 
-def _check(option: str, value: str, known: Collection[str]) -> None:
+def _check(architecture: Architecture, option: str, value: str, known: Collection[str]) -> None:
     if value not in known:
-        raise RecipeError(f"{option} is {value!r}.", f"vgg19 knows {', '.join(known)}.")
-
-
-def _check_layers(names: Collection[str]) -> None:
-    for name in names:
-        if name not in LAYERS:
-            raise RecipeError(f"vgg19 has no layer {name!r}.", f"Its layers: {', '.join(LAYERS)}; relu1_1 is conv1_1.")
+        raise RecipeError(f"{option} is {value!r}.", f"{architecture.name} knows {', '.join(known)}.")

@@ -15,34 +15,35 @@ from torch import Tensor
 
 from impasto.errors import ImageError
 
-from .architecture import CONVOLUTIONS
-from .network import VGG19
+from .network import VGG
 
 
-def normalised(network: VGG19, pictures: Iterable[Tensor]) -> VGG19:
+def normalised(network: VGG, pictures: Iterable[Tensor]) -> VGG:
     """`network` with filters scaled so that each one's mean activation over `pictures` is one.
 
     pictures: (1, 3, H, W), sRGB in [0, 1], sizes may differ. The result's map of layer l is the old one divided,
     channel by channel, by `mean_activations(network, pictures)[l]`. Raises `ImageError` for a picture that is too
-    small to reach conv5_4.
+    small to reach the last convolution.
     """
     weights = rescaled(network.weights, mean_activations(network, pictures))
-    return VGG19(weights, network.kind, network.pooling, network.padding, network.scale).to(network.mean)
+    options = network.kind, network.pooling, network.padding, network.scale
+    return VGG(weights, network.architecture, *options).to(network.mean)
 
 
 @torch.no_grad()
-def mean_activations(network: VGG19, pictures: Iterable[Tensor]) -> dict[str, Tensor]:
+def mean_activations(network: VGG, pictures: Iterable[Tensor]) -> dict[str, Tensor]:
     """Convolution -> (N_l,) float64, the mean of each map over all positions of all pictures.
 
     A filter that never answers has mean 1 here, which leaves it as it is: no factor would bring it to one.
     """
     sums: dict[str, Tensor] = {}
-    positions = dict.fromkeys(CONVOLUTIONS, 0)
+    convolutions = network.architecture.convolutions
+    positions = dict.fromkeys(convolutions, 0)
     for picture in pictures:
-        maps = network(picture, CONVOLUTIONS)
-        if len(maps) < len(CONVOLUTIONS):
-            size = "x".join(str(side) for side in reversed(picture.shape[-2:]))
-            raise ImageError(f"A picture of {size} pixels does not reach conv5_4.", "Use pictures of at least 16x16.")
+        maps = network(picture, convolutions)
+        if len(maps) < len(convolutions):
+            seen = f"A picture of {'x'.join(str(side) for side in reversed(picture.shape[-2:]))} pixels"
+            raise ImageError(f"{seen} does not reach {convolutions[-1]}.", "Use pictures of at least 16x16.")
         for name, features in maps.items():
             sums[name] = sums.get(name, 0) + features.double().sum((0, 2, 3))
             positions[name] += features[0, 0].numel()
@@ -55,11 +56,13 @@ def mean_activations(network: VGG19, pictures: Iterable[Tensor]) -> dict[str, Te
 def rescaled(weights: Mapping[str, Tensor], means: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`weights` with each filter divided by its mean, and each input multiplied by the mean it was divided by.
 
+    means: convolution -> (N_l,), in the order of the convolutions, as `mean_activations` gives them.
+
     Exact for any positive means, because ReLU, average and max pooling commute with a positive factor per channel.
     """
     result: dict[str, Tensor] = {}
     before: Tensor | None = None
-    for name in CONVOLUTIONS:
+    for name in means:  # from the first convolution to the last
         weight, mean = weights[f"{name}.weight"], means[name]
         scale = 1 / mean[:, None] if before is None else before[None, :] / mean[:, None]
         result[f"{name}.weight"] = (weight.double() * scale[:, :, None, None]).to(weight.dtype)

@@ -28,6 +28,8 @@ from .job import Job
 
 OURS = {"scales": 1, "steps": 60, "init": "noise"}
 PAPERS = {"profile": "gatys2016"}
+LIKE_THE_PAPERS = ("vgg16", "vgg19")
+"""Networks whose figures are made with the losses of the paper."""
 RATIOS = (1e-2, 1e-1, 1, 10)
 """Times the profile's own alpha/beta: with that of the paper, 1e-3, they are the columns of its figure."""
 Layers = dict[str, float]
@@ -36,7 +38,7 @@ Layers = dict[str, float]
 def planned(number: str, knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
     """The figure of this number, "1" or "3"; `knobs` replace those that the figures start with."""
     style = found(style)
-    knobs = {**OURS, **(PAPERS if knobs.get("network") == "vgg19" else {}), **knobs}
+    knobs = {**OURS, **(PAPERS if knobs.get("network") in LIKE_THE_PAPERS else {}), **knobs}
     return (_representations if number == "1" else _trade_off)(knobs, content, style, output)
 
 
