@@ -15,6 +15,7 @@ from typing import Any
 from . import heap, memory
 from .errors import OutOfMemory
 from .recipe import Recipe
+from .registry import registry
 from .schedule import stages
 
 BASE = 640e6
@@ -31,7 +32,7 @@ class Cost:
     """What a network costs. All bytes are in float32, without a graphics card."""
 
     seconds: float
-    """For each unit of `Stage.work`, on two cores."""
+    """For each pixel and step, on two cores."""
     step: float
     """Bytes for each pixel of a picture that is looked at all at once."""
     tile: float
@@ -203,7 +204,7 @@ class Seen:
     """Sums over paintings, so that large ones count more."""
 
     seconds: float = 0.0
-    work: float = 0.0
+    expected: float = 0.0
 
 
 class Estimates:
@@ -223,24 +224,24 @@ class Estimates:
         if recipe.colour == "palette":
             time, look = RECOLOUR * pixels, Look(None, recipe.history, PICTURE * pixels)
         else:
-            time = _time(width, height, found) * (seen.seconds / seen.work if seen.work else found.cost.seconds)
+            time = _time(width, height, found) * (seen.seconds / seen.expected if seen.expected else 1.0)
         said = {"tile": look.tile, "history": look.history, "notice": found.said(pixels, taken)}
-        return {"seconds": time, "bytes": taken + look.bytes, "measured": bool(seen.work), **said}
+        return {"seconds": time, "bytes": taken + look.bytes, "measured": bool(seen.expected), **said}
 
     def learn(self, width: int, height: int, found: Fit, seconds: float) -> None:
         """Take in what painting so many pixels took."""
         seen = self._seen.setdefault(_key(found.recipe), Seen())
         seen.seconds += seconds
-        seen.work += _time(width, height, found)
+        seen.expected += _time(width, height, found)
 
 
 def _time(width: int, height: int, found: Fit) -> float:
-    """The work of all stages; a narrow picture has less than a square one, one in tiles more."""
-    total = 0.0
-    for stage in stages(found.recipe, max(width, height), min(width, height)):
+    """Seconds of all stages; a narrow picture has fewer than a square one, one in tiles more."""
+    total, finish = 0.0, registry().network(found.recipe.network).finish.steps
+    for stage in stages(found.recipe, max(width, height), min(width, height), finish):
         pixels = round(stage.size**2 * min(width, height) / max(width, height))
-        look = found.look(pixels)
-        total += stage.work * _times(look, found.cost, pixels)
+        times = 1.0 if stage.sizes else _times(found.look(pixels), found.cost, pixels)
+        total += stage.seconds(found.cost.seconds) * times
     return total * min(width, height) / max(width, height)
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 WHITE = 0.75
 """Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
 TINY = 1e-8
+LUMA, CALM = (0.299, 0.587, 0.114), 3.0
+"""Pixels of the Gaussian below which hues do not change."""
 
 
 def resized(image: Tensor, height: int, width: int) -> Tensor:
@@ -41,6 +43,14 @@ def detailed(image: Tensor, content: Tensor, smaller: tuple[int, int], detail: f
     return torch.add(image, content - resized(coarse, *content.shape[-2:]), alpha=detail)
 
 
+def calmed(image: Tensor, start: Tensor) -> Tensor:
+    """`image`, both (1, 3, H, W), with the hues of `start` changed in large forms only: no coloured grain."""
+    change = image - start
+    light = torch.einsum("c,bchw->bhw", change.new_tensor(LUMA), change)[:, None]
+    calm: Tensor = start + light + blurred(change - light, CALM)
+    return calm.clamp_(0, 1)
+
+
 def grainy(image: Tensor, wanted: Tensor, noise: Tensor) -> Tensor:
     """`image` with as much of `noise`, white and of its shape, as it lacks of the covariance `wanted`, (3, 3)."""
     lack = 1 - float(covariance(image).trace()) / max(float(wanted.trace()), TINY)
@@ -49,3 +59,23 @@ def grainy(image: Tensor, wanted: Tensor, noise: Tensor) -> Tensor:
     tint = torch.linalg.cholesky(wanted + TINY * torch.eye(3).to(wanted)) * (lack / WHITE) ** 0.5
     grain: Tensor = (tint @ noise.flatten(2)[0]).view_as(image)
     return image + grain
+
+
+COARSE = 3.0
+"""Pixels of a Gaussian above which half the size does as well."""
+
+
+def blurred(maps: Tensor, deviation: float) -> Tensor:
+    """`maps`, (1, C, H, W), by a Gaussian of so many pixels, the border repeated."""
+    height, width = maps.shape[-2:]
+    if deviation > COARSE and min(height, width) >= 8:
+        half = F.interpolate(maps, size=(height // 2, width // 2), mode="area")
+        smooth = blurred(half, deviation / 2)
+        return F.interpolate(smooth, size=(height, width), mode="bilinear", align_corners=False)
+    reach = max(1, round(3 * deviation))
+    place = torch.arange(-reach, reach + 1, dtype=maps.dtype, device=maps.device)
+    window = torch.exp(-0.5 * (place / deviation) ** 2)
+    kernel = (window / window.sum()).expand(maps.shape[1], 1, 1, -1)
+    wide = F.conv2d(F.pad(maps, (reach, reach, 0, 0), mode="replicate"), kernel, groups=maps.shape[1])
+    tall = F.pad(wide, (0, 0, reach, reach), mode="replicate")
+    return F.conv2d(tall, kernel.transpose(2, 3), groups=maps.shape[1])

@@ -62,6 +62,8 @@ def _plain(number: float | None) -> str:
 
 PICTURE, LOOK, LOSS, RUN = "The picture", "Who looks at it", "The losses", "The way there"
 
+OURS = "impasto"
+STARTS = ("matched", "content", "noise", "style")
 NOISY = ("gatys2016", "johnson")
 """Profiles that start from noise unless told otherwise, as their sources do."""
 
@@ -134,9 +136,9 @@ KNOBS: dict[str, Knob] = {
     "init": Knob(
         PICTURE,
         "text",
-        "content",
-        f"Start from content, noise, style, or a picture FILE; {' and '.join(NOISY)} start from noise.",
-        source="Gatys' notebook",
+        "matched",
+        "Start from matched (patches of the style, as the content asks), content, noise, style, or a picture FILE.",
+        source=f"blind juries; seamless and profiles of others start from content, {' and '.join(NOISY)} from noise",
     ),
     "seed": Knob(PICTURE, "whole", 0, "Seed of the noise in the start.", low=0, high=2**32 - 1, source="any number"),
     "seamless": Knob(
@@ -145,9 +147,9 @@ KNOBS: dict[str, Knob] = {
     "network": Knob(
         LOOK,
         "text",
-        "wavelet",
-        "Network that looks at the pictures; `impasto plugins` lists them.",
-        source="no download",
+        "auto",
+        "Network that looks at the pictures; auto: the best that is ready. `impasto plugins` lists them.",
+        source="blind juries",
     ),
     "network_options": Knob(
         LOOK, "options", None, "Ways to build the network, as pooling=max.", source="the profile's, or the network's"

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from .errors import RecipeError
 
@@ -73,6 +73,23 @@ def unpadded(of: object) -> bool:
 
 
 @dataclass(frozen=True)
+class Finish:
+    """How a network goes on from a start by matching, where strokes and colours are those of the painting already.
+
+    Its losses are those of content and style on its default layers; colours and noise are left out.
+    """
+
+    steps: int = 6
+    """At the last size, by quality normal; 0 leaves the picture as it was matched."""
+    errors: Literal["relative", "absolute"] = "relative"
+    """Beside each target's own size, as profile impasto has them; or means of squares, as jcjohnson/neural-style."""
+    content_weight: float = 1.5
+    style_weight: float = 1.0
+    options: Mapping[str, str] = field(default_factory=dict)
+    """How to build it, where the recipe does not say."""
+
+
+@dataclass(frozen=True)
 class NetworkInfo:
     """A network as the registry lists it, before anything heavy is imported."""
 
@@ -86,6 +103,9 @@ class NetworkInfo:
     """The weights it needs, for `impasto weights`; none if it needs none."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Ways to build it: name -> values, of which the first is the default."""
+    finish: Finish = field(default_factory=Finish)
+    rank: int | None = None
+    """`auto` takes the network of the highest rank that is ready; None is never taken."""
 
     def chosen(self, asked: Mapping[str, str], wished: Mapping[str, str] | None = None) -> dict[str, str]:
         """What to build with: `asked`, and where that is silent `wished`, as far as this network knows of it.

@@ -15,7 +15,9 @@ from functools import partial
 from torch import Tensor
 
 from . import formulas
+from .knobs import OURS
 from .losses import Sums, direction_error, relative_error, total_variation
+from .network import Finish
 from .recipe import Recipe
 
 
@@ -52,9 +54,11 @@ class Profile:
     """How to build the network, as far as it offers that."""
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Profile:
-        """The recipe's profile, with the exponents that the recipe asks for."""
-        profile = PROFILES[recipe.profile]
+    def of(cls, recipe: Recipe, finish: Finish | None = None) -> Profile:
+        """The recipe's profile, with the exponents that the recipe asks for; `finish` after a start by matching."""
+        profile = (
+            finishing(finish) if finish and recipe.matched and recipe.profile == OURS else PROFILES[recipe.profile]
+        )
         norm = partial(formulas.alpha_norm, power=recipe.norm_power)
         if recipe.tv_power is None:
             return replace(profile, norm=norm)
@@ -74,6 +78,22 @@ IMPASTO = Profile(
     recolour=True,
     doubt=60.0,
 )
+
+
+def finishing(finish: Finish) -> Profile:
+    """Ours after a start by matching, on a network that goes on so."""
+    absolute = finish.errors == "absolute"
+    return Profile(
+        name="impasto",
+        source="jcjohnson/neural-style at 07c4b82, without total variation" if absolute else IMPASTO.source,
+        content=formulas.mean_squares if absolute else IMPASTO.content,
+        style=formulas.mean_by_channels if absolute else IMPASTO.style,
+        variation=total_variation,
+        content_weight=finish.content_weight,
+        style_weight=finish.style_weight,
+        network_options=finish.options,
+    )
+
 
 CONTENT = {"conv4_2": 1.0}
 STYLE = {f"conv{block}_1": 1.0 for block in range(1, 6)}

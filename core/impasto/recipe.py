@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import RecipeError
-from .knobs import KNOBS, MOST_STYLES, MOST_WEIGHT, NOISY
+from .knobs import KNOBS, MOST_STYLES, MOST_WEIGHT, NOISY, OURS, STARTS
 
 
 def _weights(value: object) -> object:
@@ -106,14 +106,23 @@ class Recipe(BaseModel):
     @property
     def start_file(self) -> str | None:
         """The picture file to start from, if `init` names one."""
-        return None if self.init in ("content", "noise", "style") else self.init
+        return None if self.init in STARTS else self.init
 
     @model_validator(mode="before")
     @classmethod
     def _start(cls, knobs: Any) -> Any:
-        """Some profiles start from noise; said here, so that a recipe always tells where it starts."""
-        noisy = isinstance(knobs, dict) and knobs.get("profile") in NOISY
-        return {"init": "noise", **knobs} if noisy else knobs
+        """Where others start, and what has no edges to match; said here, so that a recipe always tells."""
+        if not isinstance(knobs, dict):
+            return knobs
+        if knobs.get("profile") in NOISY:
+            return {"init": "noise", **knobs}
+        theirs = knobs.get("profile", OURS) != OURS
+        return {"init": "content", **knobs} if theirs or knobs.get("seamless") in (True, "true") else knobs
+
+    @property
+    def matched(self) -> bool:
+        """Whether it starts by matching; at strength 0 there is nothing to match."""
+        return self.init == "matched" and self.strength > 0
 
     @classmethod
     def of(cls, **knobs: Any) -> Recipe:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Info = TypeVar("Info", NetworkInfo, BackendInfo)
 BUILT_IN = "impasto"
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,28 @@ class Registry:
         return info
 
     def check(self, recipe: Recipe) -> None:
-        """Raise `PluginError` or `RecipeError` unless what `recipe` names is there and ready."""
+        """Raise `PluginError` or `RecipeError` unless what `recipe`, settled, names is there and ready."""
         targets = self.backend(recipe.targets or recipe.backend)
         for info in (self.network(recipe.network), self.painter(recipe.backend), targets):
             if need := missing(info):
                 raise PluginError(f"{info.name} is not ready: {need}")
         self.network(recipe.network).chosen(recipe.network_options or {})
+
+    def settled(self, recipe: Recipe) -> Recipe:
+        """`recipe` with the network that `auto` stands for here.
+
+        That is the one of the highest rank that is ready: for a start by matching, and for profiles that others wrote
+        for networks with weights. What is painted from content or noise by ours takes one that needs no weights.
+        """
+        if recipe.network != AUTO:
+            return recipe
+        ranked = [info for info in self.networks.values() if info.rank is not None and not missing(info)]
+        if not recipe.matched and recipe.profile in ("impasto", "mahendran"):
+            ranked = [info for info in ranked if info.weights is None]
+        if not ranked:
+            raise PluginError("No network is ready.", "`impasto plugins` says what is missing.")
+        best = max(ranked, key=lambda info: info.rank or 0)
+        return recipe.model_copy(update={"network": best.name})
 
     def add(self, entry_point: EntryPoint) -> None:
         """Take in one plug-in whole, or not at all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .knobs import OURS
 from .recipe import Recipe
 
 COARSEST = 128
@@ -14,6 +15,10 @@ GROWTH = 1.5
 DRAFT = 512
 SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 """Steps beside `STEPS`, by quality."""
+MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
+"""Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
+MATCHING = 8e-6
+"""Seconds that it takes for each pixel of each size, on two cores."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +27,41 @@ class Stage:
 
     size: int
     steps: int
+    sizes: tuple[int, ...] = ()
+    """Those of matching, one for each step, up to that of the stage."""
 
-    @property
-    def work(self) -> float:
-        """What the stage costs, relative to others: its pixels, and something for each step itself."""
-        return self.steps * (self.size**2 + COARSEST**2)
+    def seconds(self, unit: float) -> float:
+        """What the stage takes for a square picture: its pixels, and something for each step itself.
+
+        unit: seconds that a network takes for each pixel and step.
+        """
+        if self.sizes:
+            return MATCHING * sum(size**2 for size in self.sizes)
+        return unit * self.steps * (self.size**2 + COARSEST**2)
 
 
-def stages(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
+def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list[Stage]:
+    """The stages of a painting of (longest, shortest) pixels; `finish`: steps of its network after a matched start.
+
+    After that one size is worked at, if nothing else is asked for.
+    """
+    if not recipe.matched:
+        return _stages(recipe, longest, shortest, STEPS)
+    scales = recipe.scales or 1 + left_out(recipe)
+    steps = finish if recipe.profile == OURS else STEPS
+    plan = _stages(recipe.model_copy(update={"scales": scales}), longest, shortest, steps)
+    sizes = matching(plan[0].size, shortest / longest)
+    return [Stage(plan[0].size, len(sizes), sizes), *(stage for stage in plan if stage.steps)]
+
+
+def matching(longest: int, narrow: float = 1.0) -> tuple[int, ...]:
+    """Longest sides to match at, up to `longest`, those of half the size among them; `narrow`: short side by long."""
+    count = max(0, round(math.log(longest / MATCHED, RATIO)))
+    sizes = [round(longest / RATIO**down) for down in range(count, -1, -1)]
+    return tuple(size for size in sizes if size * narrow >= NARROW or size == longest)
+
+
+def _stages(recipe: Recipe, longest: int, shortest: int, steps: int) -> list[Stage]:
     """Sizes that double up to that of what is painted, (longest, shortest) pixels, with fewer steps as they grow.
 
     Large shapes settle at small sizes, where a step costs little, and past `USUAL` pixels only the finest are new: each
@@ -38,9 +70,9 @@ def stages(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
     """
     scales = recipe.scales or 1 + max(0, round(math.log2(longest / COARSEST)))
     scales = min(scales, 1 + int(math.log2(max(shortest, 16) / 16)))
-    if recipe.init == "content" and not recipe.strength:
+    if recipe.init in ("content", "matched") and not recipe.strength:
         scales = 1  # the content is there already, and smaller sizes would only blur it
-    usual = recipe.steps or STEPS * SHARES[recipe.quality]
+    usual = recipe.steps or steps * SHARES[recipe.quality]
     above = 0.0 if recipe.steps else max(0.0, math.log2(longest / USUAL))
     plan = [
         Stage(round(longest / 2**down), round(usual * min(GROWTH ** (down - above), 2)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +21,18 @@ from torch import Tensor
 from . import heap
 from .errors import RecipeError
 from .estimates import Fit
-from .grain import detailed, grainy, resized
+from .frames import inside
+from .grain import calmed, detailed, grainy, resized
 from .images import Picture, Pixels, read
 from .loading import Choice, Load, load
 from .losses import recoloured
+from .matching import Matching
 from .network import Network
 from .objective import Objective, Targets, Weights
 from .optimiser import LBFGS, Adam, LineSearch, Optimiser
 from .profiles import Profile
 from .recipe import Recipe
+from .registry import registry
 from .room import Room
 from .scene import Scene, Style
 from .schedule import Stage, stages
@@ -42,6 +45,9 @@ EARLIEST_ESTIMATE = 0.02
 
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
+
+FAINT, LEAST_ODDS = 25, 0.02
+"""Strength from which on nothing of the photograph itself is left; and what the content always counts."""
 
 Styles = Picture | Sequence[Style]
 
@@ -63,7 +69,7 @@ class Step:
     seconds: float
     """Since the start."""
     losses: dict[str, float]
-    """Weighted, by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"."""
+    """Weighted, by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"; "match" while matching."""
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
     scene: Scene
@@ -107,10 +113,16 @@ def paint(
     as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step,
     and `DivergedError` when what comes out is no picture: see `Watch`.
     """
+    recipe = registry().settled(recipe)
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
-    seen = [style.cropped(recipe.style_crop) for style in styles]
+    seen = [style.cropped(_part(style.picture, recipe)) for style in styles]
     scene = Scene(content, seen, recipe.size, mask, recipe.colour)
     return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load).steps()
+
+
+def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
+    """The part of a painting to look at: what was asked for, or for matching what its frame leaves."""
+    return recipe.style_crop or (inside(picture) if recipe.matched else None)
 
 
 def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
@@ -121,39 +133,74 @@ def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
     yield Step(0, 1, max(scene.crop.size), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene)
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """What one step made: `share` of its stage is done with it."""
+
+    size: int
+    share: float
+    image: Tensor
+    losses: dict[str, float]
+
+
 class _Painting:
     """What stays the same from stage to stage."""
 
     def __init__(self, scene: Scene, recipe: Recipe, load: Load) -> None:
-        self.scene, self.recipe, self.profile = scene, recipe, Profile.of(recipe)
+        self.scene, self.recipe = scene, recipe
+        self.finish = registry().network(recipe.network).finish
+        self.profile = Profile.of(recipe, self.finish)
         self.loaded = load(Choice.of(recipe, self.profile))
         self.weights = _weights(recipe, self.profile, self.loaded.network)
         self.scales = scene.scales(recipe.style_scale, recipe.stroke_size)
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
+        self.optimiser: Optimiser | None = None
         self.room = Room(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
-        sides = self.scene.crop.size
-        plan = stages(self.recipe, max(sides), min(sides))
-        total, done, begin = sum(stage.work for stage in plan), 0.0, time.perf_counter()
+        sides, begin = self.scene.crop.size, time.perf_counter()
+        plan = stages(self.recipe, max(sides), min(sides), self.finish.steps)
+        work = [stage.seconds(self.room.fit.cost.seconds) for stage in plan]
         image: Tensor | None = None
-        optimiser: Optimiser | None = None
         for number, stage in enumerate(plan):
-            pixels = round(stage.size**2 * min(sides) / max(sides))
-            with heap.kept(pixels):
-                objective, image = self.room.run(self._begun, stage, image)
-                optimiser = self._optimiser(stage, objective, image, optimiser)
-                watch = Watch(self.scene, self.recipe)
-                for taken in range(1, stage.steps + 1):
-                    image, losses = self.room.run(self._descended, image, objective, optimiser)
-                    watch.see(image, losses, last=taken == stage.steps)
-                    fraction = (done + stage.work * taken / stage.steps) / total
-                    seconds, notice = time.perf_counter() - begin, self.room.told()
-                    where = number, len(plan), stage.size, taken, stage.steps
-                    yield Step(*where, fraction, seconds, losses, image, self.scene, self.room.fit, notice)
-            done += stage.work
+            done = sum(work[:number])
+            for taken, one in enumerate(
+                self._matched(stage, len(plan) == 1) if stage.sizes else self._descended(stage, image), 1
+            ):
+                image, where = one.image, (number, len(plan), one.size, taken, stage.steps)
+                fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
+                notice = self.room.told()
+                yield Step(*where, fraction, seconds, one.losses, image, self.scene, self.room.fit, notice)
+
+    def _matched(self, stage: Stage, crisp: bool) -> Iterator[_Taken]:
+        """Size after size of matching; `crisp` if no other stage follows.
+
+        Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
+        """
+        odds, most = 100 / self.recipe.strength - 1, min(1.0, self.recipe.strength / FAINT)
+        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed)
+        work = [size**2 for size in stage.sizes]
+        for number, size in enumerate(stage.sizes, 1):
+            view = View(self.scene, size, self.loaded.device, self.scales)
+            match = self.room.run(matching.at, view.content, view.aims(), crisp)
+            image = torch.lerp(view.content, match.picture, most)
+            yield _Taken(size, sum(work[:number]) / sum(work), image, {"match": match.distance})
+
+    def _descended(self, stage: Stage, image: Tensor | None) -> Iterator[_Taken]:
+        """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
+        sides = self.scene.crop.size
+        with heap.kept(round(stage.size**2 * min(sides) / max(sides))):
+            objective, image = self.room.run(self._begun, stage, image)
+            self.optimiser = self._optimiser(stage, objective, image, self.optimiser)
+            watch, start = Watch(self.scene, self.recipe), image
+            for taken in range(1, stage.steps + 1):
+                image, losses = self.room.run(self._step, image, objective, self.optimiser)
+                if self.recipe.matched and taken == stage.steps:
+                    image = calmed(image, start)
+                watch.see(image, losses, last=taken == stage.steps)
+                yield _Taken(stage.size, taken / stage.steps, image, losses)
 
     def _begun(self, stage: Stage, image: Tensor | None) -> tuple[Objective, Tensor]:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before."""
@@ -167,7 +214,7 @@ class _Painting:
             return objective, self._first(view, targets)
         return objective, self._next(image.detach(), view.content, targets)
 
-    def _descended(self, image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
+    def _step(self, image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
         """The image after one step, and the losses before it."""
         image = image.detach()
         look = self.room.look(image[0, 0].numel())

@@ -15,7 +15,9 @@ from .cache import CONTENTS, STYLES
 from .grain import covariance
 from .images import Picture, Pixels
 from .losses import Where, gram, quantiles
+from .matching import Aim
 from .objective import Colours, StyleTarget, Targets, Weights, wrapped
+from .patches import SIDE
 from .remembered import recalled
 from .scene import Scene, fitted, stretched
 from .tiles import Mosaic, Tiling, put
@@ -102,6 +104,12 @@ class View:
         seen = content_targets(evaluate, whole, weights, tiling(whole[0, 0].numel()))
         return Targets(seen, styles, colours, mask, grain if paintings else None)
 
+    def aims(self) -> list[Aim]:
+        """The paintings to match with, and where each belongs."""
+        shares = [self._mask(share, self.content) for share in self.scene.shares]
+        parts = self._shares(shares, None)
+        return [Aim(*self._painting(number), *one) for number, one in enumerate(zip(shares, parts, strict=True))]
+
     def tensor(self, picture: Picture) -> Tensor:
         """(1, 3, H, W) on the device."""
         return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous().to(self.device)
@@ -109,7 +117,8 @@ class View:
     def _painting(self, number: int) -> tuple[Tensor, Tensor | None]:
         """Style `number` and how much each of its pixels counts, (1, 1, H, W)."""
         beside = self.longest / max(self.scene.crop.size)
-        picture, weight = self.scene.painting(number, beside * self.scales[number])
+        least = (SIDE + 1) / min(self.scene.paintings[number][0].size)
+        picture, weight = self.scene.painting(number, max(beside * self.scales[number], least))
         return self.tensor(picture), None if weight is None else self._plane(weight)
 
     def _mask(self, mask: Pixels | None, content: Tensor) -> Tensor | None:

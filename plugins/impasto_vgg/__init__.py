@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from impasto.hooks import hookimpl
-from impasto.network import Network, NetworkInfo
+from impasto.network import Finish, Network, NetworkInfo
 from impasto.weights import Recognised, Stored, WeightsInfo, Wheel
 
 from .architecture import OPTIONS, VGG16, VGG19, Architecture
@@ -76,6 +76,10 @@ def _weights(architecture: Architecture, **where: Any) -> WeightsInfo:
     )
 
 
+FINISH = Finish(6, "absolute", 5.0, 500.0, {"pooling": "max", "scale": "256"})
+"""With the w_l of 1/5, the weights of jcjohnson/neural-style. On worn weights relative errors of all layers alike cover
+pictures in grain, and what is matched has no need of long strokes from the deep layers."""
+
 WEIGHTS = {
     "vgg16": _weights(
         VGG16,
@@ -103,14 +107,26 @@ WEIGHTS = {
 @hookimpl
 def impasto_networks() -> Iterable[NetworkInfo]:
     """The networks `vgg16` and `vgg19`."""
-    return [_network(VGG16, "VGG-16, smaller; needs weights"), _network(VGG19, "VGG-19 of the paper; needs weights")]
+    return [
+        _network(VGG16, "VGG-16, smaller; needs weights", rank=1),
+        _network(VGG19, "VGG-19 of the paper; needs weights", rank=2),
+    ]
 
 
-def _network(architecture: Architecture, summary: str) -> NetworkInfo:
+def _network(architecture: Architecture, summary: str, rank: int) -> NetworkInfo:
     info = WEIGHTS[architecture.name]
 
     # A function of this module, not a `partial`: by the module of `build` the core tells whether the code has changed.
     def built(**options: Any) -> Network:
         return build(architecture, **options)
 
-    return NetworkInfo(architecture.name, summary, build=built, missing=info.missing, weights=info, options=OPTIONS)
+    return NetworkInfo(
+        architecture.name,
+        summary,
+        build=built,
+        missing=info.missing,
+        weights=info,
+        options=OPTIONS,
+        finish=FINISH,
+        rank=rank,
+    )

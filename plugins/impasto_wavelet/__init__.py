@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from impasto.hooks import hookimpl
-from impasto.network import Network, NetworkInfo
+from impasto.network import Finish, Network, NetworkInfo
 
 
 def _build() -> Network:
@@ -17,4 +17,12 @@ def _build() -> Network:
 @hookimpl
 def impasto_networks() -> Iterable[NetworkInfo]:
     """The network `wavelet`."""
-    return [NetworkInfo("wavelet", "Rectified oriented wavelets, designed, no download", build=_build)]
+    return [
+        NetworkInfo(
+            "wavelet",
+            "Rectified oriented wavelets, designed, no download",
+            build=_build,
+            finish=Finish(steps=0),
+            rank=0,
+        )
+    ]

@@ -11,6 +11,7 @@ from ..errors import RecipeError
 from ..gallery import found
 from ..knobs import KNOBS
 from ..recipe import Recipe
+from ..registry import registry
 from .job import Job
 
 COMPOUND = ("weights", "options", "numbers", "part")
@@ -110,7 +111,9 @@ def _job(sets: dict[str, Any], output: Path) -> Job:
 def _beta(recipe: Recipe) -> float:
     from ..profiles import Profile
 
-    beta = Profile.of(recipe).style_weight if recipe.style_weight is None else recipe.style_weight
+    recipe = registry().settled(recipe)
+    finish = registry().network(recipe.network).finish
+    beta = Profile.of(recipe, finish).style_weight if recipe.style_weight is None else recipe.style_weight
     if not beta:
         raise RecipeError(f"{RATIO} has no meaning while beta, the style weight, is 0.", "Raise --style-weight.")
     return beta

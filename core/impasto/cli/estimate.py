@@ -29,7 +29,7 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
     from ..recipe import Recipe
     from ..registry import registry
 
-    recipe = Recipe.of(**given(values.items()))
+    recipe = registry().settled(Recipe.of(**given(values.items())))
     registry().check(recipe)
     for path in style:
         images.read(found(path))

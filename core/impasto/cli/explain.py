@@ -43,8 +43,9 @@ def explain(
     from ..files import check_output
     from ..heap import lasting
     from ..recipe import Recipe
+    from ..registry import registry
 
-    recipe = Recipe.of(**given(values.items()))
+    recipe = registry().settled(Recipe.of(**given(values.items()), init="content"))
     check_output(output, *pictures)
     with lasting():
         from ..explain import strongest_patches

@@ -43,7 +43,7 @@ def planned(number: str, knobs: Mapping[str, Any], content: Path, style: Path, o
 
 
 def _representations(knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
-    recipe, seen = Recipe.of(**knobs), images.read(content)
+    recipe, seen = registry().settled(Recipe.of(**knobs)), images.read(content)
     painted = images.read(style).cropped(recipe.style_crop)
     levels, canvas = _Levels(recipe, seen, painted), seen.fit(recipe.size)
     styles, contents = list(levels.growing()), list(levels.single())
@@ -60,7 +60,7 @@ def _representations(knobs: Mapping[str, Any], content: Path, style: Path, outpu
 
 
 def _trade_off(knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
-    recipe = Recipe.of(**knobs)
+    recipe = registry().settled(Recipe.of(**knobs))
     levels = _Levels(recipe, images.read(content), images.read(style).cropped(recipe.style_crop))
     letters = zip(ascii_uppercase, levels.growing(), strict=False)
     rows = [Mark(f"{letter}  {text}", {"style_layers": layers}) for letter, (text, layers) in letters]
@@ -76,7 +76,8 @@ class _Levels:
     """The levels that a network has for pictures of these sizes, and what of it lies in each."""
 
     def __init__(self, recipe: Recipe, content: Picture, style: Picture) -> None:
-        self.profile, info = Profile.of(recipe), registry().network(recipe.network)
+        info = registry().network(recipe.network)
+        self.profile = Profile.of(recipe, info.finish)
         self.network: Network = info.build(**info.chosen(recipe.network_options or {}, self.profile.network_options))
         seen = self._reached(content.fit(recipe.size))
         both = seen & self._reached(style.fit(recipe.size * recipe.style_scale))

@@ -60,6 +60,10 @@ class Job:
         """The files that must not be written over."""
         return list(self.sources.values())
 
+    def settled(self) -> Job:
+        """The same with the network that `auto` stands for, so that the result tells which it was."""
+        return replace(self, recipe=registry().settled(self.recipe))
+
     def numbered(self, taken: int) -> Path:
         """The file that keeps the picture after `taken` steps, beside the output."""
         return self.output.with_stem(f"{self.output.stem}-{taken:06d}")
@@ -114,6 +118,8 @@ def finish(
     if job.recipe.quality != "draft":
         raise RecipeError(f"{draft}: this is no draft; its quality is {job.recipe.quality}.", "Use impasto again.")
     kept = job.recipe.model_dump(exclude_unset=True) | {"quality": "normal"} | dict(knobs)
+    if job.recipe.matched and "init" not in knobs:
+        return replace(job, recipe=Recipe.of(**kept), taken=None)  # what a draft matched is matched again, and larger
     larger = Recipe.of(**kept).size / job.recipe.size
     scales = max(1, left_out(job.recipe) + round(math.log2(larger)))
     recipe = Recipe.of(**kept | {"init": str(draft), "scales": scales})

@@ -34,7 +34,7 @@ def run(job: Job) -> int:
 
     Raises the `ImpastoError` that says what is wrong, before anything is written.
     """
-    begin = time.perf_counter()
+    begin, job = time.perf_counter(), job.settled()
     pictures = check(job)
     for line in _losses(pictures.content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
@@ -93,7 +93,8 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
 def _say_cost(job: Job, content: Picture) -> None:
     with suppress(OutOfMemory):  # the painting itself knows better, and how much of the picture counts
         expected = cost(job.canvas or content.size, job.recipe)
-        _say(job, f"about {clock(expected['seconds'])} and {expected['bytes'] / 1e9:.1f} GB of memory.")
+        time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
+        _say(job, f"network {job.recipe.network}, about {time_} and {memory}.")
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ from ..files import check_output
 from ..images import Picture
 from ..loading import Load, load
 from ..provenance import Provenance
+from ..registry import registry
 from ..schedule import stages
 from ..stylize import Step, paint
 from .axes import TAKEN, Axis, Plan
@@ -55,7 +56,9 @@ class Run:
         """
         with closing(self._paint()) as steps:
             next(steps)
-        total = sum(stage.steps for stage in stages(self.job.recipe, max(self.size), min(self.size)))
+        recipe = self.job.recipe
+        finish = registry().network(recipe.network).finish.steps
+        total = sum(stage.steps for stage in stages(recipe, max(self.size), min(self.size), finish))
         if most := max((taken for taken in self.wanted if taken and taken > total), default=0):
             raise RecipeError(f"{TAKEN} is {most}; there are {total} steps in all.", "Ask for fewer, or raise --steps.")
 
@@ -105,7 +108,7 @@ def _runs(plan: Plan, read: Read) -> list[Run]:
     """One for each different painting: cells that only differ in how far it is share one, and all share networks."""
     runs: dict[object, Run] = {}
     once = cache(load)
-    for where, job in plan.jobs.items():
+    for where, job in ((where, job.settled()) for where, job in plan.jobs.items()):
         key = (job.content, job.style, job.canvas, job.recipe.model_dump_json())
         if key not in runs:
             runs[key] = Run(check(job, read), job, once)

@@ -89,8 +89,9 @@ class Painter:
             from ..loading import Choice
             from ..profiles import Profile
 
-        default = Recipe()
-        self._load(Choice.of(default, Profile.of(default)))
+        default = registry().settled(Recipe())
+        finish = registry().network(default.network).finish
+        self._load(Choice.of(default, Profile.of(default, finish)))
 
     def do(self, job: Job) -> Ending:
         """Do `job` and tell how far it is; how it ended is returned. Raises as `impasto.paint`, or `BadRequest`."""
@@ -148,7 +149,7 @@ class Painter:
         weights = [style.weight for style in request.styles]
         if any(weight is not None for weight in weights):
             given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
-        recipe = Recipe.of(**given)
+        recipe = registry().settled(Recipe.of(**given))
         pictures.check_weights(recipe, len(weights))
         pictures.check_fit(size, recipe.size)
         return recipe

@@ -116,7 +116,7 @@ class Server:
             self.send("cancelled", id=id_)
 
     def _estimate(self, request: Estimate) -> None:
-        recipe = Recipe.of(**{"size": max(request.width, request.height)} | request.recipe)
+        recipe = registry().settled(Recipe.of(**{"size": max(request.width, request.height)} | request.recipe))
         registry().check(recipe)
         self.send("estimate", id=request.id, **self._estimates.of(request.width, request.height, recipe))
 
