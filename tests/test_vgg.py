@@ -15,7 +15,7 @@ from impasto.errors import ImageError, RecipeError, WeightsError
 from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 from impasto_vgg.network import VGG
-from impasto_vgg.normalise import LEAST, divisors, mean_activations, normalised, rescaled
+from impasto_vgg.normalise import divisors, mean_activations, normalised, rescaled
 from impasto_vgg.recognise import recognise
 from impasto_vgg.untrained import as_torchvision
 from weight_files import as_keras
@@ -213,11 +213,11 @@ def test_normalisation_changes_maps_by_a_known_factor_only(
     network = VGG(thin, architecture, kind, pooling, padding).double()  # type: ignore[arg-type]
     pictures = [picture(32, 40, 1), picture(48, 33, 2)]
     means = mean_activations(network, pictures)
-    by = divisors(means)
+    by = divisors(means, 0.01)
     result = normalised(network, pictures)
     assert (result.kind, result.pooling, result.padding) == (kind, pooling, padding)
     for name, mean in mean_activations(result, pictures).items():
-        expected = torch.where(means[name] >= LEAST * means[name].mean(), 1.0, means[name] / by[name])
+        expected = torch.where(means[name] >= 0.01 * means[name].mean(), 1.0, means[name] / by[name])
         torch.testing.assert_close(mean, expected, rtol=1e-9, atol=0)
     other = picture(35, 35, 3)
     before, after = network(other, architecture.layers), result(other, architecture.layers)
@@ -251,15 +251,28 @@ def test_a_filter_that_hardly_answers_is_not_made_as_loud_as_others(
     thin["conv2_1.weight"][4], thin["conv2_1.bias"][4] = 0, 1e-6
     means = mean_activations(VGG(thin, architecture), [picture(32, 32)])["conv2_1"]
     assert means[3:5].tolist() == pytest.approx([0, 1e-6])
-    by = divisors({"conv2_1": means})["conv2_1"]
-    assert by[3:5].tolist() == pytest.approx([LEAST * float(means.mean())] * 2)
-    loud = means >= LEAST * means.mean()
-    assert by[loud].equal(means[loud])
+    for least in (0.01, 1.0):
+        by = divisors({"conv2_1": means}, least)["conv2_1"]
+        assert by[3:5].tolist() == pytest.approx([least * float(means.mean())] * 2)
+        loud = means >= least * means.mean()
+        assert by[loud].equal(means[loud])
+
+
+def test_weights_retrained_for_edges_have_no_filter_made_louder_than_its_layer() -> None:
+    weights = random_weights(3, 4, VGG16)
+    weights["conv2_1.weight"][0] *= 1e-3
+    weights["conv2_1.bias"][0] = 1e-3
+    pictures = [picture(32, 40, 1), picture(48, 33, 2)]
+    network = VGG(weights, VGG16, "hed").double()
+    before, after = (mean_activations(of, pictures) for of in (network, normalised(network, pictures)))
+    for name, mean in before.items():
+        torch.testing.assert_close(after[name], mean / mean.clamp(min=float(mean.mean())), rtol=1e-9, atol=0)
+    assert after["conv2_1"][0] < 0.1
 
 
 def test_a_layer_that_never_answers_is_left_alone(thin: dict[str, Tensor], architecture: Architecture) -> None:
     thin["conv2_1.weight"][:], thin["conv2_1.bias"][:] = 0, -1
-    by = divisors(mean_activations(VGG(thin, architecture), [picture(32, 32)]))
+    by = divisors(mean_activations(VGG(thin, architecture), [picture(32, 32)]), 0.01)
     assert by["conv2_1"].equal(torch.ones_like(by["conv2_1"]))
     scaled = rescaled(thin, by)
     assert scaled["conv2_1.bias"].equal(thin["conv2_1.bias"])

@@ -17,23 +17,16 @@ from impasto.errors import ImageError
 
 from .network import VGG
 
-LEAST = 0.1
-"""The least that a filter is taken to answer, as a share of what the filters of its layer do in the mean.
-
-Ours. Over ImageNet every filter of the authors' network answers. Over few pictures, or in weights trained further for
-something else, some hardly do: made as loud as the others, by a factor of a million, they would be all that a Gram
-matrix sees, and drown the picture in what noise says to them.
-"""
-
 
 def normalised(network: VGG, pictures: Iterable[Tensor]) -> VGG:
     """`network` with filters scaled so that each one's mean activation over `pictures` is one, or below if it is rare.
 
     pictures: (1, 3, H, W), sRGB in [0, 1], sizes may differ. The result's map of layer l is the old one divided,
-    channel by channel, by `divisors(mean_activations(network, pictures))[l]`. Raises `ImageError` for a picture that is
-    too small to reach the last convolution.
+    channel by channel, by `divisors(mean_activations(network, pictures), least)[l]`, where `least` is that of its kind
+    of weights. Raises `ImageError` for a picture that is too small to reach the last convolution.
     """
-    weights = rescaled(network.weights, divisors(mean_activations(network, pictures)))
+    least = network.architecture.kinds[network.kind].least
+    weights = rescaled(network.weights, divisors(mean_activations(network, pictures), least))
     options = network.kind, network.pooling, network.padding, network.scale
     return VGG(weights, network.architecture, *options).to(network.mean)
 
@@ -57,13 +50,15 @@ def mean_activations(network: VGG, pictures: Iterable[Tensor]) -> dict[str, Tens
     return {name: total / positions[name] for name, total in sums.items()}
 
 
-def divisors(means: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def divisors(means: Mapping[str, Tensor], least: float) -> dict[str, Tensor]:
     """What to divide each filter by, so that a mean activation of `means` becomes one: itself, if that is not too low.
 
-    Where it is below `LEAST` of the mean of its layer, that takes its place; a layer that never answers is left alone.
+    Where it is below `least` times the mean of its layer, that takes its place; a layer that never answers is left
+    alone. Ours: over ImageNet every filter of the authors' network answers. Over few pictures some hardly do; made as
+    loud as the others, by a factor of a million, they would be all that a Gram matrix sees.
     """
     return {
-        name: mean.clamp(min=float(LEAST * mean.mean())) if mean.any() else torch.ones_like(mean)
+        name: mean.clamp(min=float(least * mean.mean())) if mean.any() else torch.ones_like(mean)
         for name, mean in means.items()
     }
 
