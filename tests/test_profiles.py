@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from conftest import drawing
+from conftest import ROOT, drawing
 from impasto import formulas
 from impasto.errors import RecipeError, WeightsError
 from impasto.images import Picture, read
@@ -25,11 +26,11 @@ from impasto.recipe import Recipe
 from impasto.registry import registry
 from impasto.stylize import Step, paint
 from impasto.targets import content_targets, style_targets
-from impasto.weights import Recognised
+from impasto.weights import Recognised, Stored
 from impasto_vgg import WEIGHTS, random_weights
-from impasto_vgg.architecture import VGG19
+from impasto_vgg.architecture import VGG16, VGG19
 from impasto_vgg.network import VGG
-from sources import SOURCES, STYLE_LAYERS, Array, Source, maps_of, oracle
+from sources import SOURCES, STYLE_LAYERS, Array, maps_of, oracle
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,22 @@ def thin() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def full() -> dict[str, Tensor]:
     return random_weights(seed=5)
+
+
+@pytest.fixture(scope="session")
+def trained() -> Stored:
+    """The user's own VGG-16: taken before `data` looks elsewhere, as fixtures of a session come first."""
+    try:
+        return WEIGHTS["vgg16"].load()
+    except WeightsError as error:
+        pytest.skip(f"no trained weights: {error}")
+
+
+@pytest.fixture(scope="module")
+def examples() -> tuple[Picture, Picture]:
+    """A content of 96x72 pixels and a style as large."""
+    harbour, summer = (read(ROOT / "examples" / f"{name}.jpg").resized(96, 72) for name in ("harbour", "summer"))
+    return harbour, summer
 
 
 @pytest.fixture
@@ -82,10 +99,11 @@ def mixed(pair: tuple[Picture, Picture], path: Path) -> Path:
 
 
 def assert_as_the_source(
-    name: str, weights: dict[str, Tensor], pair: tuple[Picture, Picture], folder: Path, **knobs: object
+    name: str, weights: dict[str, Tensor], pair: tuple[Picture, Picture], folder: Path, kind: str = "", **knobs: object
 ) -> None:
-    source = SOURCES[name]
-    WEIGHTS["vgg19"].save(Recognised(source.kind, weights), "a test")
+    """With weights of this kind, or of that which the source uses, of the network that `knobs` name, or VGG-19."""
+    source = SOURCES[name].on(kind or SOURCES[name].kind)
+    WEIGHTS[str(knobs.get("network", "vgg19"))].save(Recognised(source.kind, weights), "a test")
     start = mixed(pair, folder / "start.png")
     ours = losses_at(start, pair, profile=name, **knobs)
     theirs = oracle(weights, source, *(planes(each) for each in (read(start), *pair)))
@@ -112,6 +130,19 @@ def test_losses_are_the_source_s_on_real_pictures(
     assert_as_the_source(name, full, pair, tmp_path)
 
 
+@pytest.mark.parametrize("kind", VGG16.kinds)
+@pytest.mark.parametrize("name", SOURCES)
+def test_losses_on_vgg16_are_the_source_s(name: str, kind: str, pair: tuple[Picture, Picture], tmp_path: Path) -> None:
+    assert_as_the_source(name, random_weights(6, 8, VGG16), pair, tmp_path, kind, network="vgg16")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_losses_on_trained_vgg16_are_the_source_s(
+    name: str, trained: Stored, examples: tuple[Picture, Picture], tmp_path: Path
+) -> None:
+    assert_as_the_source(name, dict(trained.tensors), examples, tmp_path, trained.kind, network="vgg16")
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_gradients_are_the_finite_differences_of_the_source(name: str, thin: dict[str, Tensor]) -> None:
     source, profile = SOURCES[name], PROFILES[name]
@@ -128,7 +159,7 @@ def test_gradients_are_the_finite_differences_of_the_source(name: str, thin: dic
     gradient = image.grad[0].numpy()
 
     def loss(x: Array) -> float:
-        return sum(source.losses(maps_of(thin, source, x), *targets64, source.prepare(x)).values())
+        return sum(source.losses(maps_of(thin, source, x), *targets64, source.pixels(x)).values())
 
     targets64 = maps_of(thin, source, content), maps_of(thin, source, style)
     pixels = [tuple(rng.integers(0, start.shape)) for _ in range(8)]
@@ -230,7 +261,7 @@ def test_what_is_asked_for_overrules_the_profile(
     thin: dict[str, Tensor], pair: tuple[Picture, Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = SOURCES["gatys2016"]
-    monkeypatch.setitem(SOURCES, "gatys2016", Source(source.losses, source.kind, source.prepare, F.max_pool2d))
+    monkeypatch.setitem(SOURCES, "gatys2016", replace(source, pool=F.max_pool2d))
     assert_as_the_source("gatys2016", thin, pair, tmp_path, network_options="pooling=max")
     with pytest.raises(AssertionError):
         assert_as_the_source("gatys2016", thin, pair, tmp_path, network_options="padding=zeros")

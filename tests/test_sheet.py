@@ -153,6 +153,9 @@ def test_figures_of_vgg_have_the_paper_s_layers(
         assert recipe.style_layers == pytest.approx(dict.fromkeys(first[: row + 1], 1 / (row + 1)))
         assert (recipe.profile, recipe.init, recipe.content_layers) == ("gatys2016", "noise", None)
         assert plan.jobs[row, 0].recipe.content_weight == pytest.approx(1e-2)
+    plan = planned("3", knobs, content, style, Path("out.png"), Axis.of("alpha/beta=1e-8,1e-7"))
+    assert [mark.text for mark in plan.columns.marks] == ["1e-8", "1e-7"]
+    assert plan.jobs[4, 1].recipe.content_weight == pytest.approx(1e-4)
     plan = planned("1", knobs, content, style, Path("out.png"))
     assert [list(plan.jobs[0, x].recipe.style_layers or {}) for x in range(5)] == [first[: x + 1] for x in range(5)]
     assert [list(plan.jobs[1, x].recipe.content_layers or {}) for x in range(5)] == [
@@ -185,6 +188,9 @@ def test_figures_of_wavelet_go_as_deep_as_the_picture(
     [
         ((), "Say what to vary"),
         (("--figure", 1, "--rows", "seed=1"), "Say what to vary"),
+        (("--figure", 1, "--columns", "seed=1"), "Say what to vary"),
+        (("--figure", 3, "--columns", "style=oil,mosaic"), "A figure is of one CONTENT and one STYLE"),
+        (("--figure", 3, "--columns", "style-layers=band1"), "style-layers is set twice"),
         (("--figure", 2), "'2' is not one of '1', '3'"),
         (("--figure", 1, "--strength", 5), "--strength is set by figure 1"),
         (("--figure", 3, "--style-layers", "band1"), "--style-layers is set by figure 3"),

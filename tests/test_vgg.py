@@ -15,7 +15,7 @@ from impasto.errors import ImageError, RecipeError, WeightsError
 from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 from impasto_vgg.network import VGG
-from impasto_vgg.normalise import mean_activations, normalised, rescaled
+from impasto_vgg.normalise import divisors, mean_activations, normalised, rescaled
 from impasto_vgg.recognise import recognise
 from impasto_vgg.untrained import as_torchvision
 from weight_files import as_keras
@@ -213,22 +213,26 @@ def test_normalisation_changes_maps_by_a_known_factor_only(
     network = VGG(thin, architecture, kind, pooling, padding).double()  # type: ignore[arg-type]
     pictures = [picture(32, 40, 1), picture(48, 33, 2)]
     means = mean_activations(network, pictures)
+    by = divisors(means, 0.01)
     result = normalised(network, pictures)
     assert (result.kind, result.pooling, result.padding) == (kind, pooling, padding)
-    alive = {name: mean != 1 for name, mean in means.items()}
     for name, mean in mean_activations(result, pictures).items():
-        torch.testing.assert_close(mean[alive[name]], torch.ones_like(mean)[alive[name]], rtol=1e-9, atol=0)
+        expected = torch.where(means[name] >= 0.01 * means[name].mean(), 1.0, means[name] / by[name])
+        torch.testing.assert_close(mean, expected, rtol=1e-9, atol=0)
     other = picture(35, 35, 3)
     before, after = network(other, architecture.layers), result(other, architecture.layers)
     for layer in architecture.layers:
         # A pooling has the factor of the convolution before it.
-        mean = means[next(name for name in reversed(up_to(layer, architecture)) if name in means)]
-        assert_near(after[layer] * mean[:, None, None], before[layer], relative=1e-9)
+        factor = by[next(name for name in reversed(up_to(layer, architecture)) if name in by)]
+        assert_near(after[layer] * factor[:, None, None], before[layer], relative=1e-9)
 
 
-def test_normalising_twice_is_normalising_once(thin: dict[str, Tensor], architecture: Architecture) -> None:
+def test_normalising_twice_is_normalising_once_where_all_filters_answer(
+    thin: dict[str, Tensor], architecture: Architecture
+) -> None:
     pictures = [picture(32, 32)]
-    once = normalised(VGG(thin, architecture).double(), pictures)
+    positive = {name: tensor.abs() for name, tensor in thin.items()}
+    once = normalised(VGG(positive, architecture).double(), pictures)
     for name, weight in normalised(once, pictures).weights.items():
         assert_near(weight, once.weights[name], relative=1e-9)
 
@@ -240,12 +244,38 @@ def test_normalising_keeps_how_the_network_was_built(thin: dict[str, Tensor], ar
     assert again.mean.equal(network.mean)
 
 
-def test_a_filter_that_never_answers_is_left_alone(thin: dict[str, Tensor], architecture: Architecture) -> None:
+def test_a_filter_that_hardly_answers_is_not_made_as_loud_as_others(
+    thin: dict[str, Tensor], architecture: Architecture
+) -> None:
     thin["conv2_1.weight"][3], thin["conv2_1.bias"][3] = 0, -1
-    means = mean_activations(VGG(thin, architecture), [picture(32, 32)])
-    assert means["conv2_1"][3] == 1
-    scaled = rescaled(thin, means)
-    assert scaled["conv2_1.bias"][3] == -1
+    thin["conv2_1.weight"][4], thin["conv2_1.bias"][4] = 0, 1e-6
+    means = mean_activations(VGG(thin, architecture), [picture(32, 32)])["conv2_1"]
+    assert means[3:5].tolist() == pytest.approx([0, 1e-6])
+    for least in (0.01, 1.0):
+        by = divisors({"conv2_1": means}, least)["conv2_1"]
+        assert by[3:5].tolist() == pytest.approx([least * float(means.mean())] * 2)
+        loud = means >= least * means.mean()
+        assert by[loud].equal(means[loud])
+
+
+def test_weights_retrained_for_edges_have_no_filter_made_louder_than_its_layer() -> None:
+    weights = random_weights(3, 4, VGG16)
+    weights["conv2_1.weight"][0] *= 1e-3
+    weights["conv2_1.bias"][0] = 1e-3
+    pictures = [picture(32, 40, 1), picture(48, 33, 2)]
+    network = VGG(weights, VGG16, "hed").double()
+    before, after = (mean_activations(of, pictures) for of in (network, normalised(network, pictures)))
+    for name, mean in before.items():
+        torch.testing.assert_close(after[name], mean / mean.clamp(min=float(mean.mean())), rtol=1e-9, atol=0)
+    assert after["conv2_1"][0] < 0.1
+
+
+def test_a_layer_that_never_answers_is_left_alone(thin: dict[str, Tensor], architecture: Architecture) -> None:
+    thin["conv2_1.weight"][:], thin["conv2_1.bias"][:] = 0, -1
+    by = divisors(mean_activations(VGG(thin, architecture), [picture(32, 32)]), 0.01)
+    assert by["conv2_1"].equal(torch.ones_like(by["conv2_1"]))
+    scaled = rescaled(thin, by)
+    assert scaled["conv2_1.bias"].equal(thin["conv2_1.bias"])
     assert all(weight.isfinite().all() for weight in scaled.values())
 
 

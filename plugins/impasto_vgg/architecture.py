@@ -98,6 +98,8 @@ class Kind:
     """Subtracted from red, green and blue in [0, 1]."""
     std: tuple[float, float, float]
     """Then divided by."""
+    least: float = 0.01
+    """What a filter is taken to answer at least when the weights are normalised, in means of its layer."""
 
     def preparation(self, scale: Scale) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """(mean, std) for pictures in [0, 1] at this scale."""
@@ -117,7 +119,9 @@ _TO_255 = (1 / 255, 1 / 255, 1 / 255)
 _TORCHVISION = Kind("torchvision", "RGB, mean and std", False, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CAFFE = Kind("caffe", "BGR, 0-255 minus mean", True, _CAFFE_MEAN, _TO_255)
 _GATYS = Kind("gatys", "normalised, BGR, 0-255 minus mean", True, _CAFFE_MEAN, _TO_255)
-_HED = Kind("hed", "retrained for edges, BGR, 0-255 minus mean", True, _HED_MEAN, _TO_255)
+# Retraining has left most filters quiet. Any louder, they drown what the picture is to have in what noise says to them:
+# with a tenth of the layer's mean the textures of figure 1 are noise, with the whole of it they have strokes.
+_HED = Kind("hed", "retrained for edges, BGR, 0-255 minus mean", True, _HED_MEAN, _TO_255, least=1.0)
 
 # The first biases of VGG_ILSVRC_19_layers. Those of the 16 layers are not known to us from a source that we trust.
 _CAFFE_BIASES_19 = (0.73017758, 0.06493629, 0.03428847, 0.8260386)

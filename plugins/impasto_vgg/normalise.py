@@ -19,23 +19,21 @@ from .network import VGG
 
 
 def normalised(network: VGG, pictures: Iterable[Tensor]) -> VGG:
-    """`network` with filters scaled so that each one's mean activation over `pictures` is one.
+    """`network` with filters scaled so that each one's mean activation over `pictures` is one, or below if it is rare.
 
     pictures: (1, 3, H, W), sRGB in [0, 1], sizes may differ. The result's map of layer l is the old one divided,
-    channel by channel, by `mean_activations(network, pictures)[l]`. Raises `ImageError` for a picture that is too
-    small to reach the last convolution.
+    channel by channel, by `divisors(mean_activations(network, pictures), least)[l]`, where `least` is that of its kind
+    of weights. Raises `ImageError` for a picture that is too small to reach the last convolution.
     """
-    weights = rescaled(network.weights, mean_activations(network, pictures))
+    least = network.architecture.kinds[network.kind].least
+    weights = rescaled(network.weights, divisors(mean_activations(network, pictures), least))
     options = network.kind, network.pooling, network.padding, network.scale
     return VGG(weights, network.architecture, *options).to(network.mean)
 
 
 @torch.no_grad()
 def mean_activations(network: VGG, pictures: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Convolution -> (N_l,) float64, the mean of each map over all positions of all pictures.
-
-    A filter that never answers has mean 1 here, which leaves it as it is: no factor would bring it to one.
-    """
+    """Convolution -> (N_l,) float64, the mean of each map over all positions of all pictures."""
     sums: dict[str, Tensor] = {}
     convolutions = network.architecture.convolutions
     positions = dict.fromkeys(convolutions, 0)
@@ -49,21 +47,33 @@ def mean_activations(network: VGG, pictures: Iterable[Tensor]) -> dict[str, Tens
             positions[name] += features[0, 0].numel()
     if not sums:
         raise ImageError("There is no picture to normalise the weights with.", "Give at least one.")
-    means = {name: total / positions[name] for name, total in sums.items()}
-    return {name: torch.where(mean > 0, mean, 1) for name, mean in means.items()}
+    return {name: total / positions[name] for name, total in sums.items()}
 
 
-def rescaled(weights: Mapping[str, Tensor], means: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`weights` with each filter divided by its mean, and each input multiplied by the mean it was divided by.
+def divisors(means: Mapping[str, Tensor], least: float) -> dict[str, Tensor]:
+    """What to divide each filter by, so that a mean activation of `means` becomes one: itself, if that is not too low.
 
-    means: convolution -> (N_l,), in the order of the convolutions, as `mean_activations` gives them.
+    Where it is below `least` times the mean of its layer, that takes its place; a layer that never answers is left
+    alone. Ours: over ImageNet every filter of the authors' network answers. Over few pictures some hardly do; made as
+    loud as the others, by a factor of a million, they would be all that a Gram matrix sees.
+    """
+    return {
+        name: mean.clamp(min=float(least * mean.mean())) if mean.any() else torch.ones_like(mean)
+        for name, mean in means.items()
+    }
 
-    Exact for any positive means, because ReLU, average and max pooling commute with a positive factor per channel.
+
+def rescaled(weights: Mapping[str, Tensor], by: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`weights` with each filter divided by its number, and each input multiplied by the one it was divided by.
+
+    by: convolution -> (N_l,), in the order of the convolutions, as `divisors` gives them.
+
+    Exact for any positive numbers, because ReLU, average and max pooling commute with a positive factor per channel.
     """
     result: dict[str, Tensor] = {}
     before: Tensor | None = None
-    for name in means:  # from the first convolution to the last
-        weight, mean = weights[f"{name}.weight"], means[name]
+    for name in by:  # from the first convolution to the last
+        weight, mean = weights[f"{name}.weight"], by[name]
         scale = 1 / mean[:, None] if before is None else before[None, :] / mean[:, None]
         result[f"{name}.weight"] = (weight.double() * scale[:, :, None, None]).to(weight.dtype)
         result[f"{name}.bias"] = (weights[f"{name}.bias"].double() / mean).to(weight.dtype)

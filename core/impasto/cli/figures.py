@@ -23,7 +23,7 @@ from ..network import Network
 from ..profiles import Profile
 from ..recipe import Recipe
 from ..registry import registry
-from .axes import RATIO, Axis, Mark, Plan, span
+from .axes import NOTHING, RATIO, Axis, Mark, Plan, span
 from .job import Job
 
 OURS = {"scales": 1, "steps": 60, "init": "noise"}
@@ -35,11 +35,15 @@ RATIOS = (1e-2, 1e-1, 1, 10)
 Layers = dict[str, float]
 
 
-def planned(number: str, knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
-    """The figure of this number, "1" or "3"; `knobs` replace those that the figures start with."""
+def planned(
+    number: str, knobs: Mapping[str, Any], content: Path, style: Path, output: Path, columns: Axis = NOTHING
+) -> Plan:
+    """The figure of this number, "1" or "3". `knobs` replace those that figures start with, `columns` those of 3."""
     style = found(style)
     knobs = {**OURS, **(PAPERS if knobs.get("network") in LIKE_THE_PAPERS else {}), **knobs}
-    return (_representations if number == "1" else _trade_off)(knobs, content, style, output)
+    if number == "1":
+        return _representations(knobs, content, style, output)
+    return _trade_off(knobs, content, style, output, columns)
 
 
 def _representations(knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
@@ -59,7 +63,7 @@ def _representations(knobs: Mapping[str, Any], content: Path, style: Path, outpu
     return Plan(rows, Axis("", columns), jobs, captions)
 
 
-def _trade_off(knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
+def _trade_off(knobs: Mapping[str, Any], content: Path, style: Path, output: Path, columns: Axis) -> Plan:
     recipe = registry().settled(Recipe.of(**knobs))
     levels = _Levels(recipe, images.read(content), images.read(style).cropped(recipe.style_crop))
     letters = zip(ascii_uppercase, levels.growing(), strict=False)
@@ -67,9 +71,9 @@ def _trade_off(knobs: Mapping[str, Any], content: Path, style: Path, output: Pat
     if not levels.profile.style_weight:
         raise RecipeError(f"The profile {recipe.profile} has no style loss.", "Figure 3 needs one; choose another.")
     middle = levels.profile.content_weight / levels.profile.style_weight
-    columns = ",".join(f"{middle * factor:.3g}" for factor in RATIOS)
-    files = {"content": content, "style": style}
-    return span(Axis("style layers", rows), Axis.of(f"{RATIO}={columns}"), knobs, files, output)
+    if columns is NOTHING:
+        columns = Axis.of(f"{RATIO}={','.join(f'{middle * factor:.3g}' for factor in RATIOS)}")
+    return span(Axis("style layers", rows), columns, knobs, {"content": content, "style": style}, output)
 
 
 class _Levels:

@@ -38,15 +38,17 @@ def sheet(
     Values that hold commas themselves are separated by slashes: --rows style-layers=band1/band1,band2. Besides the
     knobs there are the axes steps-taken=10,20,50, one painting as it grows; alpha/beta=0.1,1,10, the ratio at strength
     50; style=FILE,FILE,... (or names that `impasto styles` lists) and content=FILE,FILE,...,
-    which take the place of STYLE and CONTENT.
+    which take the place of STYLE and CONTENT. Figure 3 takes other --columns than its own, as alpha/beta=1e-8,1e-7.
     """
     from .axes import FILES, NOTHING, Axis, span
     from .sheets import run
 
     chosen = given(values.items())
-    if bool(figure) == bool(rows or columns):
+    if bool(figure) == bool(rows or (columns and figure != "3")):
         raise click.UsageError(f"Say what to vary: --rows {AXIS}, --columns {AXIS} or both, or --figure 1 or 3.")
     axes = Axis.of(rows) if rows else NOTHING, Axis.of(columns) if columns else NOTHING
+    if figure and axes[1].sets & set(FILES):
+        raise click.UsageError("A figure is of one CONTENT and one STYLE: name them before the options.")
     names = [name for name in FILES if name not in axes[0].sets | axes[1].sets]
     if len(pictures) != len(names):
         expected = " and ".join(map(str.upper, names)) or "none, as both are axes"
@@ -58,4 +60,4 @@ def sheet(
 
     if clash := sorted(chosen.keys() & set(SET[figure])):
         raise click.UsageError(f"--{clash[0].replace('_', '-')} is set by figure {figure} itself; leave one out.")
-    return run(planned(figure, chosen, files["content"], files["style"], output), output, quiet)
+    return run(planned(figure, chosen, files["content"], files["style"], output, axes[1]), output, quiet)
