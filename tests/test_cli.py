@@ -280,9 +280,10 @@ def test_threads_that_wait_for_others_soon_leave_them_the_processor(
 
 
 def test_progress_without_a_terminal_is_a_few_lines(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
-    lines = impasto(content, style, "-o", tmp_path / "out.png", *QUICK, "--steps", 12).stderr.splitlines()
+    args = (content, style, "-o", tmp_path / "out.png", *QUICK, "--init", "content", "--steps", 12)
+    lines = impasto(*args).stderr.splitlines()
     assert 8 <= len(lines) <= 14
-    assert re.fullmatch(r"impasto: about 0:01 and 0\.\d GB of memory\.", lines[0])
+    assert re.fullmatch(r"impasto: network wavelet, about 0:01 and 0\.\d GB of memory\.", lines[0])
     assert "stage 1/1, 64 px, step " in lines[1]
     assert "loss" in lines[1]
 
@@ -315,7 +316,7 @@ def _read(terminal: int) -> bytes:
 
 def test_preview_and_numbered_pictures(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     out, preview = tmp_path / "out.png", tmp_path / "preview.jpg"
-    args = [*QUICK, "--steps", 5, "--preview", preview, "--save-every", 2]
+    args = [*QUICK, "--init", "content", "--steps", 5, "--preview", preview, "--save-every", 2]
     assert impasto(content, style, "-o", out, *args).exit_code == 0
     kept = [tmp_path / "out-000002.png", tmp_path / "out-000004.png"]
     assert sorted(tmp_path.iterdir()) == sorted([content, style, out, preview, *kept])

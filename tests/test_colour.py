@@ -16,7 +16,7 @@ from impasto.scene import Style
 from impasto.stylize import stylized
 
 CHROMA = OPPONENT.astype(np.float32)[1:]
-QUICK = {"size": 64, "scales": 1, "steps": 2, "strength": 80}
+QUICK = {"init": "content", "size": 64, "scales": 1, "steps": 2, "strength": 80}
 
 
 def pixels(width: int = 96, height: int = 64, seed: int = 0) -> NDArray[np.float32]:

@@ -1,4 +1,7 @@
-"""Figures for what pictures look like, by a scale without a network; they do not replace looking."""
+"""Figures for what pictures look like, by a scale without a network; they do not replace looking.
+
+They are of Gram matrices alone, from the content: what is matched is the painting's own, which this scale cannot tell.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def painting(shared: Path) -> Callable[[str], Picture]:
 
 
 def painted(content: Picture, styles: Any, **knobs: object) -> np.ndarray:
-    *_, last = paint(content, styles, Recipe.of(**{"size": SIZE} | knobs))
+    *_, last = paint(content, styles, Recipe.of(**{"size": SIZE, "init": "content", "network": "wavelet"} | knobs))
     return last.picture().pixels
 
 

@@ -31,9 +31,11 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_every_loss_of_every_step_is_in_the_table(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     out, losses = tmp_path / "out.png", tmp_path / "losses.csv"
-    done = impasto(content, style, "-o", out, *PLAIN, "--size", 96, "--scales", 2, "--losses", losses)
+    done = impasto(
+        content, style, "-o", out, *PLAIN, "--size", 96, "--scales", 2, "--init", "content", "--losses", losses
+    )
     assert done.exit_code == 0, done.output
-    recipe = Recipe(size=96, scales=2, steps=3, device="cpu")
+    recipe = Recipe(init="content", size=96, scales=2, steps=3, device="cpu")
     steps = list(paint(images.read(content), images.read(style), recipe))
     rows = table(losses)
     assert [row["taken"] for row in rows] == [str(number) for number in range(1, len(steps) + 1)]
@@ -60,7 +62,20 @@ def test_alone_and_again(impasto: Run, tmp_path: Path, style: Path, command: str
 
 def test_plots_show_a_curve_for_every_loss(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     svg, png = tmp_path / "plot.svg", tmp_path / "plot.png"
-    options = ("--size", 64, "--scales", 1, "--style-layers", "band1,band2", "--losses", svg, "--losses", png)
+    options = (
+        "--size",
+        64,
+        "--init",
+        "content",
+        "--scales",
+        1,
+        "--style-layers",
+        "band1,band2",
+        "--losses",
+        svg,
+        "--losses",
+        png,
+    )
     done = impasto(content, style, "-o", tmp_path / "out.png", *PLAIN, *options)
     assert done.exit_code == 0, done.output
     root = ElementTree.fromstring(svg.read_text())

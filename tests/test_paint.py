@@ -24,7 +24,7 @@ from impasto.registry import registry
 from impasto.stylize import Step, paint, stylized
 
 Install = Callable[..., Path]
-QUICK = {"size": 64, "steps": 2, "scales": 1, "device": "cpu"}
+QUICK = {"init": "content", "size": 64, "steps": 2, "scales": 1, "device": "cpu"}
 STARTS = ["content", "noise", "style", "FILE"]
 
 

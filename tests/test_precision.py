@@ -61,7 +61,7 @@ def test_a_painting_in_bfloat16_ends_as_low(tmp_path: Path, knobs: dict[str, obj
     ends = []
     for precision in ("float32", "bfloat16"):
         named = {"load": loaded} if knobs["network"] == "vgg19" else {}
-        *_, last = paint(CONTENT, STYLE, Recipe.of(**knobs, size=128, precision=precision), **named)  # type: ignore[arg-type]
+        *_, last = paint(CONTENT, STYLE, Recipe.of(**knobs, init="content", size=128, precision=precision), **named)  # type: ignore[arg-type]
         write(tmp_path / "end.png", last.picture())
         judge = Recipe.of(**knobs, size=128, init=str(tmp_path / "end.png"), precision="float32", scales=1, steps=1)
         ends.append(next(paint(CONTENT, STYLE, judge, **named)).loss)  # type: ignore[arg-type]

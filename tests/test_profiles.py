@@ -216,7 +216,9 @@ def test_every_profile_is_a_choice_and_has_its_name() -> None:
 
 
 def test_a_network_without_the_layers_keeps_its_own(pair: tuple[Picture, Picture]) -> None:
-    ours, theirs = (first(pair, size=40, profile=name, steps=1).losses for name in ("impasto", "gordic"))
+    ours, theirs = (
+        first(pair, size=40, profile=name, steps=1, init="content").losses for name in ("impasto", "gordic")
+    )
     assert theirs.keys() - {"tv"} == ours.keys() - {"histogram"}
     assert "tv" in theirs
     assert "histogram" in ours
@@ -237,7 +239,8 @@ def test_layers_have_other_names(thin: dict[str, Tensor], pair: tuple[Picture, P
 def test_two_profiles_start_from_noise_unless_told_otherwise() -> None:
     starts = {name: Recipe.of(profile=name).init for name in PROFILES}
     assert {name for name, start in starts.items() if start == "noise"} == {"gatys2016", "johnson"}
-    assert {start for start in starts.values() if start != "noise"} == {"content"}
+    assert {name for name, start in starts.items() if start == "matched"} == {"impasto"}
+    assert set(starts.values()) == {"noise", "content", "matched"}
     assert Recipe.of(profile="johnson", init="style").init == "style"
     assert Recipe.of(profile="johnson", init="a.png").start_file == "a.png"
     assert Recipe.of(profile="johnson").start_file is None

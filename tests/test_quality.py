@@ -42,7 +42,7 @@ def stripes(width: float, side: int = 256) -> Picture:
     ],
 )
 def test_what_quality_means(size: int, quality: str, sizes: list[int], last: int) -> None:
-    plan = stages(Recipe.of(size=size, quality=quality), size, size)
+    plan = stages(Recipe.of(size=size, quality=quality, init="content"), size, size)
     assert [stage.size for stage in plan] == sizes
     assert plan[-1].steps == last
 
@@ -61,7 +61,8 @@ def test_a_draft_is_finished(
     impasto: Run, tmp_path: Path, content: Path, style: Path, size: list[str], sizes: list[int]
 ) -> None:
     draft, final, losses = tmp_path / "draft.png", tmp_path / "final.png", tmp_path / "losses.csv"
-    assert impasto(content, style, "-o", draft, "--size", 256, "--quality", "draft", "--steps", 1, "-q").exit_code == 0
+    options = ("--init", "content", "--size", 256, "--quality", "draft", "--steps", 1, "-q")
+    assert impasto(content, style, "-o", draft, *options).exit_code == 0
     done = impasto("--from", draft, "-o", final, "-q", "--losses", losses, *size)
     assert done.exit_code == 0, done.stderr
     assert sorted({int(line.split(",")[2]) for line in losses.read_text().splitlines()[1:]}) == sizes
@@ -70,6 +71,17 @@ def test_a_draft_is_finished(
     assert (recipe["quality"], recipe["init"], recipe["scales"]) == ("normal", "draft.png", len(sizes))
     assert impasto("again", final, "-q").exit_code == 0
     assert (tmp_path / "final-again.png").read_bytes() == final.read_bytes()
+
+
+def test_a_draft_that_was_matched_is_matched_again_and_larger(
+    impasto: Run, tmp_path: Path, content: Path, style: Path
+) -> None:
+    draft, final, whole = (tmp_path / f"{name}.png" for name in ("draft", "final", "whole"))
+    options = ("--size", 192, "--network", "wavelet", "-q")
+    assert impasto(content, style, "-o", draft, *options, "--quality", "draft").exit_code == 0
+    assert impasto("--from", draft, "-o", final, "-q").exit_code == 0
+    assert impasto(content, style, "-o", whole, *options).exit_code == 0
+    assert np.array_equal(read(final).pixels, read(whole).pixels)
 
 
 def test_only_drafts_are_finished(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:

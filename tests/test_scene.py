@@ -18,7 +18,7 @@ from impasto.registry import registry
 from impasto.scene import Scene, Style, fitted
 from impasto.targets import View
 
-QUICK = {"scales": 1, "steps": 3, "size": 96}
+QUICK = {"init": "content", "scales": 1, "steps": 3, "size": 96}
 Pixels = np.ndarray
 
 
@@ -87,7 +87,7 @@ def test_half_a_picture_has_the_statistics_of_its_half(shared: Path) -> None:
 def test_a_small_selection_costs_what_it_covers() -> None:
     mask = np.zeros((480, 640), np.float32)
     mask[200:280, 300:400] = 1
-    (step, *_) = paint(picture(640, 480), picture(80, 80, 2), Recipe(size=640, steps=1), mask)
+    (step, *_) = paint(picture(640, 480), picture(80, 80, 2), Recipe(init="content", size=640, steps=1), mask)
     assert tuple(step.image.shape) == (1, 3, 80, 100)
     assert step.picture().size == (640, 480)
 
@@ -95,7 +95,7 @@ def test_a_small_selection_costs_what_it_covers() -> None:
 def test_a_speck_is_seen_with_room_around_it() -> None:
     mask = np.zeros((100, 200), np.float32)
     mask[98, 3] = 1
-    (step, *_) = paint(picture(200, 100), picture(80, 80, 2), Recipe(size=200, steps=1), mask)
+    (step, *_) = paint(picture(200, 100), picture(80, 80, 2), Recipe(init="content", size=200, steps=1), mask)
     assert tuple(step.image.shape) == (1, 3, 64, 64)
     assert (np.argwhere((step.picture().pixels != picture(200, 100).pixels).any(axis=2)) == [[98, 3]]).all()
 

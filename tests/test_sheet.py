@@ -87,10 +87,23 @@ def test_every_picture_is_the_one_painted_alone(impasto: Run, tmp_path: Path, co
 
 def test_one_painting_as_it_grows_is_painted_once(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     sheet, places = tmp_path / "sheet.png", []
-    axes = ("--rows", "seed=1,2", "--columns", "steps-taken=1,3,4", "--steps", 4)
+    axes = ("--rows", "seed=1,2", "--columns", "steps-taken=1,3,4", "--steps", 4, "--init", "content")
     assert "picture 2/2, 64 px, step 4/4" in impasto("sheet", content, style, "-o", sheet, *QUICK, *axes).stderr
     for seed in (1, 2):
-        alone(impasto, content, style, tmp_path / "one.png", "--seed", seed, "--steps", 4, "--save-every", 1)
+        alone(
+            impasto,
+            content,
+            style,
+            tmp_path / "one.png",
+            "--seed",
+            seed,
+            "--init",
+            "content",
+            "--steps",
+            4,
+            "--save-every",
+            1,
+        )
         places.append([place(sheet, pixels(tmp_path / f"one-{taken:06d}.png")) for taken in (1, 3, 4)])
     assert_grid(places)
 
@@ -210,8 +223,11 @@ def test_figures_of_wavelet_go_as_deep_as_the_picture(
         (("--rows", "alpha/beta=much"), "alpha/beta is 'much'; expected a number"),
         (("--rows", "alpha/beta=-1"), "content_weight is -1.0; expected a number"),
         (("--rows", "alpha/beta=1", "--profile", "mahendran"), "beta, the style weight, is 0"),
-        (("--rows", "strength=0,100", "--style-weight", 0, "--histogram-weight", 0), "Nothing is left to match"),
-        (("--rows", "steps-taken=1,3"), "steps-taken is 3; there are 2 steps in all"),
+        (
+            ("--rows", "strength=0,100", "--style-weight", 0, "--init", "noise", "--histogram-weight", 0),
+            "Nothing is left to match",
+        ),
+        (("--rows", "steps-taken=1,5"), "steps-taken is 5; there are 4 steps in all"),
         (("--rows", "steps-taken=0"), "expected a whole number, 1 or more"),
         (("--rows", "style=oil,mosaic"), "2 pictures are named before the options; expected CONTENT"),
         (("--columns", f"seed={','.join(map(str, range(240)))}"), "WEBP holds at most 16383"),

@@ -28,7 +28,7 @@ def part(picture: Picture) -> Picture:
 
 
 def losses(style: Picture | list[Style], **knobs: object) -> list[dict[str, float]]:
-    return [step.losses for step in paint(CONTENT, style, Recipe.of(**QUICK | knobs))]
+    return [step.losses for step in paint(CONTENT, style, Recipe.of(**QUICK | {"init": "content"} | knobs))]
 
 
 def test_it_is_as_if_the_file_were_that_part() -> None:

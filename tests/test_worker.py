@@ -26,7 +26,7 @@ HANGS = 300
 SOON = 20
 """Seconds in which a process ends at once, on a machine that is busy with others."""
 COMMAND = (sys.executable, "-m", "impasto", "worker")
-QUICK = {"steps": 2, "scales": 1, "device": "cpu"}
+QUICK = {"init": "content", "steps": 2, "scales": 1, "device": "cpu"}
 Start = Callable[..., Worker]
 
 ODD = """

@@ -13,7 +13,7 @@ from torch import Tensor
 WHITE = 0.75
 """Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
 TINY = 1e-8
-LUMA, CALM = (0.299, 0.587, 0.114), 3.0
+LUMA, CALM = (0.299, 0.587, 0.114), 4.0
 """Pixels of the Gaussian below which hues do not change."""
 
 
@@ -47,7 +47,9 @@ def calmed(image: Tensor, start: Tensor) -> Tensor:
     """`image`, both (1, 3, H, W), with the hues of `start` changed in large forms only: no coloured grain."""
     change = image - start
     light = torch.einsum("c,bchw->bhw", change.new_tensor(LUMA), change)[:, None]
-    calm: Tensor = start + light + blurred(change - light, CALM)
+    calm = start + light
+    for channel in range(3):  # one by one, for the memory of large pictures
+        calm[:, channel : channel + 1] += blurred(change[:, channel : channel + 1] - light, CALM)
     return calm.clamp_(0, 1)
 
 

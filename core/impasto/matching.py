@@ -25,7 +25,7 @@ from .patches import HALF, SIDE, Grid, Patches
 
 ALL_TRIED = 2.2e8
 """Comparisons up to which every patch is tried."""
-LARGEST = 1.6e6
+LARGEST = 8e5
 """Pixels above which patches are taken at the places found at a smaller size, but larger."""
 ROUNDS, BALANCED = 3, 40
 """Times that a size is matched; and that the parts of several paintings are weighed."""

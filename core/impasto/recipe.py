@@ -121,8 +121,8 @@ class Recipe(BaseModel):
 
     @property
     def matched(self) -> bool:
-        """Whether it starts by matching; at strength 0 there is nothing to match."""
-        return self.init == "matched" and self.strength > 0
+        """Whether it starts by matching; at strength 0, or for colours only, there is nothing to match."""
+        return self.init == "matched" and self.strength > 0 and self.colour != "palette"
 
     @classmethod
     def of(cls, **knobs: Any) -> Recipe:

@@ -47,7 +47,8 @@ def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list
     """
     if not recipe.matched:
         return _stages(recipe, longest, shortest, STEPS)
-    scales = recipe.scales or 1 + left_out(recipe)
+    drafted = left_out(recipe)
+    scales = recipe.scales or 1 + drafted * (longest / 2**drafted >= COARSEST / RATIO)
     steps = finish if recipe.profile == OURS else STEPS
     plan = _stages(recipe.model_copy(update={"scales": scales}), longest, shortest, steps)
     sizes = matching(plan[0].size, shortest / longest)
