@@ -13,8 +13,9 @@ from torch import Tensor
 WHITE = 0.75
 """Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
 TINY = 1e-8
-LUMA, CALM = (0.299, 0.587, 0.114), 4.0
-"""Pixels of the Gaussian below which hues do not change."""
+LUMA = (0.299, 0.587, 0.114)
+LIGHT, HUE = 2.0, 4.0
+"""Pixels of the Gaussians below which neither changes; see `calmed`."""
 
 
 def resized(image: Tensor, height: int, width: int) -> Tensor:
@@ -44,12 +45,15 @@ def detailed(image: Tensor, content: Tensor, smaller: tuple[int, int], detail: f
 
 
 def calmed(image: Tensor, start: Tensor) -> Tensor:
-    """`image`, both (1, 3, H, W), with the hues of `start` changed in large forms only: no coloured grain."""
+    """`start` with what `image` changed of it, both (1, 3, H, W), in large forms only: no grain, no coloured fringes.
+
+    Fine strokes stay those of the start. Hues change in larger forms than light does, as in paint.
+    """
     change = image - start
     light = torch.einsum("c,bchw->bhw", change.new_tensor(LUMA), change)[:, None]
-    calm = start + light
+    calm = start + blurred(light, LIGHT)
     for channel in range(3):  # one by one, for the memory of large pictures
-        calm[:, channel : channel + 1] += blurred(change[:, channel : channel + 1] - light, CALM)
+        calm[:, channel : channel + 1] += blurred(change[:, channel : channel + 1] - light, HUE)
     return calm.clamp_(0, 1)
 
 

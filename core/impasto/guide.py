@@ -25,9 +25,9 @@ PLAIN = 0.06
 BROAD, NEAR, LARGE = 1 / 12, 1 / 32, 1 / 10
 """Deviations of Gaussians beside the longest side: of what fine detail is raised above; around a place; of a layout."""
 FINEST = 1 / 512
-AGREE = 0.35
+AGREE = 0.5
 """Difference of light at which the layout counts for a third: nothing of a moon on a dark roof."""
-LAID_OUT, LEVEL = 1.0, 0.5
+LAID_OUT, LEVEL = 1.0, 0.6
 """How much of the painting's layout plain places take: of its forms, and of its light and dark on the whole."""
 OWN_HUE = 0.4
 """How much the content's own hue counts where it is not plain, beside the layout's elsewhere."""

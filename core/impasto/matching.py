@@ -72,11 +72,8 @@ class Matching:
         self.longest = 0
 
     @torch.no_grad()
-    def at(self, content: Tensor, aims: Sequence[Aim], crisp: bool = True) -> Match:
-        """The picture at the size of `content`, (1, 3, H, W); sizes are to come as `schedule.matching` has them.
-
-        crisp: give back the contrast that averaging took, which a network that goes on finds by itself.
-        """
+    def at(self, content: Tensor, aims: Sequence[Aim]) -> Match:
+        """The picture at the size of `content`, (1, 3, H, W); sizes are to come as `schedule.matching` has them."""
         shape = content.shape[-2:]
         if content[0, 0].numel() > LARGEST and self.fields:
             grids: Sequence[Grid] = [Grid(aim.painting, shape) for aim in aims]
@@ -87,7 +84,7 @@ class Matching:
         self.grids, self.shares, self.longest = grids, shares, max(shape)
         self.fields = [grid.field(index) for grid, index in zip(grids, indices, strict=True)]
         picture = _averaged(grids, indices, shares, shape, CRISP)
-        return Match(_crisp(picture, grids, indices, shares) if crisp else picture, distance)
+        return Match(_crisp(picture, grids, indices, shares), distance)
 
     def _matched(
         self, content: Tensor, aims: Sequence[Aim]

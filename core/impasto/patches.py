@@ -26,7 +26,7 @@ SEEN, LIT, SAMPLE = 32, 8, 4000
 DENSE = 96
 """Longest side up to which a patch is taken at each pixel, above at each other."""
 BARRED = 1e6
-STRICT, FADING = 12.0, 0.4
+STRICT, FADING = 16.0, 0.35
 """What light counts beside colour at `MATCHED`, and by which power of the size it counts less at others."""
 TINTED, PALING = 3.0, 0.7
 """The same of tint."""

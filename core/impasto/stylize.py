@@ -166,16 +166,14 @@ class _Painting:
         image: Tensor | None = None
         for number, stage in enumerate(plan):
             done = sum(work[:number])
-            for taken, one in enumerate(
-                self._matched(stage, len(plan) == 1) if stage.sizes else self._descended(stage, image), 1
-            ):
+            for taken, one in enumerate(self._matched(stage) if stage.sizes else self._descended(stage, image), 1):
                 image, where = one.image, (number, len(plan), one.size, taken, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
                 notice = self.room.told()
                 yield Step(*where, fraction, seconds, one.losses, image, self.scene, self.room.fit, notice)
 
-    def _matched(self, stage: Stage, crisp: bool) -> Iterator[_Taken]:
-        """Size after size of matching; `crisp` if no other stage follows.
+    def _matched(self, stage: Stage) -> Iterator[_Taken]:
+        """Size after size of matching.
 
         Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
         """
@@ -184,7 +182,7 @@ class _Painting:
         work = [size**2 for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
             view = View(self.scene, size, self.loaded.device, self.scales)
-            match = self.room.run(matching.at, view.content, view.aims(), crisp)
+            match = self.room.run(matching.at, view.content, view.aims())
             image = torch.lerp(view.content, match.picture, most)
             yield _Taken(size, sum(work[:number]) / sum(work), image, {"match": match.distance})
 
@@ -248,7 +246,7 @@ class _Painting:
         image = resized(image, *content.shape[-2:])
         if self.recipe.init == "content" and self.recipe.detail:
             image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards))
-        if towards and targets.grain is not None:
+        if towards and targets.grain is not None and not self.recipe.matched:  # which has the painting's own
             noise = torch.randn(content.shape, generator=self.noise).to(content)
             image = grainy(image, min(1.0, towards) * targets.grain, noise)
         return image.clamp_(0, 1)

@@ -61,6 +61,7 @@ END
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/machine.crt"
     { echo "[global]"; echo "cert = /etc/ssl/certs/machine.crt"; python3 -m pip config list |
         sed -n "s/^global\.\([a-z-]*\)='\(.*\)'$/\1 = \2/p" | grep -v -E '^(cert|find-links) '; } > "$root/etc/pip.conf"
+    sed -n 's/^constraint = //p' "$root/etc/pip.conf" | while read -r file; do cp --parents "$file" "$root"; done
 }
 
 system() {
