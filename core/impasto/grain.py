@@ -14,7 +14,7 @@ WHITE = 0.75
 """Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
 TINY = 1e-8
 LUMA = (0.299, 0.587, 0.114)
-LIGHT, HUE = 2.0, 4.0
+LIGHT, HUE = 4.0, 6.0
 """Pixels of the Gaussians below which neither changes; see `calmed`."""
 
 

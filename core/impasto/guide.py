@@ -25,6 +25,8 @@ PLAIN = 0.06
 BROAD, NEAR, LARGE = 1 / 12, 1 / 32, 1 / 10
 """Deviations of Gaussians beside the longest side: of what fine detail is raised above; around a place; of a layout."""
 FINEST = 1 / 512
+EVEN = 0.25
+"""How far tones are made even."""
 AGREE = 0.5
 """Difference of light at which the layout counts for a third: nothing of a moon on a dark roof."""
 LAID_OUT, LEVEL = 1.0, 0.6
@@ -69,7 +71,7 @@ def guide(content: Tensor, painting: Tensor, detail: float) -> Guide:
     seen, own = light(content), light(painting)
     fine = blurred(seen, longest * FINEST) - blurred(seen, longest * BROAD)
     seen = seen + 2 * detail * fine
-    form = matched(seen.flatten(1), own.flatten()[None].sort().values).view_as(seen)
+    form = matched(seen.flatten(1), _tones(own)).view_as(seen)
     layout = resized(painting.flip(-1), *content.shape[-2:])
     laid = light(layout)
     large, own_large = (blurred(maps, longest * LARGE) for maps in (laid, form))
@@ -78,6 +80,16 @@ def guide(content: Tensor, painting: Tensor, detail: float) -> Guide:
     counts = OWN_HUE * (1 - plain) ** 3
     hue = (plain * tint(layout) + counts * _ranged(tint(content), tint(painting))) / (plain + counts)
     return Guide(blurred(asked, SOFT), hue, plain + counts, form)
+
+
+def _tones(own: Tensor) -> Tensor:
+    """The tones of a painting's light, (1, K) from dark to bright, made somewhat more even.
+
+    A drawing is nearly all white: by its own tones alone, all but the darkest of a photograph would be white too.
+    """
+    tones = own.flatten().sort().values
+    low, high = (tones[round(share * (len(tones) - 1))] for share in (0.02, 0.98))
+    return torch.lerp(tones, torch.linspace(0, 1, len(tones)).to(tones) * (high - low) + low, EVEN)[None]
 
 
 def plainness(form: Tensor, longest: int) -> Tensor:

@@ -32,6 +32,8 @@ ROUNDS, BALANCED = 3, 40
 UNSHARED = 1e-6
 FINE, MOST = 1.5, 3.0
 """Pixels of the Gaussian below which contrast is given back, and by how much at most."""
+CONTRAST, LEGIBLE = 0.06, 0.6
+"""Deviation of light below which a painting has too little for the content, and the share of it that it gets then."""
 CRISP = 2.0
 """Power that windows are raised to in the end, against blur."""
 
@@ -84,7 +86,7 @@ class Matching:
         self.grids, self.shares, self.longest = grids, shares, max(shape)
         self.fields = [grid.field(index) for grid, index in zip(grids, indices, strict=True)]
         picture = _averaged(grids, indices, shares, shape, CRISP)
-        return Match(_crisp(picture, grids, indices, shares), distance)
+        return Match(_legible(_crisp(picture, grids, indices, shares), content, aims), distance)
 
     def _matched(
         self, content: Tensor, aims: Sequence[Aim]
@@ -147,6 +149,14 @@ def _shares(aims: Sequence[Aim], grids: Sequence[Grid], distances: Sequence[Tens
         owned = F.one_hot(owner, len(aims)).to(far).mean(0)[:, None]
         raised = raised + 0.2 * (owned - part)
     return [(owner == number).to(far) + UNSHARED for number in range(len(aims))]
+
+
+def _legible(picture: Tensor, content: Tensor, aims: Sequence[Aim]) -> Tensor:
+    """`picture` with light and dark of `content`, as far as no painting has any: on a plain wall it is still seen."""
+    most = max(float(light(aim.painting).std()) for aim in aims)
+    lack = max(0.0, 1 - most / CONTRAST)
+    seen = light(content)
+    return (picture + lack * LEGIBLE * (seen - seen.mean())).clamp_(0, 1)
 
 
 def _averaged(

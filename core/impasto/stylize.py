@@ -46,8 +46,9 @@ EARLIEST_ESTIMATE = 0.02
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
 
-FAINT, LEAST_ODDS = 25, 0.02
-"""Strength from which on nothing of the photograph itself is left; and what the content always counts."""
+FAINT, ODDS, LEAST_ODDS = 25, 2.0, 0.02
+"""Strength from which on nothing of the photograph itself is left; and what the content counts in matching, at strength
+50 and always."""
 
 Styles = Picture | Sequence[Style]
 
@@ -177,7 +178,7 @@ class _Painting:
 
         Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
         """
-        odds, most = 100 / self.recipe.strength - 1, min(1.0, self.recipe.strength / FAINT)
+        odds, most = ODDS * (100 / self.recipe.strength - 1), min(1.0, self.recipe.strength / FAINT)
         matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed)
         work = [size**2 for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
