@@ -135,7 +135,8 @@ class Patches(Grid):
         """A price that no patch is worth, (K, 1), for those that do not count."""
         if weight is None:
             return self.image.new_zeros(self.height * self.width, 1)
-        counted = _rows(F.avg_pool2d(weight, SIDE, stride=1))
+        least, mean = -F.max_pool2d(-weight, SIDE, stride=1), F.avg_pool2d(weight, SIDE, stride=1)
+        counted = _rows(least if least.any() else mean)  # of a narrow part, no patch lies inside of it whole
         return torch.where(counted < counted.max() / 2, -BARRED, 0.0)
 
     def _framed(self, maps: Tensor) -> Tensor:

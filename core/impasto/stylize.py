@@ -46,7 +46,7 @@ EARLIEST_ESTIMATE = 0.02
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
 
-FAINT, ODDS, LEAST_ODDS = 25, 6.0, 0.02
+FAINT, ODDS, LEAST_ODDS = 25, 4.0, 0.02
 """Strength from which on nothing of the photograph itself is left; and what the content counts in matching, at strength
 50 and always."""
 
