@@ -583,7 +583,8 @@ def pictures(theme):
     K.activeWindow().addView(document)
     yield from wait_for(lambda: document.activeNode() is not None)
     painter = settings(strength=50)
-    painter.settings.knobs.update({"steps": 40, "scales": 2, "size": 384})
+    for name in ("steps", "scales"):
+        del painter.settings.knobs[name]
     dock()._load()
     dock().styles._picked(dock().styles.gallery.item(3))
     window = dock()
