@@ -14,8 +14,9 @@ from typing import Any
 
 from . import heap, memory
 from .errors import OutOfMemory
+from .knobs import OURS
 from .recipe import Recipe
-from .registry import registry
+from .registry import AUTO, registry
 from .schedule import stages
 
 BASE = 640e6
@@ -63,6 +64,8 @@ SHORT = 0.6
 """What maps in bfloat16 take beside those in float32."""
 PAIR, SHORT_PAIR = 24, 12
 """Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
+LAID = 200
+"""Bytes for each pixel of a picture that is matched, and that no network goes over."""
 RECOLOUR = 1e-6
 """Seconds for each pixel where colours change and nothing is painted."""
 SMALLEST, LARGEST, STRIDE = 128, 2048, 32
@@ -117,7 +120,7 @@ class Fit:
     def said(self, pixels: int, taken: float) -> str:
         """What is stepped down for so many pixels, in a sentence, or nothing; `taken` is what the process has."""
         look = self.look(pixels)
-        if look is None:
+        if look is None or not _steps(self.recipe):
             return ""
         changed = [f"looks at tiles of {look.tile} pixels"] if look.tile and look.tile != self.recipe.tile else []
         if look.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
@@ -171,7 +174,7 @@ def fit(
     will do with tiles of `GOOD` margins. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
     """
     cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * SPARE
-    if recipe.colour == "palette":
+    if recipe.colour == "palette" or not _steps(recipe):
         return Fit(recipe, cost, math.inf)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
     budgets, good = [min(most, wish - taken) for wish in wishes], max(SMALLEST, GOOD * cost.margin)
@@ -223,6 +226,8 @@ class Estimates:
         look = found.look(pixels) or Look(None, recipe.history, 0)
         if recipe.colour == "palette":
             time, look = RECOLOUR * pixels, Look(None, recipe.history, PICTURE * pixels)
+        elif not _steps(recipe):
+            time, look = _time(width, height, found), Look(None, recipe.history, LAID * pixels)
         else:
             time = _time(width, height, found) * (seen.seconds / seen.expected if seen.expected else 1.0)
         said = {"tile": look.tile, "history": look.history, "notice": found.said(pixels, taken)}
@@ -243,6 +248,12 @@ def _time(width: int, height: int, found: Fit) -> float:
         times = 1.0 if stage.sizes else _times(found.look(pixels), found.cost, pixels)
         total += stage.seconds(found.cost.seconds) * times
     return total * min(width, height) / max(width, height)
+
+
+def _steps(recipe: Recipe) -> bool:
+    """Whether a network takes any step."""
+    finish = registry().network(recipe.network).finish.steps if recipe.network != AUTO else 1
+    return not recipe.matched or recipe.profile != OURS or bool(recipe.steps or finish)
 
 
 def _times(look: Look | None, cost: Cost, pixels: int) -> float:

@@ -179,10 +179,15 @@ def _averaged(
 def _crisp(
     picture: Tensor, grids: Sequence[Grid], indices: Sequence[Tensor], shares: Sequence[Tensor | None]
 ) -> Tensor:
-    """`picture` with as much fine contrast as its patches have where they come from."""
-    energies = [light(grid.image - blurred(grid.image, FINE)).square() for grid in grids]
+    """`picture`, changed, with as much fine contrast of light as its patches have where they come from."""
+    energies = [_fine(light(grid.image)).square_() for grid in grids]
     wanted = blurred(_averaged(grids, indices, shares, picture.shape[-2:], CRISP, energies), 2 * FINE)
-    fine = picture - blurred(picture, FINE)
-    there = blurred(light(fine).square(), 2 * FINE)
-    gain = (wanted / there.clamp_min(1e-7)).sqrt().clamp(1, MOST)
-    return (picture + (gain - 1) * fine).clamp_(0, 1)
+    there = blurred(_fine(light(picture)).square_(), 2 * FINE)
+    more = wanted.div_(there.clamp_min_(1e-7)).sqrt_().clamp_(1, MOST).sub_(1)
+    for channel in torch.split(picture, 1, dim=1):  # one by one, for the memory of large pictures
+        channel += more * _fine(channel)
+    return picture.clamp_(0, 1)
+
+
+def _fine(maps: Tensor) -> Tensor:
+    return maps - blurred(maps, FINE)
