@@ -29,7 +29,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to 
 
 @pytest.mark.parametrize("network", ["wavelet", "vgg16", "vgg19"])
 def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(network: str) -> None:
-    recipe = Recipe.of(network=network)
+    recipe = Recipe.of(network=network, init="content")
     for pixels in (10_000, 400_000, 3_000_000, 12_000_000, 64_000_000):
         for free in (2e9, 4e9, 16e9, 400e9):
             try:
@@ -52,7 +52,7 @@ def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(net
 
 def test_three_gigabytes_are_enough_if_they_will_do_and_as_few_more_as_will() -> None:
     for pixels, enough in ((3_000_000, ENOUGH), (12_000_000, 1.15 * ENOUGH)):
-        look = fit(pixels, Recipe.of(network="wavelet"), 400e9, 0.6e9).look(pixels)
+        look = fit(pixels, Recipe.of(network="wavelet", init="content"), 400e9, 0.6e9).look(pixels)
         assert look
         assert look.bytes + 0.6e9 <= enough
         assert look.tile
@@ -137,11 +137,16 @@ def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_smal
 
 def test_estimate_tells_time_memory_and_tiles(process: Process, impasto: Run, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
-    small, large = (process("estimate", photo, "--size", size).stdout for size in (256, 4096))
+    content = ("--init", "content", "--network", "wavelet")
+    small, large = (process("estimate", photo, "--size", size, *content).stdout for size in (256, 4096))
     assert re.fullmatch(r"time     \d+:\d\d\nmemory   0\.\d GB\ntiles    none, all at once\nhistory  12 steps\n", small)
     assert re.match(
         r"time     \d+:\d\d\nmemory   [23]\.\d GB\ntiles    of \d+ pixels\nhistory  \d+ steps\nTo make", large
     )
-    refused = impasto("estimate", photo, "--size", 8000, "--memory", 1)
-    assert refused.exit_code == 2
-    assert "megapixels take" in refused.output
+    for start in ("content", "matched"):
+        words = ("--size", 8000, "--memory", 1, "--init", start, "--network", "wavelet")
+        refused = impasto("estimate", photo, *words)
+        assert refused.exit_code == 2
+        assert re.search(r"megapixels take .* can be had\. Use --size \d+, which would do\.", refused.output)
+    matched = process("estimate", photo, "--size", 4096, "--network", "wavelet").stdout
+    assert re.match(r"time     \d+:\d\d\nmemory   [23]\.\d GB\ntiles    none, all at once\n", matched)

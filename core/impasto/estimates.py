@@ -174,7 +174,10 @@ def fit(
     will do with tiles of `GOOD` margins. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
     """
     cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * SPARE
-    if recipe.colour == "palette" or not _steps(recipe):
+    if recipe.colour == "palette":
+        return Fit(recipe, cost, math.inf)
+    if not _steps(recipe):
+        _check_laid(pixels, recipe, min(most, recipe.memory * 1e9 - taken if recipe.memory else most))
         return Fit(recipe, cost, math.inf)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
     budgets, good = [min(most, wish - taken) for wish in wishes], max(SMALLEST, GOOD * cost.margin)
@@ -183,6 +186,14 @@ def fit(
         if found.look(pixels):
             return found
     raise found.too_large(pixels)
+
+
+def _check_laid(pixels: int, recipe: Recipe, budget: float) -> None:
+    """Raise `OutOfMemory`, with the size that would do, where matching alone takes more than `budget` bytes."""
+    if (least := LAID * pixels) > budget:
+        size, can = int(recipe.size * math.sqrt(max(0.0, budget) / least) // 16 * 16), max(0.0, budget) / 1e9
+        seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
+        raise OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
 
 
 def costs(network: str, precision: str) -> Cost:
