@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import Run, drawing
+from conftest import drawing
 from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
 from impasto.estimates import COSTS, ENOUGH, GOOD, SPARE, fit
@@ -135,7 +135,7 @@ def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_smal
         list(paint(content, style, recipe, load=greedy(1000)))
 
 
-def test_estimate_tells_time_memory_and_tiles(process: Process, impasto: Run, tmp_path: Path) -> None:
+def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
     content = ("--init", "content", "--network", "wavelet")
     small, large = (process("estimate", photo, "--size", size, *content).stdout for size in (256, 4096))
@@ -145,8 +145,8 @@ def test_estimate_tells_time_memory_and_tiles(process: Process, impasto: Run, tm
     )
     for start in ("content", "matched"):
         words = ("--size", 8000, "--memory", 1, "--init", start, "--network", "wavelet")
-        refused = impasto("estimate", photo, *words)
-        assert refused.exit_code == 2
-        assert re.search(r"megapixels take .* can be had\. Use --size \d+, which would do\.", refused.output)
+        refused = process("estimate", photo, *words)
+        assert refused.returncode == 2
+        assert re.search(r"megapixels take .* can be had\. Use --size \d+, which would do\.", refused.stderr)
     matched = process("estimate", photo, "--size", 4096, "--network", "wavelet").stdout
     assert re.match(r"time     \d+:\d\d\nmemory   [23]\.\d GB\ntiles    none, all at once\n", matched)

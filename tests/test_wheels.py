@@ -227,8 +227,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
             if not path.name.startswith(("pip", "uv")) and not (root / "site" / path.name).exists():
                 (root / "site" / path.name).symlink_to(path)
     (site,) = (root / "env").glob("lib/python*/site-packages")
-    ours = [str(Path(impasto_vgg.__file__).parents[1]), str(Path(sys.modules["impasto"].__file__ or "").parents[1])]
-    (site / "all.pth").write_text("\n".join([*ours, str(root / "site")]))
+    ours = {Path(module.__file__ or "").parents[1] for module in (impasto_vgg, sys.modules["impasto"])}
+    checkout = [str(place) for place in ours if not list(place.glob("pip*"))]  # installed, they are in `site` already
+    (site / "all.pth").write_text("\n".join([*checkout, str(root / "site")]))
     return str(root / "env" / "bin" / "python")
 
 
