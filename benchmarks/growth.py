@@ -16,7 +16,7 @@ from pathlib import Path
 
 from performance import Figures
 
-from impasto.cli.plot import Point, Vector
+from impasto.cli.losses.plot import Point, Vector
 
 OUT = Path(__file__).parents[1] / "docs" / "growth.svg"
 COLOURS = {"wavelet": "#d7301f", "vgg19": "#2a788e"}

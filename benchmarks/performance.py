@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import torch
 
     from impasto import Picture
-    from impasto.loading import Choice, Loaded
+    from impasto.painting.loading import Choice, Loaded
 
 CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
 RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 100}
@@ -189,7 +189,8 @@ def operations(width: int, height: int) -> float:
 
 
 def grown(network: str, megapixels: str) -> Figures:
-    from impasto import Recipe, memory, paint, read
+    from impasto import Recipe, paint, read
+    from impasto.memory import system
 
     side = round((float(megapixels) * 1e6 * 4 / 3) ** 0.5)
     content, marks = read(CONTENT), list[float]()
@@ -201,7 +202,7 @@ def grown(network: str, megapixels: str) -> Figures:
     return {
         "seconds for a step": min(after - before for before, after in pairwise(marks)),
         "side of tiles, 0 for none": look.tile or 0,
-        "peak memory, MB": memory.peak() / 1e6,
+        "peak memory, MB": system.peak() / 1e6,
     }
 
 
@@ -216,7 +217,8 @@ def large() -> Figures:
 
 def stepped(width: int, height: int, **knobs: float) -> Figures:
     """Steps of VGG-19 at one size, the first left out."""
-    from impasto import Recipe, memory, paint, read
+    from impasto import Recipe, paint, read
+    from impasto.memory import system
 
     content = read(CONTENT).resized(width, height)
     recipe = Recipe.of(network="vgg19", size=max(width, height), scales=1, style_scale=0.25, **knobs)
@@ -228,7 +230,7 @@ def stepped(width: int, height: int, **knobs: float) -> Figures:
         "seconds a megapixel": median(after - before for before, after in pairwise(marks)) / (width * height / 1e6),
         "side of tiles, 0 for none": look.tile or 0,
         "remembered steps": look.history,
-        "peak memory, MB": memory.peak() / 1e6,
+        "peak memory, MB": system.peak() / 1e6,
     }
 
 
@@ -253,8 +255,8 @@ def whole() -> Figures:
 
 def untrained(choice: Choice) -> Loaded:
     """VGG-19 with random weights, which take as long as others."""
-    from impasto.loading import Loaded
-    from impasto.registry import registry
+    from impasto.painting.loading import Loaded
+    from impasto.plugin.registry import registry
     from impasto_vgg import random_weights
     from impasto_vgg.architecture import VGG19
     from impasto_vgg.network import VGG

@@ -19,8 +19,8 @@ from pictures import BESIDE, EXAMPLES
 from textbook import CONTENT_WEIGHT, MEAN, Losses, descent
 
 from impasto import Picture, Recipe, paint, read, write
-from impasto.contact import Contact, Label, flat
-from impasto.weights import Stored
+from impasto.pictures.contact_sheet import Contact, Label, flat
+from impasto.plugin import Stored
 from impasto_vgg import WEIGHTS
 
 PAIRS = {"harbour_summer": ("harbour.jpg", "summer.jpg"), "tubingen_starry": ("tubingen.jpg", "starry_night.jpg")}

@@ -17,13 +17,13 @@ from statistics import median
 
 import torch
 
-from impasto.cache import CONTENTS, STYLES
-from impasto.loading import Choice, Loaded, load
-from impasto.objective import Weights
-from impasto.profiles import Profile
-from impasto.recipe import Recipe
-from impasto.targets import content_targets, style_targets
-from impasto.weights import Recognised
+from impasto.objective.objective import Weights
+from impasto.objective.profiles import Profile
+from impasto.painting.loading import Choice, Loaded, load
+from impasto.painting.targets import content_targets, style_targets
+from impasto.plugin import Recognised
+from impasto.recipe.recipe import Recipe
+from impasto.storage.cache import CONTENTS, STYLES
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.architecture import VGG16, VGG19
 

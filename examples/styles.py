@@ -1,7 +1,7 @@
 """Draw the styles that impasto brings along: one picture for each technique, the same every time.
 
-    python examples/styles.py core/impasto/styles            # all of them, in some minutes
-    python examples/styles.py core/impasto/styles oil mosaic
+    python examples/styles.py core/impasto/pictures/styles            # all of them, in some minutes
+    python examples/styles.py core/impasto/pictures/styles oil mosaic
 
 What counts in them is what a style is taken from: marks of one kind and size everywhere, all tones from dark to light,
 a palette, and nothing that one would look at for its own sake.

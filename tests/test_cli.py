@@ -20,10 +20,10 @@ from click.testing import Result
 from PIL import Image
 
 from conftest import drawing
-from impasto import images
-from impasto.files import sha256
-from impasto.knobs import KNOBS
-from impasto.recipe import Recipe
+from impasto.pictures.picture import read, read_comment, write
+from impasto.recipe.knobs import KNOBS
+from impasto.recipe.recipe import Recipe
+from impasto.storage.files import sha256
 
 Run = Callable[..., Result]
 Process = Callable[..., subprocess.CompletedProcess[str]]
@@ -228,8 +228,8 @@ def test_a_picture_and_its_recipe(impasto: Run, tmp_path: Path, content: Path, s
     result = impasto(content, style, "-o", out, *QUICK, "--seed", 7)
     assert result.exit_code == 0, result.output
     assert f"{out}: 64x43 pixels" in result.stderr
-    assert images.read(out).size == (64, 43)
-    carried = json.loads(images.read_comment(out))
+    assert read(out).size == (64, 43)
+    carried = json.loads(read_comment(out))
     assert carried["recipe"]["seed"] == 7
     assert carried["sources"]["content"] == {"path": "content.png", "sha256": sha256(content)}
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["content.png", "style.png", out.name])
@@ -250,7 +250,7 @@ def test_the_same_seed_gives_the_same_bytes(
     one, two, three = (tmp_path / f"{name}.png" for name in ("one", "two", "three"))
     assert one.read_bytes() == two.read_bytes()
     # A start from the content has noise too, for strokes to grow from; one from the style has none.
-    assert np.array_equal(images.read(one).pixels, images.read(three).pixels) == (init == "style")
+    assert np.array_equal(read(one).pixels, read(three).pixels) == (init == "style")
 
 
 def test_transparent_pixels_come_back_untouched(impasto: Run, tmp_path: Path, style: Path) -> None:
@@ -320,8 +320,8 @@ def test_preview_and_numbered_pictures(impasto: Run, tmp_path: Path, content: Pa
     assert impasto(content, style, "-o", out, *args).exit_code == 0
     kept = [tmp_path / "out-000002.png", tmp_path / "out-000004.png"]
     assert sorted(tmp_path.iterdir()) == sorted([content, style, out, preview, *kept])
-    assert images.read(preview).size == images.read(kept[0]).size == (64, 43)
-    assert not np.array_equal(images.read(kept[0]).pixels, images.read(kept[1]).pixels)
+    assert read(preview).size == read(kept[0]).size == (64, 43)
+    assert not np.array_equal(read(kept[0]).pixels, read(kept[1]).pixels)
 
 
 # Making it again
@@ -367,7 +367,7 @@ def test_again_says_what_has_moved_or_changed(
     assert str(content) in line
     assert "--content FILE" in line
     assert impasto("again", out, "--content", elsewhere).exit_code == 0
-    assert np.array_equal(images.read(tmp_path / "out-again.png").pixels, images.read(out).pixels)
+    assert np.array_equal(read(tmp_path / "out-again.png").pixels, read(out).pixels)
     Image.fromarray(drawing(seed=5)).save(content)
     assert "not the content picture of that time" in refused("again", out)
 
@@ -379,9 +379,9 @@ def test_again_needs_a_recipe_and_another_name(
     assert "carries no recipe" in refused("again", content)
     assert "no such file" in refused("again", tmp_path / "missing.png")
     for comment in ("{}", "[1]", "{", '{"recipe": {}, "sources": {}}', '{"recipe": 1, "sources": 2}', "null"):
-        images.write(out, images.read(content), comment)
+        write(out, read(content), comment)
         assert "carries no recipe" in refused("again", out)
-    images.write(out, images.read(content), '{"recipe": {"glaze": 1}, "sources": {}}')
+    write(out, read(content), '{"recipe": {"glaze": 1}, "sources": {}}')
     assert "no knob 'glaze'" in refused("again", out)
     impasto(content, style, "-o", out, *QUICK)
     assert "one of the input pictures" in refused("again", out, "-o", out)
@@ -390,8 +390,8 @@ def test_again_needs_a_recipe_and_another_name(
 def test_again_says_when_the_version_differs(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     out = tmp_path / "out.png"
     impasto(content, style, "-o", out, *QUICK)
-    old = images.read_comment(out).replace('"impasto": "', '"impasto": "0.0.')
-    images.write(out, images.read(out), old)
+    old = read_comment(out).replace('"impasto": "', '"impasto": "0.0.')
+    write(out, read(out), old)
     assert "made by version 0.0." in impasto("again", out).stderr
 
 
@@ -409,9 +409,9 @@ def test_ctrl_c_keeps_the_picture_so_far(tmp_path: Path, content: Path, style: P
     assert running.returncode == 130
     assert "impasto: stopped at step " in said
     assert f"{out} holds the picture so far" in said
-    assert images.read(out).size == (64, 43)
+    assert read(out).size == (64, 43)
     assert sorted(tmp_path.iterdir()) == sorted([content, style, out, preview])
-    assert json.loads(images.read_comment(out))["taken"] > 0
+    assert json.loads(read_comment(out))["taken"] > 0
     assert impasto("again", out).exit_code == 0
     assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
 
@@ -431,6 +431,6 @@ def test_a_real_pair(impasto: Run, shared: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     pair = (shared / "tubingen.jpg", shared / "the_scream.jpg")
     assert impasto(*pair, "-o", out, "--size", 128, "--steps", 10).exit_code == 0
-    painted, photograph = images.read(out), images.read(pair[0])
+    painted, photograph = read(out), read(pair[0])
     before = photograph.resized(*painted.size)
     assert 0.03 < np.abs(painted.pixels - before.pixels).mean() < 0.4

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from conftest import Run, drawing
-from impasto import Picture, Recipe, images, paint, read
-from impasto.colour import OPPONENT, keep, match, palette, recolour
+from impasto import Picture, Recipe, paint, read
 from impasto.errors import RecipeError
-from impasto.scene import Style
-from impasto.stylize import stylized
+from impasto.painting.paint import stylized
+from impasto.painting.scene import Style
+from impasto.pictures.colour_transfer import OPPONENT, keep, match, palette, recolour
 
 CHROMA = OPPONENT.astype(np.float32)[1:]
 QUICK = {"init": "content", "size": 64, "scales": 1, "steps": 2, "strength": 80}
@@ -184,7 +184,7 @@ def test_on_the_command_line(impasto: Run, content: Path, style: Path, tmp_path:
         assert impasto(content, style, "-o", out, *quick, "--colour", mode).exit_code == 0
         assert impasto("again", out, "-o", again, "--quiet").exit_code == 0
         assert out.read_bytes() == again.read_bytes()
-    asked = images.read(content).pixels
+    asked = read(content).pixels
     kept = read(tmp_path / "keep.png").pixels
     outside = (kept <= 1 / 255) | (kept >= 254 / 255)
     assert np.abs((kept - asked) @ CHROMA.T)[~outside.any(axis=2)].max() < 1 / 255

@@ -13,12 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.backend import BackendInfo
 from impasto.errors import DeviceError, PluginError
-from impasto.network import NetworkInfo
-from impasto.registry import missing, registry
+from impasto.plugin import BackendInfo, NetworkInfo, Recognised
+from impasto.plugin.registry import missing, registry
 from impasto.testing import check_backend, check_network
-from impasto.weights import Recognised
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.architecture import VGG16, VGG19
 

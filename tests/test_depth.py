@@ -12,11 +12,10 @@ from PIL import Image
 
 from conftest import Run, drawing
 from icc_profiles import GREY, adobe
-from impasto import images
 from impasto.errors import ImageError
-from impasto.icc import srgb_decoded, srgb_encoded, srgb_profile
-from impasto.images import Picture
-from impasto.samples import KINDS, Samples
+from impasto.pictures.colour_spaces import srgb_decoded, srgb_encoded, srgb_profile
+from impasto.pictures.picture import Picture, read, read_comment, write
+from impasto.pictures.samples import KINDS, Samples
 
 
 def random(kind: str, channels: int, top: float = 1) -> NDArray[np.generic]:
@@ -83,7 +82,7 @@ def test_what_cannot_be_computed_with_stays_outside_the_mask() -> None:
     weight = np.zeros((16, 16), np.float32)
     weight[0, 0] = weight[5] = 1
     before = Samples(odd, linear=True)
-    assert np.isfinite(before.picture().pixels).all()
+    assert np.isfinite(Picture.of(before).pixels).all()
     after = before.painted(np.full((16, 16, 3), 0.5, np.float32), weight).array
     assert np.isfinite(after[0, 0]).all()
     assert np.array_equal(after[0, 1:3], odd[0, 1:3])
@@ -95,7 +94,7 @@ def test_bytes_come_back(kind: str) -> None:
     there = Samples.from_bytes(array.tobytes(), 48, 32, 4, kind, linear=True)
     assert np.array_equal(bits(there.array), bits(array))
     assert there.tobytes() == array.tobytes()
-    assert there.size == there.picture().size == (48, 32)
+    assert there.size == Picture.of(there).size == (48, 32)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_a_resized_original_keeps_its_form_and_its_lights() -> None:
     bright = np.full((64, 64, 4), 8, np.float16)
     bright[..., 3] = 1
     bright[:, :32, 3] = 0
-    small = Samples(bright, linear=True).picture().resized(20, 20).samples
+    small = Picture.of(Samples(bright, linear=True)).resized(20, 20).samples
     assert small is not None
     assert small.kind == "half"
     assert small.alpha is not None
@@ -139,7 +138,7 @@ def test_a_resized_original_keeps_its_form_and_its_lights() -> None:
 def stored(path: Path, kind: str, channels: int, linear: bool = False, icc: bytes | None = None) -> Samples:
     """A file of random samples, and they."""
     before = Samples(random(kind, channels, 9), linear, icc, path.suffix == ".exr" and channels % 2 == 0)
-    images.write(path, before.picture(), "a comment")
+    write(path, Picture.of(before), "a comment")
     return before
 
 
@@ -154,13 +153,13 @@ def test_files_keep_depth_space_channels_and_comment(tmp_path: Path, suffix: str
     for number, icc in enumerate([None, own] if suffix != ".exr" else [None]):
         path = tmp_path / f"{number}{suffix}"
         before = stored(path, kind, channels, floating and icc is None, icc)
-        after = images.read(path).samples
+        after = read(path).samples
         assert after is not None
         assert np.array_equal(bits(after.array), bits(before.array))
         assert (after.linear, after.icc, after.associated) == (before.linear, icc, before.associated)
-        assert images.read_comment(path) == "a comment"
+        assert read_comment(path) == "a comment"
         again = tmp_path / f"again{suffix}"
-        images.write(again, images.read(path), "a comment")
+        write(again, read(path), "a comment")
         assert again.read_bytes() == path.read_bytes()
 
 
@@ -168,9 +167,9 @@ def test_files_keep_depth_space_channels_and_comment(tmp_path: Path, suffix: str
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_outside_the_mask_files_are_the_same(tmp_path: Path, suffix: str, kind: str, channels: int) -> None:
     before = stored(tmp_path / f"p{suffix}", kind, channels, kind in ("half", "float"))
-    content, weight = images.read(tmp_path / f"p{suffix}"), where()
-    images.write(tmp_path / f"q{suffix}", content.with_painted(np.full((32, 48, 3), 0.5, np.float32), weight))
-    after = images.read(tmp_path / f"q{suffix}").samples
+    content, weight = read(tmp_path / f"p{suffix}"), where()
+    write(tmp_path / f"q{suffix}", content.with_painted(np.full((32, 48, 3), 0.5, np.float32), weight))
+    after = read(tmp_path / f"q{suffix}").samples
     assert after is not None
     assert np.array_equal(bits(after.array)[weight == 0], bits(before.array)[weight == 0])
     assert not np.array_equal(bits(after.array)[weight == 1], bits(before.array)[weight == 1])
@@ -191,18 +190,18 @@ def test_other_formats_take_the_nearest_form(tmp_path: Path, suffix: str, kinds:
     plain = np.broadcast_to(np.linspace(0.2, 0.8, 64, dtype=np.float32)[:, None, None], (64, 64, 3))
     for number, (kind, expected) in enumerate(zip(KINDS, kinds, strict=True)):
         for linear in (False, True):
-            there = Samples.of(plain, kind=kind, grey=channels == 1, linear=linear).picture()
-            images.write(path := tmp_path / f"{number}{linear}{suffix}", there)
-            back = images.read(path)
+            there = Picture.of(Samples.of(plain, kind=kind, grey=channels == 1, linear=linear))
+            write(path := tmp_path / f"{number}{linear}{suffix}", there)
+            back = read(path)
             assert back.samples is not None
             assert (back.samples.kind, back.samples.grey) == (expected, channels == 1 and suffix != ".webp")
             assert np.abs(back.pixels - there.pixels).max() < (0.01 if expected == "u8" else 0.001)
 
 
 def test_a_wider_space_goes_into_a_format_without_profiles(tmp_path: Path) -> None:
-    there = Samples(drawing(), icc=adobe()).picture()
-    images.write(tmp_path / "p.exr", there)
-    assert np.abs(images.read(tmp_path / "p.exr").pixels - there.pixels).max() < 0.001
+    there = Picture.of(Samples(drawing(), icc=adobe()))
+    write(tmp_path / "p.exr", there)
+    assert np.abs(read(tmp_path / "p.exr").pixels - there.pixels).max() < 0.001
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -216,7 +215,7 @@ def test_deep_files_are_turned_upright_as_others_are(tmp_path: Path, orientation
         assert file.open(str(tmp_path / name), spec)
         assert file.write_image(array)
         assert file.close()
-    deep_one, flat = (images.read(tmp_path / name).pixels for name in ("deep.tif", "flat.tif"))
+    deep_one, flat = (read(tmp_path / name).pixels for name in ("deep.tif", "flat.tif"))
     assert deep_one.shape == flat.shape
     assert np.abs(deep_one - flat).max() < 1 / 255
 
@@ -226,8 +225,8 @@ def test_premultiplied_colours_are_divided_and_come_back(tmp_path: Path) -> None
     light = np.full((32, 32, 4), 0.5, np.float16)
     light[..., :3] *= np.float16(0.2140)
     light[0] = 3, 2, 1, 0
-    images.write(path, Samples(light, linear=True, associated=True).picture())
-    back = images.read(path)
+    write(path, Picture.of(Samples(light, linear=True, associated=True)))
+    back = read(path)
     assert np.allclose(back.pixels[1:], 0.5, atol=0.002)
     assert back.samples is not None
     assert np.array_equal(back.samples.array, light)
@@ -246,11 +245,11 @@ def test_other_channels_of_an_exr_are_left_and_none_are_refused(tmp_path: Path) 
         return tmp_path / "p.exr"
 
     for names, kept in ((("R", "G", "B", "A", "Z"), 4), (("R", "G", "B"), 3), (("Y", "Z"), 1)):
-        samples = images.read(save(names)).samples
+        samples = read(save(names)).samples
         assert samples is not None
         assert samples.array.shape[2] == kept
     with pytest.raises(ImageError, match="no channels R, G, B or Y but U, V"):
-        images.read(save(("U", "V")))
+        read(save(("U", "V")))
 
 
 # Files that are refused
@@ -270,7 +269,7 @@ def test_damaged_deep_files_are_read_or_refused_in_one_line(
         if seed % 3:
             damaged[places] = rng.integers(0, 256, 6)
         path.write_bytes(damaged.tobytes())
-        for look in (images.read, images.read_comment):
+        for look in (read, read_comment):
             try:
                 seen = look(path)
             except ImageError as error:
@@ -288,9 +287,9 @@ def test_deep_pictures_that_cannot_be_painted_are_refused_by_their_header(
     tmp_path: Path, suffix: str, kind: str
 ) -> None:
     path = tmp_path / f"p{suffix}"
-    images.write(path, Samples(np.zeros((8, 600, 3), KINDS[kind])).picture())
+    write(path, Picture.of(Samples(np.zeros((8, 600, 3), KINDS[kind]))))
     with pytest.raises(ImageError, match="600x8 pixels; each side needs at least 16"):
-        images.read(path)
+        read(path)
 
 
 # Through the command line
@@ -307,9 +306,9 @@ def test_a_smooth_ramp_stays_smooth_through_the_command_line(
     impasto: Run, style: Path, tmp_path: Path, suffix: str, kind: str
 ) -> None:
     content, out = tmp_path / f"content{suffix}", tmp_path / f"out{suffix}"
-    images.write(content, Samples.of(ramp(), kind=kind, linear=kind != "u16").picture())
+    write(content, Picture.of(Samples.of(ramp(), kind=kind, linear=kind != "u16")))
     assert impasto(content, style, "-o", out, "--size", 640, "--colour", "palette", "--quiet").exit_code == 0
-    back = images.read(out)
+    back = read(out)
     assert back.samples is not None
     assert back.samples.kind == kind
     green = back.pixels[24, :, 1]
@@ -320,10 +319,10 @@ def test_a_smooth_ramp_stays_smooth_through_the_command_line(
 @pytest.mark.parametrize("kind", ["u16", "float"])
 def test_a_painted_ramp_has_no_bands(impasto: Run, style: Path, tmp_path: Path, kind: str) -> None:
     content, out = tmp_path / "content.tif", tmp_path / "out.tif"
-    images.write(content, Samples.of(ramp(256), kind=kind, linear=kind == "float").picture())
+    write(content, Picture.of(Samples.of(ramp(256), kind=kind, linear=kind == "float")))
     quick = ("--size", 256, "--scales", 1, "--steps", 2, "--strength", 20, "--quiet")
     assert impasto(content, style, "-o", out, *quick).exit_code == 0
-    assert len(np.unique(images.read(out).pixels[..., 1])) > 1000
+    assert len(np.unique(read(out).pixels[..., 1])) > 1000
 
 
 @pytest.mark.parametrize(("suffix", "kind"), FILES)
@@ -338,7 +337,7 @@ def test_outside_a_mask_a_painting_is_the_same_bit_for_bit(
     Image.fromarray((np.arange(48)[None].repeat(32, axis=0) < 24).astype(np.uint8) * 255).save(tmp_path / "mask.png")
     quick = ("--size", 48, "--scales", 1, "--steps", 1, "--quiet", "--mask", tmp_path / "mask.png")
     assert impasto(content, style, "-o", out, *quick).exit_code == 0
-    after = images.read(out).samples
+    after = read(out).samples
     assert after is not None
     assert (after.kind, after.icc, after.grey) == (kind, before.icc, channels < 3)
     assert np.array_equal(bits(after.array[:, 24:].copy()), bits(before.array[:, 24:].copy()))
@@ -351,10 +350,10 @@ def test_colours_of_a_wide_space_come_back_right(impasto: Run, style: Path, tmp_
     """At strength 0 the result is the content: the same Adobe RGB numbers, which are the same colours."""
     content, out = tmp_path / "content.tif", tmp_path / "out.png"
     there = (random("u16", 3).astype(np.float32) * 0.2 + 26000).astype(np.uint16)  # none of it out of reach of sRGB
-    images.write(content, Samples(there, icc=adobe()).picture())
+    write(content, Picture.of(Samples(there, icc=adobe())))
     quick = ("--size", 48, "--scales", 1, "--steps", 1, "--quiet", "--strength", 0)
     assert impasto(content, style, "-o", out, *quick).exit_code == 0
-    after = images.read(out).samples
+    after = read(out).samples
     assert after is not None
     assert after.icc == adobe()
     assert np.abs(after.array.astype(int) - there).max() <= 64, "a quarter of what 8 bits can tell"
@@ -365,7 +364,7 @@ def test_a_resized_result_keeps_its_form(impasto: Run, style: Path, tmp_path: Pa
     stored(content, "u16", 4, icc=adobe())
     quick = ("--scales", 1, "--steps", 1, "--quiet", "--size", 30)
     assert impasto(content, style, "-o", out, *quick).exit_code == 0
-    after = images.read(out).samples
+    after = read(out).samples
     assert after is not None
     assert (after.kind, after.array.shape, after.icc) == ("u16", (20, 30, 4), adobe())
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from impasto.download import download
 from impasto.errors import WeightsError
+from impasto.weights.download import download
 from local_server import PAYLOAD, Server, serving, sha256
 
 

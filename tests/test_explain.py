@@ -14,11 +14,10 @@ import torch
 from click.testing import Result
 
 from conftest import Install, drawing
-from impasto import images
 from impasto.errors import ImageError, RecipeError
-from impasto.explain import strongest_patches
-from impasto.images import Picture
-from impasto.weights import Recognised
+from impasto.painting.layer_patches import strongest_patches
+from impasto.pictures.picture import Picture, read, write
+from impasto.plugin import Recognised
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.architecture import VGG19
 from impasto_vgg.network import VGG
@@ -121,7 +120,7 @@ def test_a_sheet(impasto: Run, tmp_path: Path, content: Path, style: Path) -> No
     for options in (("--channel", 0), ("--channel", 0, "--channel", 9), ("--channel", 0, "--count", 2)):
         done = impasto("explain", "band1", content, style, "-o", out, "--size", 96, "--device", "cpu", *options)
         assert done.exit_code == 0, done.output
-        sizes.append(images.read(out).size)
+        sizes.append(read(out).size)
     (side, high), (long, two), (_, low) = sizes
     assert long > 2 * side
     assert low < two < high
@@ -160,8 +159,8 @@ def test_what_cannot_be_is_refused_in_a_line(
 
 STRANGER = """
 import torch.nn
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
 
 class Red(torch.nn.Module):
     layers, content_layers, style_layers = ("red",), {"red": 1.0}, {"red": 1.0}
@@ -180,10 +179,10 @@ def test_a_stranger_s_network(
     install("red_network", STRANGER)
     pixels = np.full((64, 64, 3), 0.4, np.float32)
     pixels[40:48, 20:28] = (1, 0, 0)
-    images.write(tmp_path / "red.png", Picture(pixels))
+    write(tmp_path / "red.png", Picture(pixels))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     options = ("--channel", 0, "--network", "red", "--count", 1, "--size", 64, "-o", "sheet.png")
     done = process("explain", "red", "red.png", *options, cwd=tmp_path, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
-    colours = images.read(tmp_path / "sheet.png").pixels.reshape(-1, 3)
+    colours = read(tmp_path / "sheet.png").pixels.reshape(-1, 3)
     assert (colours == (1, 0, 0)).all(1).sum() == 132 * 132  # nothing but red in the patch

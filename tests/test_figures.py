@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from impasto import Picture, Recipe, paint, read
-from impasto.scene import Style, fitted
+from impasto.painting.scene import Style, fitted
 
 pytestmark = pytest.mark.slow
 SIZE = 256

@@ -8,7 +8,8 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
-from impasto.grain import covariance, detailed, grainy, resized
+from impasto.optim.start import covariance, detailed, grainy
+from impasto.pictures.filters import resized
 
 
 def noise(height: int, width: int, seed: int = 0) -> torch.Tensor:

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from conftest import drawing
-from impasto import Picture, images
+from impasto import Picture
+from impasto.pictures.picture import write
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from impasto import heap
+from impasto.memory import allocator
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
@@ -28,7 +29,7 @@ def used():
 used()
 before = resident()
 try:
-    with heap.kept(2**21 if "large" in sys.argv else 2**18):
+    with allocator.kept(2**21 if "large" in sys.argv else 2**18):
         used()
         inside = resident()
         if "fail" in sys.argv:
@@ -55,7 +56,7 @@ def test_freed_memory_is_kept_inside_and_given_back_afterwards(words: list[str])
 def test_nothing_is_said_at_the_end_of_what_is_left(form: str, tmp_path: Path) -> None:
     photo, style, out = tmp_path / f"photo.{form}", tmp_path / "style.png", tmp_path / "out.png"
     for number, path in enumerate((photo, style)):
-        images.write(path, Picture(drawing(40, 32, number + 1).astype(np.float32) / 255))
+        write(path, Picture(drawing(40, 32, number + 1).astype(np.float32) / 255))
     command = [sys.executable, "-m", "impasto", photo, style, "-o", out, "--size", "40", "--steps", "2", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
@@ -64,7 +65,7 @@ def test_nothing_is_said_at_the_end_of_what_is_left(form: str, tmp_path: Path) -
 LASTING = """
 import gc
 import sys
-from impasto.heap import lasting
+from impasto.memory.allocator import lasting
 
 class Knot:
     def __init__(self):

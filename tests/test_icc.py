@@ -11,9 +11,9 @@ from PIL import Image, ImageCms
 
 from conftest import drawing
 from icc_profiles import CURVES, LINEAR, adobe, fixed, profile
-from impasto import images
-from impasto.icc import space, srgb_encoded
-from impasto.samples import Samples
+from impasto.pictures.colour_spaces import space, srgb_encoded
+from impasto.pictures.picture import Picture, read, write
+from impasto.pictures.samples import Samples
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -22,7 +22,7 @@ def test_colours_of_a_profile_are_those_of_littlecms(curve: str) -> None:
     there = Image.fromarray(drawing())
     pair = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
     expected = ImageCms.profileToProfile(there, *pair, outputMode="RGB")
-    got = Samples(drawing(), icc=icc).picture().pixels
+    got = Picture.of(Samples(drawing(), icc=icc)).pixels
     assert np.abs(got * 255 - np.asarray(expected, np.float32)).max() < 1.01
 
 
@@ -36,7 +36,7 @@ def test_a_profile_of_tables_goes_through_littlecms() -> None:
     lightness = np.broadcast_to(np.linspace(0.2, 0.9, 4096, dtype=np.float32)[:, None], (4096, 16))
     deep = np.stack([lightness, np.full_like(lightness, 128 / 255), np.full_like(lightness, 128 / 255)], axis=2)
     samples = Samples((deep * 65535).round().astype(np.uint16), icc=bytes(icc))
-    pixels = samples.picture().pixels
+    pixels = Picture.of(samples).pixels
     expected = srgb_encoded(((lightness * 100 + 16) / 116) ** 3)
     assert np.abs(pixels[..., 1] - expected)[lightness > 0.25].max() < 0.02
     assert len(np.unique(pixels[:, 0, 1])) > 2000
@@ -61,5 +61,5 @@ def test_damaged_profiles_are_used_or_left_aside() -> None:
 
 def test_a_linear_profile_tells_the_colours(tmp_path: Path) -> None:
     path, grey = tmp_path / "p.tif", np.full((32, 32, 3), 0.2140, np.float32)
-    images.write(path, Samples(grey, icc=LINEAR).picture())
-    assert np.allclose(images.read(path).pixels, 0.5, atol=0.002)
+    write(path, Picture.of(Samples(grey, icc=LINEAR)))
+    assert np.allclose(read(path).pixels, 0.5, atol=0.002)

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from conftest import drawing
-from impasto import images
-from impasto.codecs import MOST_PIXELS
 from impasto.errors import ImageError, OutputError
-from impasto.icc import srgb_profile
-from impasto.images import Picture
+from impasto.pictures.codecs import MOST_PIXELS
+from impasto.pictures.colour_spaces import srgb_profile
+from impasto.pictures.picture import Picture, read, read_comment, write
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".exr"]
 
@@ -59,8 +58,8 @@ def save(path: Path, image: Image.Image, **options: object) -> Path:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_format_comes_back(tmp_path: Path, suffix: str) -> None:
-    images.write(tmp_path / f"p{suffix}", picture())
-    back = images.read(tmp_path / f"p{suffix}")
+    write(tmp_path / f"p{suffix}", picture())
+    back = read(tmp_path / f"p{suffix}")
     exact = suffix in (".png", ".tif", ".tiff")
     assert back.pixels.dtype == np.float32
     assert back.alpha is None
@@ -80,7 +79,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, transform
     upright = Image.fromarray(drawing())
     exif = Image.Exif()
     exif[0x0112] = orientation
-    back = images.read(save(tmp_path / "p.png", upright, exif=exif))
+    back = read(save(tmp_path / "p.png", upright, exif=exif))
     assert np.array_equal(bytes_of(back.pixels), np.asarray(upright.transpose(transform)))
 
 
@@ -88,27 +87,27 @@ def test_an_icc_profile_is_converted_to_srgb(tmp_path: Path) -> None:
     """A real profile of a device whose red is sRGB's green, and the other way round."""
     swapped = srgb_profile().replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
     path = save(tmp_path / "p.png", Image.new("RGB", (32, 32), (200, 50, 10)), icc_profile=swapped)
-    assert np.abs(bytes_of(images.read(path).pixels) - np.array([50.0, 200, 10])).max() <= 1
+    assert np.abs(bytes_of(read(path).pixels) - np.array([50.0, 200, 10])).max() <= 1
 
 
 def test_lab_becomes_srgb(tmp_path: Path) -> None:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     there = ImageCms.profileToProfile(Image.new("RGB", (32, 32), (200, 50, 10)), srgb, lab, outputMode="LAB")
     assert there is not None
-    back = images.read(save(tmp_path / "p.tif", there))
+    back = read(save(tmp_path / "p.tif", there))
     assert np.abs(bytes_of(back.pixels) - np.array([200.0, 50, 10])).max() <= 4
 
 
 def test_our_own_profile_changes_nothing(tmp_path: Path) -> None:
     path = save(tmp_path / "p.png", Image.fromarray(drawing()), icc_profile=srgb_profile())
-    assert np.array_equal(bytes_of(images.read(path).pixels), drawing())
+    assert np.array_equal(bytes_of(read(path).pixels), drawing())
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_an_unusable_profile_is_left_aside(tmp_path: Path, mode: str) -> None:
     plain = Image.fromarray(drawing()).convert(mode)
     path = save(tmp_path / "p.tif", plain, icc_profile=b"not a profile" * 20)
-    assert np.array_equal(bytes_of(images.read(path).pixels), np.asarray(plain.convert("RGB")))
+    assert np.array_equal(bytes_of(read(path).pixels), np.asarray(plain.convert("RGB")))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr"])
@@ -116,7 +115,7 @@ def test_other_colour_modes_become_rgb(tmp_path: Path, mode: str) -> None:
     there = Image.fromarray(drawing()).convert(mode)
     path = save(tmp_path / "p.tif", there)
     with Image.open(path) as expected:
-        assert np.array_equal(bytes_of(images.read(path).pixels), np.asarray(expected.convert("RGB")))
+        assert np.array_equal(bytes_of(read(path).pixels), np.asarray(expected.convert("RGB")))
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "PA"])
@@ -132,26 +131,26 @@ def test_alpha_is_kept(tmp_path: Path, mode: str, suffix: str) -> None:
     )
     with Image.open(path) as expected:
         alpha = np.asarray(expected.convert("RGBA"))[..., 3]
-    back = images.read(path).alpha
+    back = read(path).alpha
     assert back is not None
     assert np.array_equal(bytes_of(back), alpha)
 
 
 def test_a_transparent_palette_entry_is_alpha(tmp_path: Path) -> None:
     there = Image.fromarray(drawing()).quantize(8)
-    back = images.read(save(tmp_path / "p.png", there, transparency=3))
+    back = read(save(tmp_path / "p.png", there, transparency=3))
     assert back.alpha is not None
     assert np.array_equal(back.alpha == 0, np.asarray(there) == 3)
 
 
 def test_alpha_that_is_opaque_everywhere_is_none(tmp_path: Path) -> None:
-    assert images.read(save(tmp_path / "p.png", Image.fromarray(drawing()).convert("RGBA"))).alpha is None
+    assert read(save(tmp_path / "p.png", Image.fromarray(drawing()).convert("RGBA"))).alpha is None
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bit_grey_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
     grey = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 15
-    back = images.read(save(tmp_path / f"p{suffix}", Image.fromarray(grey)))
+    back = read(save(tmp_path / f"p{suffix}", Image.fromarray(grey)))
     assert np.allclose(back.pixels[..., 0] * 65535, grey, atol=0.01)
     assert np.array_equal(back.pixels[..., 0], back.pixels[..., 2])
 
@@ -159,14 +158,14 @@ def test_sixteen_bit_grey_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
 def test_sixteen_bit_grey_with_a_profile_is_converted(tmp_path: Path) -> None:
     grey = np.full((32, 32), 0x8080, np.uint16)
     path = save(tmp_path / "p.tif", Image.fromarray(grey), icc_profile=srgb_profile())
-    assert abs(images.read(path).pixels.mean() - 128 / 255) < 0.01
+    assert abs(read(path).pixels.mean() - 128 / 255) < 0.01
 
 
 def test_the_first_of_several_frames_is_read(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
     for name in ("p.webp", "p.tif", "p.png"):
         path = save(tmp_path / name, first, save_all=True, append_images=[second])
-        assert images.read(path).pixels[..., 0].min() > 0.9
+        assert read(path).pixels[..., 0].min() > 0.9
 
 
 # Refusing
@@ -174,7 +173,7 @@ def test_the_first_of_several_frames_is_read(tmp_path: Path) -> None:
 
 def refused(path: Path) -> str:
     with pytest.raises(ImageError) as caught:
-        images.read(path)
+        read(path)
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
@@ -220,7 +219,7 @@ def test_other_files_are_refused(tmp_path: Path, head: bytes) -> None:
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 def test_truncated_files_are_refused(tmp_path: Path, suffix: str, share: float) -> None:
     path = tmp_path / f"p{suffix}"
-    images.write(path, picture())
+    write(path, picture())
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     refused(path)
@@ -229,14 +228,14 @@ def test_truncated_files_are_refused(tmp_path: Path, suffix: str, share: float) 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".exr"])
 def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
-    images.write(path, picture(), "comment")
+    write(path, picture(), "comment")
     data = np.frombuffer(path.read_bytes(), np.uint8)
     for seed in range(40):
         rng = np.random.default_rng(seed)
         damaged = data.copy()
         damaged[rng.integers(12, min(len(data), 1500), 6)] = rng.integers(0, 256, 6)
         path.write_bytes(damaged.tobytes())
-        for look in (images.read, images.read_comment):
+        for look in (read, read_comment):
             try:
                 look(path)
             except ImageError as error:
@@ -278,7 +277,7 @@ def test_reading_neither_warns_nor_changes_pillows_limits(content: Path) -> None
     before = Image.MAX_IMAGE_PIXELS
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        images.read(content)
+        read(content)
     assert not seen
     assert before == Image.MAX_IMAGE_PIXELS is not None
 
@@ -330,8 +329,8 @@ def test_comment_profile_and_bytes(tmp_path: Path, suffix: str, alpha: bool) -> 
     comment = '{"a recipe": [1, 2.5, null], "name": "caf\\u00e9"}' * 20
     one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
     for path in (one, two):
-        images.write(path, picture(alpha), comment)
-    assert images.read_comment(one) == comment
+        write(path, picture(alpha), comment)
+    assert read_comment(one) == comment
     assert one.read_bytes() == two.read_bytes()
     if suffix == ".exr":
         return  # has no profiles
@@ -344,8 +343,8 @@ def test_comment_profile_and_bytes(tmp_path: Path, suffix: str, alpha: bool) -> 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 def test_alpha_and_hidden_colours_are_written(tmp_path: Path, suffix: str) -> None:
     there = picture(alpha=True)
-    images.write(tmp_path / f"p{suffix}", there)
-    back = images.read(tmp_path / f"p{suffix}")
+    write(tmp_path / f"p{suffix}", there)
+    back = read(tmp_path / f"p{suffix}")
     assert there.alpha is not None
     assert back.alpha is not None
     assert np.array_equal(bytes_of(back.alpha), bytes_of(there.alpha))
@@ -354,18 +353,18 @@ def test_alpha_and_hidden_colours_are_written(tmp_path: Path, suffix: str) -> No
 
 
 def test_what_is_transparent_becomes_white_in_a_jpeg(tmp_path: Path) -> None:
-    images.write(tmp_path / "p.jpg", picture(alpha=True))
-    assert images.read(tmp_path / "p.jpg").pixels[:, 0].min() > 0.95
+    write(tmp_path / "p.jpg", picture(alpha=True))
+    assert read(tmp_path / "p.jpg").pixels[:, 0].min() > 0.95
 
 
 def test_a_file_without_comment_has_none(content: Path, tmp_path: Path) -> None:
-    assert images.read_comment(content) == ""
-    images.write(tmp_path / "p.png", picture())
-    assert images.read_comment(tmp_path / "p.png") == ""
+    assert read_comment(content) == ""
+    write(tmp_path / "p.png", picture())
+    assert read_comment(tmp_path / "p.png") == ""
 
 
 def unwritable(path: Path, *inputs: Path) -> str:
-    from impasto.files import check_output
+    from impasto.storage.files import check_output
 
     before = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
     with pytest.raises(OutputError) as caught:
@@ -390,7 +389,7 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path, content: Path
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
 def test_a_folder_that_looks_writable_but_is_not_is_refused() -> None:
     with pytest.raises(OutputError, match="cannot be written"):
-        images.write("/proc/p.png", picture())
+        write("/proc/p.png", picture())
 
 
 def test_protected_folders_and_files_are_refused() -> None:
@@ -415,13 +414,13 @@ def test_links_to_an_input_are_refused(tmp_path: Path, content: Path) -> None:
 
 def test_writing_goes_through_a_link_to_something_else(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
-    images.write(tmp_path / "link.png", picture())
+    write(tmp_path / "link.png", picture())
     assert (tmp_path / "link.png").is_symlink()
-    assert images.read(tmp_path / "real.png").size == (96, 64)
+    assert read(tmp_path / "real.png").size == (96, 64)
 
 
 def test_formats_that_cannot_hold_the_size_are_refused(tmp_path: Path) -> None:
-    from impasto.files import check_output
+    from impasto.storage.files import check_output
 
     with pytest.raises(OutputError, match="16383"):
         check_output(tmp_path / "p.webp", longest=20_000)
@@ -429,13 +428,13 @@ def test_formats_that_cannot_hold_the_size_are_refused(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_picture_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "p.png"
-    images.write(path, picture())
+    write(path, picture())
     before = path.read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(OutputError, match="cannot be written"):
-            images.write(path, picture(), "new")
+            write(path, picture(), "new")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
@@ -445,7 +444,7 @@ def test_a_full_disk_leaves_the_old_picture_and_nothing_else(tmp_path: Path) -> 
 def test_the_mode_follows_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        images.write(tmp_path / "p.png", picture())
+        write(tmp_path / "p.png", picture())
     finally:
         os.umask(before)
     assert (tmp_path / "p.png").stat().st_mode & 0o777 == 0o640

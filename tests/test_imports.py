@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,32 +17,10 @@ from conftest import ROOT
 
 CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 
-# Each line may import from the lines above it, and from its own.
-ORDER = [
-    "errors knobs folders client memory",
-    "recipe files icc samples deep codecs images gallery",
-    "cache weights download keeper tensors wheels obtain contact",
-    "network backend",
-    "hooks",
-    "registry",
-    "losses formulas profiles",
-    "remembered",
-    "loading",
-    "octaves optimiser objective schedule heap grain",
-    "tiles sight strokes colour estimates guide frames",
-    "scene tiled patches",
-    "matching",
-    "targets",
-    "watch room",
-    "stylize",
-    "alone explain",
-    "provenance worker batch testing",
-    "cli cli_weights cli_cache cli_export",
-    "__main__",
-]
-RANKS = {module: rank for rank, line in enumerate(ORDER) for module in line.split()}
-CONTRACT = {"backend", "cache", "network", "hooks", "errors", "weights", "testing"}
-"""What a plug-in may import from the core."""
+BASE, ABOVE = {"errors", "client", "_version"}, {"", "testing", "__main__"}
+"""Modules beside the packages: what all may import, and what may import all. The package itself is ""."""
+CONTRACT = {"errors", "testing", "storage.cache", "pictures.colour_axes"}
+"""What a plug-in may import from the core, besides `plugin`."""
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO", "h5py"}
 HEAVY |= {"onnx", "onnxruntime", "onnxscript"}
@@ -63,23 +42,78 @@ def imports(path: Path, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def core_modules(names: Iterator[str]) -> set[str]:
-    """The modules of the core among dotted names."""
-    parts = [name.split(".") for name in names]
-    found = {part[1] for part in parts if part[0] == "impasto" and len(part) > 1}
-    return {name for name in found if (CORE / f"{name}.py").exists() or (CORE / name).is_dir()}
+def name(path: Path) -> str:
+    """The module that a file of the core is, below `impasto`: "painting.paint"."""
+    return ".".join(path.relative_to(CORE).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
 
 
-@pytest.mark.parametrize("path", modules(CORE), ids=lambda path: str(path.relative_to(CORE)))
-def test_the_core_imports_one_way(path: Path) -> None:
-    inside = path.relative_to(CORE)
-    module = inside.parts[0].removesuffix(".py")
-    if module == "__init__":
-        return  # the public door leads everywhere
-    assert module in RANKS, f"{module} has no place in the order of imports yet"
-    package = ".".join(["impasto", *inside.parent.parts])
-    above = {name for name in core_modules(imports(path, package)) if RANKS[name] > RANKS[module]}
-    assert not above, f"{inside} imports {above}, which come after it"
+def core_modules(names: Iterable[str]) -> set[str]:
+    """The modules of the core among dotted names; a name in a module stands for that module."""
+    found = set()
+    for parts in (dotted.split(".")[1:] for dotted in names if dotted.split(".")[0] == "impasto"):
+        while parts and not ((CORE.joinpath(*parts)).is_dir() or CORE.joinpath(*parts).with_suffix(".py").exists()):
+            parts.pop()
+        found.add(".".join(parts))
+    # `from .. import client` names the package too, only as the way to it.
+    return {one for one in found if not any(other.startswith(one + ".") for other in found)} - {""}
+
+
+def graph() -> dict[str, set[str]]:
+    """Module of the core -> the others of it that it imports, late imports and those for types included."""
+    found = {}
+    for path in modules(CORE):
+        inside = ["impasto", *path.relative_to(CORE).parent.parts]
+        found[name(path)] = core_modules(imports(path, ".".join(inside))) - {name(path)}
+    return found
+
+
+def layers() -> list[str]:
+    """The packages as CONTRIBUTING draws them, lowest first."""
+    drawn = (ROOT / "CONTRIBUTING.md").read_text().split("## The map", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^    (\w+)/ ", drawn, re.MULTILINE)[::-1]
+
+
+def rank(module: str) -> int:
+    """A module imports those of its own rank and below."""
+    top = module.split(".")[0]
+    return -1 if top in BASE else len(layers()) if top in ABOVE else layers().index(top)
+
+
+def test_the_map_names_every_package_and_nothing_else() -> None:
+    folders = {path.parent.name for path in CORE.glob("*/__init__.py")}
+    assert sorted(layers()) == sorted(folders)
+    assert {name(path) for path in CORE.glob("*.py")} == BASE | ABOVE
+
+
+@pytest.mark.parametrize(("module", "imported"), [pytest.param(*pair, id=pair[0]) for pair in graph().items()])
+def test_the_core_imports_one_way(module: str, imported: set[str]) -> None:
+    above = {other for other in imported if rank(other) > rank(module)}
+    assert not above, f"{module} imports {above}, which come after it"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circles(graph()) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Sets of modules that can be reached from each other."""
+
+    def reached(start: str) -> set[str]:
+        found, left = set[str](), list(edges[start])
+        while left:
+            if (one := left.pop()) not in found:
+                found.add(one)
+                left += edges.get(one, ())
+        return found
+
+    everything = {one: reached(one) for one in edges}
+    return [
+        together
+        for one in edges
+        if one in everything[one]
+        and (together := sorted(other for other in everything[one] if one in everything.get(other, ())))[0] == one
+    ]
 
 
 @pytest.mark.parametrize("path", modules(PLUGINS), ids=lambda path: str(path.relative_to(PLUGINS)))
@@ -87,15 +121,15 @@ def test_plugins_import_the_contract_and_never_each_other(path: Path) -> None:
     inside = path.relative_to(PLUGINS)
     own, others = inside.parts[0], {folder.name for folder in PLUGINS.iterdir() if folder.is_dir()}
     names = list(imports(path, ".".join(inside.parent.parts)))
-    assert core_modules(iter(names)) <= CONTRACT
-    assert not {name.split(".")[0] for name in names} & (others - {own})
+    assert {one for one in core_modules(names) if one.split(".")[0] != "plugin"} <= CONTRACT
+    assert not {one.split(".")[0] for one in names} & (others - {own})
 
 
 def test_the_rules_catch_what_they_should(tmp_path: Path) -> None:
-    (tmp_path / "m.py").write_text("def f():\n    from ..stylize import paint\n    import torch.nn\nfrom . import x")
+    (tmp_path / "m.py").write_text("def f():\n    from ..painting import paint\n    import torch.nn\nfrom . import x")
     names = set(imports(tmp_path / "m.py", "impasto.cli"))
-    assert {"impasto.stylize", "impasto.stylize.paint", "torch.nn", "impasto.cli.x"} <= names
-    assert core_modules(iter(names)) == {"stylize", "cli"}
+    assert {"impasto.painting", "impasto.painting.paint", "torch.nn", "impasto.cli.x"} <= names
+    assert core_modules(names) == {"painting.paint", "cli"}
 
 
 def loaded(code: str) -> set[str]:
@@ -143,8 +177,9 @@ def test_everything_public_is_there() -> None:
     """Whatever was imported before: a module must not take the place of a function of its name."""
     import impasto
 
-    for path in CORE.glob("[!_]*.py"):
-        importlib.import_module(f"impasto.{path.stem}")
+    for module in graph():
+        if module not in ("", "__main__"):
+            importlib.import_module(f"impasto.{module}")
     assert {"Picture", "Recipe", "Step", "paint", "read", "write", "ImpastoError"} <= set(impasto.__all__)
     for name in impasto.__all__:
         assert getattr(impasto, name).__name__ == name

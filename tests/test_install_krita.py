@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from impasto.cli.install_krita import enabled
+from impasto.cli.install.krita import enabled
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
 KRITARC = (

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT
-from impasto.provenance import Provenance
+from impasto.recipe.provenance import Provenance
 
 EXAMPLES = ROOT / "docs" / "examples"
 BROKEN = {
@@ -64,7 +64,7 @@ def distribution(folder: Path, hook: str) -> None:
     project, module = folder / "pyproject.toml", folder.name.replace("-", "_")
     text = project.read_text().replace("impasto-exact", folder.name).replace("impasto_exact", module)
     project.write_text(text.replace("\nexact =", f"\n{module} ="))
-    imports = "from impasto.hooks import hookimpl\nfrom impasto.network import NetworkInfo\n"
+    imports = "from impasto.plugin import hookimpl\nfrom impasto.plugin import NetworkInfo\n"
     body = f"{hook}\n{imports}" if hook.startswith("import") else imports
     body += f"\n@hookimpl\ndef impasto_networks():\n    {hook}\n"
     (folder / f"{module}.py").write_text(body)
@@ -126,7 +126,7 @@ import torch
 from torchvision.models import squeezenet1_1
 
 from impasto.errors import DeviceError, WeightsError
-from impasto.registry import registry
+from impasto.plugin.registry import registry
 from impasto.testing import check_backend, check_network
 
 check_network("squeezenet")

@@ -11,22 +11,13 @@ import torch
 from torch import Tensor
 
 from impasto.errors import RecipeError
-from impasto.formulas import alpha_norm, power_variation
-from impasto.losses import (
-    Sums,
-    direction_error,
-    gram,
-    histogram_loss,
-    opponent,
-    quantiles,
-    recoloured,
-    relative_error,
-    total_variation,
-)
-from impasto.objective import Colours, Objective, StyleTarget, Targets, Weights
-from impasto.profiles import PROFILES, Profile
-from impasto.recipe import Recipe
-from impasto.targets import content_targets, style_targets
+from impasto.objective.colours import histogram_loss, opponent, quantiles, recoloured
+from impasto.objective.formulas import alpha_norm, direction_error, power_variation, relative_error, total_variation
+from impasto.objective.gram import Sums, gram
+from impasto.objective.objective import Colours, Objective, StyleTarget, Targets, Weights
+from impasto.objective.profiles import PROFILES, Profile
+from impasto.painting.targets import content_targets, style_targets
+from impasto.recipe.recipe import Recipe
 
 EXACT = 1e-12
 """Relative: sums of some hundred float64 numbers, added in another order."""

@@ -16,8 +16,9 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from impasto import images, paint
-from impasto.recipe import Recipe
+from impasto import paint
+from impasto.pictures.picture import read
+from impasto.recipe.recipe import Recipe
 
 Run = Callable[..., Result]
 PLAIN = ("--steps", 3, "--device", "cpu")
@@ -36,7 +37,7 @@ def test_every_loss_of_every_step_is_in_the_table(impasto: Run, tmp_path: Path, 
     )
     assert done.exit_code == 0, done.output
     recipe = Recipe(init="content", size=96, scales=2, steps=3, device="cpu")
-    steps = list(paint(images.read(content), images.read(style), recipe))
+    steps = list(paint(read(content), read(style), recipe))
     rows = table(losses)
     assert [row["taken"] for row in rows] == [str(number) for number in range(1, len(steps) + 1)]
     assert list(rows[0])[:6] == ["taken", "stage", "size", "step", "seconds", "total"]

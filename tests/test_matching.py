@@ -10,11 +10,11 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, Style, paint
-from impasto.frames import inside
-from impasto.guide import guide, light
-from impasto.matching import Aim, Match, Matching
-from impasto.patches import Patches
-from impasto.schedule import MATCHED, matching, stages
+from impasto.matching.guide import guide, light
+from impasto.matching.matching import Aim, Match, Matching
+from impasto.matching.patches import Patches
+from impasto.pictures.frame import inside
+from impasto.recipe.schedule import MATCHED, matching, stages
 
 SIZES = matching(96, 64 / 96)
 
@@ -105,7 +105,7 @@ def test_without_shares_each_has_its_part(part: float) -> None:
 def test_large_pictures_take_patches_from_where_they_were_found_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     content, aim = tensor(192, 128, 1), Aim(tensor(192, 192, 2))
     whole = matched(content, [aim]).picture
-    monkeypatch.setattr("impasto.matching.LARGEST", 96 * 64 + 1)
+    monkeypatch.setattr("impasto.matching.matching.LARGEST", 96 * 64 + 1)
     copied = matched(content, [aim]).picture
     assert copied.shape == whole.shape
     assert float((copied - whole).abs().mean()) < 0.12  # the same places, some a pixel beside

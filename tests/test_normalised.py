@@ -11,9 +11,10 @@ import pytest
 import torch
 from click.testing import Result
 
-from impasto import images
 from impasto.errors import WeightsError
-from impasto.weights import Recognised, folder
+from impasto.pictures.picture import read
+from impasto.plugin import Recognised
+from impasto.weights.store import folder
 from impasto_vgg import WEIGHTS, build, random_weights
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 from impasto_vgg.network import VGG
@@ -38,7 +39,7 @@ def stored() -> dict[Architecture, bytes]:
 
 
 def tensor(path: Path) -> torch.Tensor:
-    return torch.from_numpy(images.read(path).pixels).permute(2, 0, 1)[None].double()
+    return torch.from_numpy(read(path).pixels).permute(2, 0, 1)[None].double()
 
 
 def double(of: Architecture, weights: str, pooling: str = "average") -> VGG:
@@ -89,9 +90,9 @@ def test_they_are_listed_and_painted_with(
     quick = ("--size", 64, "--steps", 2, "--scales", 1, "--device", "cpu", "--network", name, "-o", out)
     paint = (content, content, *quick, "--profile", "gatys2016")
     assert impasto(*paint).exit_code == 0
-    plain = images.read(out).pixels
+    plain = read(out).pixels
     assert impasto(*paint, "--network-options", "weights=normalised").exit_code == 0
-    assert not np.array_equal(images.read(out).pixels, plain)
+    assert not np.array_equal(read(out).pixels, plain)
     assert impasto("again", out).exit_code == 0
     assert again.read_bytes() == out.read_bytes()
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.octaves import AXES, OCTAVES, SPREAD, curvature, scaled
-from impasto.optimiser import LBFGS
+from impasto.optim.octave_curvature import AXES, OCTAVES, SPREAD, curvature, scaled
+from impasto.optim.optimiser import LBFGS
 
 SIZES = [(64, 48), (37, 51), (300, 7), (16, 16), (2, 3), (1, 1)]
 EVEN = [[1.0] * OCTAVES] * 3

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from conftest import ROOT, Run, drawing
-from impasto.cache import NETWORKS
 from impasto.errors import DeviceError, PluginError
-from impasto.images import Picture
-from impasto.network import Network
-from impasto.registry import missing, registry
-from impasto.stylize import stylized
+from impasto.painting.paint import stylized
+from impasto.pictures.picture import Picture
+from impasto.plugin import Network
+from impasto.plugin.registry import missing, registry
+from impasto.storage.cache import NETWORKS
 from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG16, VGG19
 from impasto_vgg.network import VGG

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.optimiser import CARRIED, LBFGS, Adam, LineSearch, Optimiser
+from impasto.optim.optimiser import CARRIED, LBFGS, Adam, LineSearch, Optimiser
 
 SHAPE = (1, 3, 8, 10)
 STIFFNESS = torch.logspace(0, 3, 240, dtype=torch.float64).view(SHAPE)

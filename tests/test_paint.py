@@ -16,12 +16,12 @@ from PIL import Image
 import impasto
 from conftest import drawing
 from impasto.errors import DeviceError, DivergedError, ImageError, PluginError, RecipeError
-from impasto.images import Picture
-from impasto.loading import load
-from impasto.optimiser import LBFGS
-from impasto.recipe import Recipe
-from impasto.registry import registry
-from impasto.stylize import Step, paint, stylized
+from impasto.optim.optimiser import LBFGS
+from impasto.painting.loading import load
+from impasto.painting.paint import Step, paint, stylized
+from impasto.pictures.picture import Picture
+from impasto.plugin.registry import registry
+from impasto.recipe.recipe import Recipe
 
 Install = Callable[..., Path]
 QUICK = {"init": "content", "size": 64, "steps": 2, "scales": 1, "device": "cpu"}
@@ -269,8 +269,8 @@ def test_a_recipe_in_which_nothing_counts() -> None:
 
 OVERFLOWING = """
 import torch
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
 
 class Overflowing(torch.nn.Module):
     layers, content_layers, style_layers = ("flat", "steep"), {"flat": 1.0}, {"flat": 1.0, "steep": 1.0}

@@ -9,11 +9,11 @@ import pytest
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
-from impasto.cache import MEASURED
-from impasto.images import write
-from impasto.loading import Choice, Loaded
-from impasto.network import Network
-from impasto.registry import registry
+from impasto.painting.loading import Choice, Loaded
+from impasto.pictures.picture import write
+from impasto.plugin import Network
+from impasto.plugin.registry import registry
+from impasto.storage.cache import MEASURED
 from impasto_torch.backend import TorchBackend
 from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG19

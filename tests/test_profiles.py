@@ -16,17 +16,17 @@ from PIL import Image
 from torch import Tensor
 
 from conftest import ROOT, drawing
-from impasto import formulas
 from impasto.errors import RecipeError, WeightsError
-from impasto.images import Picture, read
-from impasto.knobs import KNOBS
-from impasto.objective import Objective, StyleTarget, Targets, Weights
-from impasto.profiles import PROFILES
-from impasto.recipe import Recipe
-from impasto.registry import registry
-from impasto.stylize import Step, paint
-from impasto.targets import content_targets, style_targets
-from impasto.weights import Recognised, Stored
+from impasto.objective import formulas
+from impasto.objective.objective import Objective, StyleTarget, Targets, Weights
+from impasto.objective.profiles import PROFILES
+from impasto.painting.paint import Step, paint
+from impasto.painting.targets import content_targets, style_targets
+from impasto.pictures.picture import Picture, read
+from impasto.plugin import Recognised, Stored
+from impasto.plugin.registry import registry
+from impasto.recipe.knobs import KNOBS
+from impasto.recipe.recipe import Recipe
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.architecture import VGG16, VGG19
 from impasto_vgg.network import VGG

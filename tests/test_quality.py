@@ -10,10 +10,10 @@ import pytest
 
 from conftest import Run, drawing
 from impasto import Picture, Recipe, paint, read
-from impasto.images import read_comment
-from impasto.scene import Scene, Style
-from impasto.schedule import stages
-from impasto.strokes import stroke_width
+from impasto.painting.scene import Scene, Style
+from impasto.pictures.picture import read_comment
+from impasto.pictures.stroke_width import stroke_width
+from impasto.recipe.schedule import stages
 
 
 def picture(width: int, height: int, seed: int = 1) -> Picture:

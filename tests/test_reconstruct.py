@@ -16,12 +16,12 @@ from click.testing import Result
 from PIL import Image
 
 from conftest import drawing
-from impasto import images, reconstruct, texture
+from impasto import reconstruct, texture
 from impasto.errors import RecipeError
-from impasto.images import Picture
-from impasto.recipe import Recipe
-from impasto.stylize import Step
-from impasto.weights import Recognised
+from impasto.painting.paint import Step
+from impasto.pictures.picture import Picture, read, read_comment, write
+from impasto.plugin import Recognised
+from impasto.recipe.recipe import Recipe
 from impasto_vgg import WEIGHTS, random_weights
 
 Run = Callable[..., Result]
@@ -131,23 +131,23 @@ def test_a_texture_of_any_size_and_again(impasto: Run, tmp_path: Path, style: Pa
         out, again = tmp_path / "out.png", tmp_path / "out-again.png"
         done = impasto("texture", style, "-o", out, *PLAIN, "--style-layers", "band1", *options)
         assert done.exit_code == 0, done.output
-        assert images.read(out).size == size
-        assert json.loads(images.read_comment(out))["sources"].keys() == {"style"}
+        assert read(out).size == size
+        assert json.loads(read_comment(out))["sources"].keys() == {"style"}
         assert impasto("again", out).exit_code == 0
         assert again.read_bytes() == out.read_bytes()
 
 
 @pytest.mark.parametrize("command", ["texture", "reconstruct"])
 def test_from_a_file_and_again(impasto: Run, tmp_path: Path, content: Path, style: Path, command: str) -> None:
-    out, begun = tmp_path / "out.png", images.read(content).resized(64, 64)
+    out, begun = tmp_path / "out.png", read(content).resized(64, 64)
     options = ("-o", out, "--size", 64, "--steps", 1, "--scales", 1, "--device", "cpu", "--init")
     assert impasto(command, style, *options, content).exit_code == 0
-    near = distance(images.read(out), begun)
+    near = distance(read(out), begun)
     assert near < 0.1  # one step moves the mean pixel by 0.02
     assert impasto("again", out).exit_code == 0
     assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
     assert impasto(command, style, *options, "noise").exit_code == 0
-    assert distance(images.read(out), begun) > 2 * near
+    assert distance(read(out), begun) > 2 * near
 
 
 def test_a_texture_from_its_style() -> None:
@@ -161,8 +161,8 @@ def test_a_reconstruction_and_again(impasto: Run, tmp_path: Path, content: Path)
     done = impasto("reconstruct", content, "-o", out, *PLAIN, *options)
     assert done.exit_code == 0, done.output
     assert f"{out}: 64x43 pixels" in done.stderr
-    assert images.read(preview).size == (64, 43)
-    assert json.loads(images.read_comment(out))["sources"].keys() == {"content"}
+    assert read(preview).size == (64, 43)
+    assert json.loads(read_comment(out))["sources"].keys() == {"content"}
     for picture in (out, tmp_path / "out-000001.png"):
         assert impasto("again", picture, "-o", tmp_path / "new.png").exit_code == 0
         assert (tmp_path / "new.png").read_bytes() == picture.read_bytes()
@@ -218,9 +218,9 @@ def test_bad_files_are_refused(impasto: Run, tmp_path: Path, style: Path, comman
 def test_metadata_that_is_not_whole_is_refused(impasto: Run, tmp_path: Path, style: Path) -> None:
     out = tmp_path / "out.png"
     impasto("texture", style, "-o", out, *PLAIN, "--size", 48)
-    fields = json.loads(images.read_comment(out))
+    fields = json.loads(read_comment(out))
     for canvas in ([48, 0], [48], [20, 20], "large", None):
-        images.write(out, images.read(out), json.dumps(fields | {"canvas": canvas}))
+        write(out, read(out), json.dumps(fields | {"canvas": canvas}))
         assert "carries no recipe" in impasto("again", out).stderr
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 GOOD = """
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
 
 @hookimpl
 def impasto_networks():

@@ -17,21 +17,21 @@ import torch
 from torch import Tensor
 
 from conftest import Run, drawing
-from impasto import cache, folders
-from impasto.cache import CONTENTS, NETWORKS, STYLES, Shelf
 from impasto.errors import RecipeError
-from impasto.images import Picture
-from impasto.recipe import Recipe
-from impasto.registry import registry
-from impasto.stylize import paint, stylized
+from impasto.painting.paint import paint, stylized
+from impasto.pictures.picture import Picture
+from impasto.plugin.registry import registry
+from impasto.recipe.recipe import Recipe
+from impasto.storage import cache, folders
+from impasto.storage.cache import CONTENTS, NETWORKS, STYLES, Shelf
 
 Install = Callable[..., Path]
 CONTENT, OTHER, STYLE = (Picture(drawing(seed=seed) / np.float32(255)) for seed in (1, 3, 2))
 QUICK = {"size": 96, "steps": 2, "device": "cpu"}
 COUNTING = """
 import torch
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
 
 LOOKS = []
 
@@ -141,8 +141,9 @@ def test_off_leaves_nothing(monkeypatch: pytest.MonkeyPatch, cached: Path) -> No
 def test_weights_that_are_stored_are_known_by_the_hash_of_their_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from impasto.remembered import weights_digest
-    from impasto.weights import Recognised, metadata
+    from impasto.features.target_cache import weights_digest
+    from impasto.plugin import Recognised
+    from impasto.weights.store import metadata
     from impasto_vgg import WEIGHTS, random_weights
 
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
@@ -266,7 +267,7 @@ def test_the_folder_is_the_platform_s(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ENDLESS = """
 import hashlib
-from impasto.cache import STYLES
+from impasto.storage.cache import STYLES
 while True:
     for number in range(3):
         STYLES.put(hashlib.sha256(str(number).encode()).hexdigest(), bytes([number]) * 30_000_000)
@@ -320,7 +321,7 @@ def test_two_processes_on_one_style(content: Path, style: Path, tmp_path: Path) 
 
 
 def test_maps_are_found_in_the_order_they_were_asked_for() -> None:
-    from impasto.remembered import Remembering, recalled
+    from impasto.features.target_cache import Remembering, recalled
 
     image = torch.rand(1, 3, 8, 9)
     maps = {name: torch.rand(1, 5, 4, 3)[:, :3] for name in "zay"}

@@ -20,8 +20,8 @@ from PIL import Image
 from conftest import drawing
 from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
-from impasto.estimates import COSTS, ENOUGH, GOOD, SPARE, fit
-from impasto.loading import Choice, Load, Loaded, load
+from impasto.memory.plan import COSTS, ENOUGH, GOOD, SPARE, fit
+from impasto.painting.loading import Choice, Load, Loaded, load
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to limits of address space")
@@ -82,7 +82,7 @@ def pictures(folder: Path, width: int, height: int) -> tuple[Path, Path]:
 def test_a_limit_that_the_whole_step_would_exceed_is_kept_and_told_of(tmp_path: Path) -> None:
     """Address space is limited to what the libraries take and 1.5 GB more; a whole step takes 2 GB of memory."""
     photo, style = pictures(tmp_path, 1800, 1350)
-    begun = "import torch, impasto.stylize; print(open('/proc/self/statm').read().split()[0])"
+    begun = "import torch, impasto.painting.paint; print(open('/proc/self/statm').read().split()[0])"
     pages = subprocess.run([sys.executable, "-c", begun], capture_output=True, text=True, check=True).stdout
     limit = int(pages) * resource.getpagesize() + 1_500_000_000
     words = ["paint", photo, style, "--size", "1800", "--scales", "1", "--steps", "2", "-o", tmp_path / "out.png"]

@@ -11,12 +11,12 @@ import torch
 
 from conftest import drawing
 from impasto import ImageError, Picture, Recipe, paint, read, stylized
-from impasto.losses import Where, gram
-from impasto.objective import Objective, Weights
-from impasto.profiles import IMPASTO
-from impasto.registry import registry
-from impasto.scene import Scene, Style, fitted
-from impasto.targets import View
+from impasto.objective.gram import Where, gram
+from impasto.objective.objective import Objective, Weights
+from impasto.objective.profiles import IMPASTO
+from impasto.painting.scene import Scene, Style, fitted
+from impasto.painting.targets import View
+from impasto.plugin.registry import registry
 
 QUICK = {"init": "content", "scales": 1, "steps": 3, "size": 96}
 Pixels = np.ndarray

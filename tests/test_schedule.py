@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from impasto.recipe import Recipe
-from impasto.schedule import COARSEST, Stage, stages
+from impasto.recipe.recipe import Recipe
+from impasto.recipe.schedule import COARSEST, Stage, stages
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
 from conftest import drawing
-from impasto import images
-from impasto.cli.axes import NOTHING, Axis, span
-from impasto.cli.figures import planned
-from impasto.contact import EMPTY, GAP, Contact, Label, wrapped
-from impasto.weights import Recognised
+from impasto.cli.sheet.axes import NOTHING, Axis, span
+from impasto.cli.sheet.figures import planned
+from impasto.pictures.contact_sheet import EMPTY, GAP, Contact, Label, wrapped
+from impasto.pictures.picture import read, read_comment
+from impasto.plugin import Recognised
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 
@@ -78,7 +78,7 @@ def test_every_picture_is_the_one_painted_alone(impasto: Run, tmp_path: Path, co
             for w in ("band1", "band2=2,swirl1_1")
         ]
     )
-    carried = json.loads(images.read_comment(sheet))
+    carried = json.loads(read_comment(sheet))
     assert carried["sheet"]["columns"] == {"strength": ["20", "50", "100"]}
     assert carried["recipe"]["seed"] == 3
     assert carried["files"].keys() == {"content.png", "style.png"}
@@ -190,7 +190,7 @@ def test_figures_of_wavelet_go_as_deep_as_the_picture(
     assert set(plan.jobs[0, 0].recipe.style_layers or {}) == {"fine1", "band1"} | {
         f"{kind}1_{distance}" for kind in ("swirl", "streak") for distance in (1, 2)
     }
-    assert images.read(sheet).size[0] > columns * 80
+    assert read(sheet).size[0] > columns * 80
 
 
 # Refused before anything is painted
@@ -293,8 +293,8 @@ def test_ctrl_c_before_the_first_picture_writes_nothing(tmp_path: Path, content:
 
 TIRING = """
 import torch
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
 
 class Tiring(torch.nn.Module):
     layers, content_layers, style_layers, steps = ("flat", "steep"), {"flat": 1.0}, {"flat": 1.0}, 0

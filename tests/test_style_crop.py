@@ -11,10 +11,10 @@ import pytest
 from click.testing import Result
 
 from conftest import drawing
-from impasto import Recipe, images, paint, texture
+from impasto import Recipe, paint, texture
 from impasto.errors import ImageError, RecipeError
-from impasto.images import Picture
-from impasto.scene import Style
+from impasto.painting.scene import Style
+from impasto.pictures.picture import Picture, read, read_comment
 
 Run = Callable[..., Result]
 QUICK = {"size": 64, "steps": 2, "scales": 1, "device": "cpu"}
@@ -76,7 +76,7 @@ def test_it_is_remembered(impasto: Run, tmp_path: Path, content: Path, style: Pa
     out = tmp_path / "out.png"
     done = impasto(content, style, "-o", out, *PLAIN, "--style-crop", "0.5,0,0.5,1")
     assert done.exit_code == 0, done.output
-    assert json.loads(images.read_comment(out))["recipe"]["style_crop"] == [0.5, 0, 0.5, 1]
+    assert json.loads(read_comment(out))["recipe"]["style_crop"] == [0.5, 0, 0.5, 1]
     assert impasto("again", out).exit_code == 0
     assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
 
@@ -85,7 +85,7 @@ def test_a_texture_has_the_shape_of_the_part(impasto: Run, tmp_path: Path, style
     out = tmp_path / "out.png"
     done = impasto("texture", style, "-o", out, *PLAIN, "--style-crop", "0.5,0,0.5,1")
     assert done.exit_code == 0, done.output
-    assert images.read(out).size == (32, 64)
+    assert read(out).size == (32, 64)
 
 
 def test_bad_parts_are_refused_in_a_line(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:

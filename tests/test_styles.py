@@ -18,10 +18,10 @@ from PIL import Image
 
 import impasto as api
 from conftest import ROOT
-from impasto import images
 from impasto.errors import ImageError
-from impasto.gallery import FOLDER, found
-from impasto.provenance import Provenance
+from impasto.pictures.bundled_styles import FOLDER, found
+from impasto.pictures.picture import read_comment
+from impasto.recipe.provenance import Provenance
 
 Run = Callable[..., Result]
 QUICK = ("--size", 64, "--scales", 1, "--steps", 2, "--device", "cpu", "-q")
@@ -94,7 +94,7 @@ def test_a_texture_and_a_sheet_take_names(impasto: Run, content: Path, tmp_path:
     assert impasto("texture", "mosaic", "-o", out, *QUICK).exit_code == 0
     done = impasto("sheet", content, "--columns", "style=oil,charcoal", "-o", sheet, *QUICK)
     assert done.exit_code == 0, done.output
-    carried = json.loads(images.read_comment(sheet))
+    carried = json.loads(read_comment(sheet))
     assert {"bundled:oil", "bundled:charcoal"} < carried["files"].keys()
     assert carried["sheet"]["columns"] == {"style": ["oil", "charcoal"]}
 

@@ -10,17 +10,17 @@ import pytest
 
 from conftest import Run, drawing
 from impasto.errors import PluginError
-from impasto.images import Picture
-from impasto.recipe import Recipe
-from impasto.registry import registry
-from impasto.stylize import paint, stylized
+from impasto.painting.paint import paint, stylized
+from impasto.pictures.picture import Picture
+from impasto.plugin.registry import registry
+from impasto.recipe.recipe import Recipe
 
 Install = Callable[..., Path]
 CONTENT, STYLE = (Picture(drawing(seed=seed) / np.float32(255)) for seed in (1, 2))
 QUICK = {"size": 64, "steps": 2, "scales": 1, "device": "cpu"}
 DIMMED = """
-from impasto.backend import BackendInfo
-from impasto.hooks import hookimpl
+from impasto.plugin import BackendInfo
+from impasto.plugin import hookimpl
 
 
 class Dimmed:

@@ -11,17 +11,17 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
-from impasto.loading import Loaded
-from impasto.network import Network
-from impasto.objective import Objective, Weights
-from impasto.profiles import PROFILES, Profile
-from impasto.registry import registry
-from impasto.room import Room
-from impasto.scene import Scene, Style
-from impasto.sight import PROBE, measured
-from impasto.targets import View
-from impasto.tiled import Tiled
-from impasto.tiles import Mosaic, Tiling, tiles
+from impasto.features.receptive_field import PROBE, measured
+from impasto.features.tiles import Mosaic, Tiling, tiles
+from impasto.objective.objective import Objective, Weights
+from impasto.objective.profiles import PROFILES, Profile
+from impasto.objective.tiled import Tiled
+from impasto.painting.loading import Loaded
+from impasto.painting.memory_fit import Room
+from impasto.painting.scene import Scene, Style
+from impasto.painting.targets import View
+from impasto.plugin import Network
+from impasto.plugin.registry import registry
 from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG19
 from impasto_vgg.network import VGG

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from conftest import drawing
 from impasto.errors import RecipeError
-from impasto.losses import Where, gram
-from impasto.network import Network
-from impasto.registry import registry
+from impasto.objective.gram import Where, gram
+from impasto.plugin import Network
+from impasto.plugin.registry import registry
 from impasto_wavelet.bank import DenseBank, bank
 from impasto_wavelet.filters import OPPONENT, blob, block_diagonal, coloured, streaks, wavelets
 

@@ -19,9 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from impasto.errors import WeightsError
-from impasto.obtain import add, get
-from impasto.tensors import read_tensors
-from impasto.weights import Recognised, WeightsInfo, folder, metadata
+from impasto.plugin import Recognised, WeightsInfo
+from impasto.weights.obtain import add, get
+from impasto.weights.store import folder, metadata
+from impasto.weights.tensor_files import read_tensors
 from impasto_vgg import WEIGHTS, build, random_weights
 from impasto_vgg.architecture import VGG19
 from impasto_vgg.untrained import as_torchvision
@@ -225,9 +226,9 @@ def test_get_repairs_a_damaged_file_and_clears_what_a_kill_left(server: Server) 
 
 
 PLUGIN = """
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
-from impasto.weights import Recognised, WeightsInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
+from impasto.plugin import Recognised, WeightsInfo
 
 def recognise(tensors, kind):
     return Recognised("plain", {"tiny": tensors["tiny"]})
@@ -249,7 +250,7 @@ def command(server: Server, tmp_path: Path) -> Callable[..., subprocess.Complete
     (tmp_path / "site" / "tiny.py").write_text(constants + PLUGIN)
     (tmp_path / "site" / "tiny-1.dist-info" / "METADATA").write_text("Name: tiny\nVersion: 1\n")
     (tmp_path / "site" / "tiny-1.dist-info" / "entry_points.txt").write_text("[impasto]\ntiny = tiny\n")
-    code = "from impasto.cli_weights import weights; weights(prog_name='impasto weights')"
+    code = "from impasto.cli.weights import weights; weights(prog_name='impasto weights')"
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
@@ -294,7 +295,7 @@ def test_add_by_command(
 
 def test_looking_loads_no_torch_and_asks_nobody() -> None:
     code = (
-        "import sys; from impasto.cli_weights import weights; weights([], standalone_mode=False);"
+        "import sys; from impasto.cli.weights import weights; weights([], standalone_mode=False);"
         "assert not {'torch', 'rich', 'urllib3', 'safetensors'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -325,7 +326,7 @@ def test_killed_in_the_middle_and_repeated(
     assert server.file.stat().st_size == pytest.approx(VGG19_WEIGHTS.size, rel=1e-4)
     server.rate = 200_000_000
     call = f"get(WEIGHTS['vgg19'], url={server.url!r}, sha256={digest!r})"
-    code = f"from impasto.obtain import get; from impasto_vgg import WEIGHTS; {call}"
+    code = f"from impasto.weights.obtain import get; from impasto_vgg import WEIGHTS; {call}"
     process = subprocess.Popen([sys.executable, "-c", code])
     while not VGG19_WEIGHTS.part.exists() or VGG19_WEIGHTS.part.stat().st_size < 100_000_000:
         assert process.poll() is None

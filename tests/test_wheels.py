@@ -19,10 +19,11 @@ from torch import Tensor
 
 import impasto_vgg
 from impasto.errors import WeightsError
-from impasto.obtain import add, get
-from impasto.tensors import read_tensors
-from impasto.weights import Recognised, WeightsInfo, Wheel, folder
-from impasto.wheels import reason
+from impasto.plugin import Recognised, WeightsInfo, Wheel
+from impasto.weights.obtain import add, get
+from impasto.weights.store import folder
+from impasto.weights.tensor_files import read_tensors
+from impasto.weights.wheel import reason
 from impasto_vgg import WEIGHTS, random_weights
 from impasto_vgg.architecture import VGG16
 from impasto_vgg.untrained import as_torchvision
@@ -173,8 +174,8 @@ def test_the_reason_is_one_line(said: str, line: str) -> None:
 
 CODE = """
 import sys
-from impasto.obtain import get
-from impasto.weights import Recognised, WeightsInfo, Wheel
+from impasto.weights.obtain import get
+from impasto.plugin import Recognised, WeightsInfo, Wheel
 def recognise(tensors, kind):
     return Recognised("plain", {"tiny": tensors["layer/vars/0"]})
 name, sha256, size = sys.argv[1:]

@@ -18,7 +18,7 @@ from PIL import Image
 import impasto
 from conftest import drawing
 from impasto.client import ENDS, Message, Pixels, Worker
-from impasto.knobs import KNOBS
+from impasto.recipe.knobs import KNOBS
 from impasto.worker.streams import MOST_LOG
 
 HANGS = 300
@@ -32,8 +32,8 @@ Start = Callable[..., Worker]
 ODD = """
 import ctypes, os, sys, time
 import torch
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import hookimpl
+from impasto.plugin import NetworkInfo
 
 class Odd(torch.nn.Module):
     layers, content_layers, style_layers = ("one",), {"one": 1.0}, {"one": 1.0}

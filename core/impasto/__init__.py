@@ -12,9 +12,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from .alone import reconstruct as reconstruct
-    from .alone import texture as texture
     from .errors import DeviceError as DeviceError
     from .errors import DivergedError as DivergedError
     from .errors import ImageError as ImageError
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from .errors import PluginError as PluginError
     from .errors import RecipeError as RecipeError
     from .errors import WeightsError as WeightsError
-    from .explain import Patch as Patch
-    from .explain import strongest_patches as strongest_patches
-    from .gallery import bundled as bundled
-    from .gallery import style as style
-    from .images import Picture as Picture
-    from .images import read as read
-    from .images import write as write
-    from .recipe import Recipe as Recipe
-    from .scene import Style as Style
-    from .stylize import Step as Step
-    from .stylize import paint as paint
-    from .stylize import stylized as stylized
-
-__version__ = "0.1.0"
+    from .painting.layer_patches import Patch as Patch
+    from .painting.layer_patches import strongest_patches as strongest_patches
+    from .painting.paint import Step as Step
+    from .painting.paint import paint as paint
+    from .painting.paint import stylized as stylized
+    from .painting.scene import Style as Style
+    from .painting.texture import reconstruct as reconstruct
+    from .painting.texture import texture as texture
+    from .pictures.bundled_styles import bundled as bundled
+    from .pictures.bundled_styles import style as style
+    from .pictures.picture import Picture as Picture
+    from .pictures.picture import read as read
+    from .pictures.picture import write as write
+    from .recipe.recipe import Recipe as Recipe
 
 _HOMES = {
     "errors": (
@@ -49,13 +49,13 @@ _HOMES = {
         "RecipeError",
         "WeightsError",
     ),
-    "explain": ("Patch", "strongest_patches"),
-    "gallery": ("bundled", "style"),
-    "images": ("Picture", "read", "write"),
-    "recipe": ("Recipe",),
-    "alone": ("reconstruct", "texture"),
-    "scene": ("Style",),
-    "stylize": ("Step", "paint", "stylized"),
+    "pictures.bundled_styles": ("bundled", "style"),
+    "pictures.picture": ("Picture", "read", "write"),
+    "recipe.recipe": ("Recipe",),
+    "painting.layer_patches": ("Patch", "strongest_patches"),
+    "painting.paint": ("Step", "paint", "stylized"),
+    "painting.scene": ("Style",),
+    "painting.texture": ("reconstruct", "texture"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_MODULES)

@@ -22,11 +22,11 @@ from typing import Any, NoReturn, TypeVar, cast
 import torch
 from torch import Tensor
 
-from .backend import Backend, BackendInfo, Evaluator
 from .errors import DeviceError, PluginError
-from .network import Network, NetworkInfo, checkpoints, unpadded
-from .registry import missing, registry
-from .sight import measured, parts
+from .features.receptive_field import measured, parts
+from .plugin.backend import Backend, BackendInfo, Evaluator
+from .plugin.network import Network, NetworkInfo, checkpoints, unpadded
+from .plugin.registry import missing, registry
 
 Size = tuple[int, int]
 """(height, width) in pixels."""

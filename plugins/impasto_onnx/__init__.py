@@ -12,10 +12,8 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import cast
 
-from impasto.backend import Backend, BackendInfo
 from impasto.errors import PluginError
-from impasto.hooks import hookimpl
-from impasto.network import Network
+from impasto.plugin import Backend, BackendInfo, Network, hookimpl
 
 PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 

@@ -14,10 +14,9 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from impasto.backend import Evaluator
-from impasto.cache import NETWORKS, code
 from impasto.errors import DeviceError
-from impasto.network import Network
+from impasto.plugin import Evaluator, Network
+from impasto.storage.cache import NETWORKS, code
 
 from .export import IMAGE, cut, exported, plain, reached
 from .providers import CPU, Provider, candidates
@@ -50,7 +49,7 @@ class _Model:
         self.sessions: dict[tuple[str, ...], onnxruntime.InferenceSession] = {}
 
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """See `impasto.backend.Evaluator`; the maps are where the image is."""
+        """See `impasto.plugin.Evaluator`; the maps are where the image is."""
         aliases = getattr(self.network, "aliases", {})
         present = reached(self.network, [aliases.get(name, name) for name in layers], *image.shape[-2:])
         if not present:

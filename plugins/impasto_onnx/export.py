@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from impasto.errors import ImpastoError, PluginError
-from impasto.network import Network
+from impasto.plugin import Network
 
 TRACED = (1021, 1259)
 """Height and width at which a network is followed: primes, so that no two sizes in it are the same by accident."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from impasto.backend import Backend, BackendInfo
-from impasto.hooks import hookimpl
+from impasto.plugin import Backend, BackendInfo, hookimpl
 
 
 def _build(device: str, precision: str) -> Backend:

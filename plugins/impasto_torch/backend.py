@@ -9,9 +9,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from impasto.backend import Evaluator
 from impasto.errors import DeviceError
-from impasto.network import Network, checkpoints, unpadded
+from impasto.plugin import Evaluator, Network
+from impasto.plugin.network import checkpoints, unpadded
 
 from .precision import quick, shortened
 
@@ -26,16 +26,16 @@ class _Placed:
 
     @property
     def checkpoints(self) -> Mapping[str, Collection[str]]:
-        """See `impasto.network`."""
+        """See `impasto.plugin.network`."""
         return checkpoints(self.network)
 
     @property
     def unpadded(self) -> bool:
-        """See `impasto.network`."""
+        """See `impasto.plugin.network`."""
         return unpadded(self.network)
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
-        """See `impasto.backend.Evaluator`; `more` is what the network takes besides."""
+        """See `impasto.plugin.Evaluator`; `more` is what the network takes besides."""
         with torch.autocast(self.kind, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return self.network(image, layers, **more)
 

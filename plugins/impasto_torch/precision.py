@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.cache import MEASURED, code
+from impasto.storage.cache import MEASURED, code
 
 GAIN = 1.5
 """How much quicker bfloat16 has to be: matrix units gain more, and noise less."""

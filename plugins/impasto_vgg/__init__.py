@@ -13,9 +13,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from impasto.hooks import hookimpl
-from impasto.network import Finish, Network, NetworkInfo
-from impasto.weights import Recognised, Stored, WeightsInfo, Wheel
+from impasto.plugin import Finish, Network, NetworkInfo, Recognised, Stored, WeightsInfo, Wheel, hookimpl
 
 from .architecture import OPTIONS, VGG16, VGG19, Architecture
 

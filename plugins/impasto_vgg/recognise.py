@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import WeightsError
-from impasto.weights import Recognised
+from impasto.plugin import Recognised
 
 from .architecture import Architecture
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from impasto.hooks import hookimpl
-from impasto.network import Finish, Network, NetworkInfo
+from impasto.plugin import Finish, Network, NetworkInfo, hookimpl
 
 
 def _build() -> Network:

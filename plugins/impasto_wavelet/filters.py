@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor
 
+from impasto.pictures.colour_axes import opponent_axes
+
 PHASES = 3
 """Rectified copies a third of a period apart keep the sign and the place that a single rectified filter loses."""
 
 # Luma, yellow-blue and red-green of an RGB pixel, rows of unit length.
-OPPONENT = torch.nn.functional.normalize(
-    torch.tensor([[0.299, 0.587, 0.114], [0.5, 0.5, -1.0], [1.0, -1.0, 0.0]]), dim=1
-)
+OPPONENT = opponent_axes()
 
 
 def _axes(size: int, angle: float) -> tuple[Tensor, Tensor]:

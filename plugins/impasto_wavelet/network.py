@@ -83,7 +83,7 @@ class Wavelet(torch.nn.Module):
             yield from (f"{kind}{level}_{distance}" for distance in (1, 2) for kind in ("swirl", "streak"))
 
     def forward(self, image: Tensor, layers: Collection[str], after: str = "") -> dict[str, Tensor]:
-        """See `impasto.network.Network`; `RecipeError` for a layer that there is none of.
+        """See `impasto.plugin.Network`; `RecipeError` for a layer that there is none of.
 
         The checkpoint half<l>, the picture halved l times, is what level l + 1 sees.
         """

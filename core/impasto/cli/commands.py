@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from .. import __version__
+from .._version import __version__
 from ..errors import DivergedError, ImpastoError
 from .options import FILE, Grouped, given, knobs, losses, masks, results
 
@@ -34,17 +34,17 @@ class Elsewhere(NamedTuple):
 
 
 ELSEWHERE = {
-    "cache": Elsewhere("..cli_cache", "Show what is remembered from earlier pictures, and forget it."),
-    "install": Elsewhere(".install", "Put impasto into an editor's menus: gimp, krita."),
-    "weights": Elsewhere("..cli_weights", "List, get and add the weights that networks need."),
+    "cache": Elsewhere(".cache", "Show what is remembered from earlier pictures, and forget it."),
+    "install": Elsewhere(".install.command", "Put impasto into an editor's menus: gimp, krita."),
+    "weights": Elsewhere(".weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
     "estimate": Elsewhere(".estimate", "Tell how long a painting takes, how much memory, and in which parts."),
-    "export": Elsewhere("..cli_export", "Write a network as an ONNX file, for other programs."),
-    "texture": Elsewhere(".alone", "Make a texture of STYLE, of any size, from noise."),
+    "export": Elsewhere(".export", "Write a network as an ONNX file, for other programs."),
+    "texture": Elsewhere(".texture", "Make a texture of STYLE, of any size, from noise."),
     "worker": Elsewhere(".worker", "Paint for an editor, over standard input and output."),
-    "reconstruct": Elsewhere(".alone", "Make CONTENT again from what a layer keeps of it."),
+    "reconstruct": Elsewhere(".texture", "Make CONTENT again from what a layer keeps of it."),
     "styles": Elsewhere(".styles", "List the styles that come with impasto, which can be named as STYLE."),
-    "sheet": Elsewhere(".sheet", "Paint every combination of two knobs, in one labelled picture."),
+    "sheet": Elsewhere(".sheet.command", "Paint every combination of two knobs, in one labelled picture."),
 }
 
 
@@ -137,8 +137,8 @@ def paint(
 
     Ctrl-C keeps the picture so far. The result carries its recipe; `impasto again` makes it again.
     """
-    from .. import images
-    from ..recipe import Recipe
+    from ..pictures.picture import read
+    from ..recipe.recipe import Recipe
     from .job import Job, extras, finish
     from .painting import run
 
@@ -151,7 +151,7 @@ def paint(
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
     if mask and "size" not in knobs:
-        knobs["size"] = str(max(images.read(content).size))
+        knobs["size"] = str(max(read(content).size))
     return run(Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, extras=more))
 
 
@@ -185,7 +185,7 @@ def again(
 @impasto.command()
 def plugins() -> None:
     """List networks and backends, and the plug-ins that failed."""
-    from ..registry import registry
+    from ..plugin.registry import registry
     from .listing import listing
 
     for line in listing(registry()):

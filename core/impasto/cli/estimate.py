@@ -12,7 +12,7 @@ import click
 from .options import FILE, Grouped, given, knobs
 
 if TYPE_CHECKING:
-    from ..recipe import Recipe
+    from ..recipe.recipe import Recipe
 
 
 @click.command(cls=Grouped)
@@ -24,16 +24,16 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
 
     From measurements on two cores without a graphics card; the time is a first guess on others.
     """
-    from .. import images
-    from ..gallery import found
-    from ..recipe import Recipe
-    from ..registry import registry
+    from ..pictures.bundled_styles import found
+    from ..pictures.picture import read
+    from ..plugin.registry import registry
+    from ..recipe.recipe import Recipe
 
     recipe = registry().settled(Recipe.of(**given(values.items())))
     registry().check(recipe)
     for path in style:
-        images.read(found(path))
-    expected = cost(images.read(content).size, recipe)
+        read(found(path))
+    expected = cost(read(content).size, recipe)
     tiles = f"of {expected['tile']} pixels" if expected["tile"] else "none, all at once"
     click.echo(f"time     {clock(expected['seconds'])}")
     click.echo(f"memory   {expected['bytes'] / 1e9:.1f} GB")
@@ -46,7 +46,7 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
 
 def cost(size: tuple[int, int], recipe: Recipe) -> Mapping[str, Any]:
     """What `Estimates.of` says of a content of this size, in a process that has painted nothing. `OutOfMemory`."""
-    from ..estimates import Estimates
+    from ..memory.plan import Estimates
 
     return Estimates().of(*size, recipe)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..knobs import KNOBS
+from ..recipe.knobs import KNOBS
 from .options import FILE, Grouped, given, knobs
 
 if TYPE_CHECKING:
-    from ..explain import Patch
-    from ..images import Picture
+    from ..painting.layer_patches import Patch
+    from ..pictures.picture import Picture
 
 KNOWN = ("size", "network", "network_options", "device")
 CELL, LETTERS = 132, 12
@@ -39,19 +39,18 @@ def explain(
     Each patch is what one unit sees, and says how much it is excited. --size is the longest side at which the pictures
     are looked at, as when they are painted.
     """
-    from .. import images
-    from ..files import check_output
-    from ..heap import lasting
-    from ..recipe import Recipe
-    from ..registry import registry
+    from ..memory.allocator import lasting
+    from ..pictures.picture import read, write
+    from ..plugin.registry import registry
+    from ..recipe.recipe import Recipe
+    from ..storage.files import check_output
 
     recipe = registry().settled(Recipe.of(**given(values.items()), init="content"))
     check_output(output, *pictures)
     with lasting():
-        from ..explain import strongest_patches
-    read = [images.read(path) for path in pictures]
+        from ..painting.layer_patches import strongest_patches
     found = strongest_patches(
-        read,
+        [read(path) for path in pictures],
         layer,
         channels,
         count=count,
@@ -60,7 +59,7 @@ def explain(
         network_options=recipe.network_options,
         device=recipe.device,
     )
-    images.write(output, _sheet(layer, found, [path.stem for path in pictures]))
+    write(output, _sheet(layer, found, [path.stem for path in pictures]))
 
 
 def _sheet(layer: str, found: dict[int, list[Patch]], names: Sequence[str]) -> Picture:
@@ -68,8 +67,8 @@ def _sheet(layer: str, found: dict[int, list[Patch]], names: Sequence[str]) -> P
     import numpy as np
     from PIL import Image
 
-    from ..contact import PAPER, Contact, Label, flat
-    from ..images import Picture
+    from ..pictures.contact_sheet import PAPER, Contact, Label, flat
+    from ..pictures.picture import Picture
 
     longest = max(map(len, found.values()))
     columns = longest if len(found) > 1 else math.ceil(math.sqrt(longest))

@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 import click
 
-from .. import __version__, images
-from ..codecs import SMALLEST
+from .._version import __version__
 from ..errors import ImageError, OutputError, RecipeError
-from ..files import check_output
-from ..gallery import found
-from ..images import Picture, Pixels
-from ..knobs import MOST_STYLES
-from ..provenance import Provenance
-from ..recipe import Recipe
-from ..registry import registry
-from ..scene import Style
-from ..schedule import left_out
-from .curves import FORMATS
+from ..painting.scene import Style
+from ..pictures.bundled_styles import found
+from ..pictures.codecs import SMALLEST
+from ..pictures.picture import Picture, Pixels, read, read_mask
+from ..plugin.registry import registry
+from ..recipe.knobs import MOST_STYLES
+from ..recipe.provenance import Provenance
+from ..recipe.recipe import Recipe
+from ..recipe.schedule import left_out
+from ..storage.files import check_output
+from .losses.write import FORMATS
 
 STYLE = re.compile(r"style\d*")
 
@@ -135,7 +135,7 @@ class Pictures(NamedTuple):
     mask: Pixels | None
 
 
-def check(job: Job, read: Callable[[Path], Picture] = images.read) -> Pictures:
+def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
     """The pictures, decoded by `read`, after everything else about the job has been found in order.
 
     Raises the `ImpastoError` that says what is wrong. Writes nothing and computes nothing.
@@ -152,7 +152,7 @@ def check(job: Job, read: Callable[[Path], Picture] = images.read) -> Pictures:
     content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
     painters = pictures[1:] if job.content and job.style else pictures
     mask = job.extras.get("mask")
-    return Pictures(content, _styles(job, painters), images.read_mask(mask) if mask else None)
+    return Pictures(content, _styles(job, painters), read_mask(mask) if mask else None)
 
 
 def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
@@ -160,7 +160,7 @@ def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
     weights = job.recipe.style_weights or (1.0,) * len(pictures)
     if len(weights) != len(pictures):
         raise RecipeError(f"There are {len(weights)} style weights for {len(pictures)} styles.", "Give one for each.")
-    masks = {name: images.read_mask(path) for name, path in job.extras.items() if name.startswith("style-")}
+    masks = {name: read_mask(path) for name, path in job.extras.items() if name.startswith("style-")}
     numbers = ["", *map(str, range(2, len(pictures) + 1))]
     return [
         Style(picture, weight, masks.get(f"style-mask{number}"), masks.get(f"style-region{number}"))
@@ -189,7 +189,7 @@ def _check_start(init: str) -> None:
     if not Path(init).exists():
         seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"
         raise RecipeError(f"{seen}. There is no file of that name.", "Check the name.")
-    images.read(init)
+    read(init)
 
 
 def _check_fit(path: Path, picture: Picture, size: int) -> None:

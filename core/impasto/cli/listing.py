@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..backend import BackendInfo
-from ..network import NetworkInfo
-from ..registry import PluginFailure, Registry, missing
+from ..plugin.backend import BackendInfo
+from ..plugin.network import NetworkInfo
+from ..plugin.registry import PluginFailure, Registry, missing
 
 HEAD = ("NAME", "KIND", "FROM", "STATE", "DEVICES", "WHAT IT IS")
 

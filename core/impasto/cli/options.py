@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..knobs import KNOBS, Knob
+from ..recipe.knobs import KNOBS, Knob
 
 METAVARS = {
     "whole": "N",

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import images
-from ..codecs import kept_kind
 from ..errors import OutOfMemory
-from ..files import FORMATS
-from ..heap import lasting
-from ..images import Picture
-from ..provenance import Provenance
-from .curves import Curves
+from ..memory.allocator import lasting
+from ..pictures.codecs import kept_kind
+from ..pictures.picture import Picture, write
+from ..recipe.provenance import Provenance
+from ..storage.files import FORMATS
 from .estimate import clock, cost
 from .interrupt import Interrupt
 from .job import Job, Pictures, check
+from .losses.record import Curves
+from .losses.write import write as write_losses
 from .preview import Preview
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..stylize import Step
+    from ..painting.paint import Step
 
 STOPPED, FAILED = 130, 1
 
@@ -58,7 +58,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     These two are returned, with what went wrong.
     """
     with lasting():
-        from ..stylize import paint
+        from ..painting.paint import paint
 
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
     preview, curves = Preview(job.preview), Curves()
@@ -75,7 +75,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
                 curves.add(step)
                 preview.offer(step)
                 if job.save_every and taken % job.save_every == 0:
-                    images.write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
+                    write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
                 if interrupt.asked or taken == job.taken:
                     carried = carried.after(taken)
                     break
@@ -84,9 +84,9 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
                 raise
             failed, carried = str(error), carried.after(taken)
     picture = step.picture()  # now that the painting has given back its memory
-    images.write(job.output, picture, carried.dumps())
+    write(job.output, picture, carried.dumps())
     for path in job.losses:
-        curves.write(path)
+        write_losses(curves, path)
     return step, picture, failed
 
 

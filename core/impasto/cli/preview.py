@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import images
 from ..errors import OutputError
+from ..pictures.picture import write
 
 if TYPE_CHECKING:
-    from ..stylize import Step
+    from ..painting.paint import Step
 
 SHORTEST = 0.5
 SHARE = 10
@@ -34,7 +34,7 @@ class Preview:
         if self.path is None or begin < self._next:
             return
         try:
-            images.write(self.path, step.picture())
+            write(self.path, step.picture())
         except OutputError as error:  # a full disk may have room again when the painting is done
             click.echo(f"impasto: no preview: {error}", err=True)
             self.path = None

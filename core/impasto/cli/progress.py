@@ -12,7 +12,7 @@ import click
 from .estimate import clock
 
 if TYPE_CHECKING:
-    from ..stylize import Step
+    from ..painting.paint import Step
 
 Show = Callable[["Step"], None]
 LINES = 10

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..codecs import check_shape
-from ..estimates import Estimates
-from ..heap import lasting
-from ..recipe import Recipe
-from ..registry import registry
+from ..memory.allocator import lasting
+from ..memory.plan import Estimates
+from ..pictures.codecs import check_shape
+from ..plugin.registry import registry
+from ..recipe.recipe import Recipe
 from . import pictures
 from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
-    from ..images import Pixels
-    from ..loading import Choice, Loaded
-    from ..samples import Samples
-    from ..stylize import Step
+    from ..painting.loading import Choice, Loaded
+    from ..painting.paint import Step
+    from ..pictures.picture import Pixels
+    from ..pictures.samples import Samples
 
 KEPT = 2
 """Networks that stay loaded."""
@@ -86,8 +86,8 @@ class Painter:
     def warm_up(self) -> None:
         """Load the libraries and the default network, which takes seconds."""
         with lasting():
-            from ..loading import Choice
-            from ..profiles import Profile
+            from ..objective.profiles import Profile
+            from ..painting.loading import Choice
 
         default = registry().settled(Recipe())
         finish = registry().network(default.network).finish
@@ -107,7 +107,7 @@ class Painter:
 
     def _paint(self, job: Job, request: Paint) -> Ending:
         with lasting():
-            from ..stylize import paint
+            from ..painting.paint import paint
 
         parts = job.parts
         content = pictures.samples(request.content, parts)
@@ -183,7 +183,7 @@ class Painter:
 
 def _load(choice: Choice, stamp: int) -> Loaded:
     """The network; `stamp` changes when the weights on disk do."""
-    from ..loading import load
+    from ..painting.loading import load
 
     return load(choice)
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import codecs, colour, gallery, images
 from ..errors import ImageError, RecipeError
-from ..files import check_input
-from ..images import Picture, Pixels
-from ..recipe import Recipe
-from ..samples import Samples
-from ..scene import Style, fitted, stretched
+from ..painting.scene import Style, fitted, stretched
+from ..pictures import bundled_styles, codecs, colour_transfer
+from ..pictures.picture import Picture, Pixels, read
+from ..pictures.samples import Samples
+from ..recipe.recipe import Recipe
+from ..storage.files import check_input
 from . import requests
 from .requests import BadRequest, Form, Unsupported
 
 if TYPE_CHECKING:
-    from ..stylize import Step
+    from ..painting.paint import Step
 
 Parts = Mapping[str, bytes]
 PAPER = 0.9
@@ -37,7 +37,7 @@ def samples(form: Form, parts: Parts) -> Samples:
 def picture(found: Samples) -> Picture:
     """`found` as it is painted on: in [0, 1]. Raises `ImageError` where it is too small or too narrow."""
     codecs.check_shape("The picture that was sent", *found.size)
-    return replace(found.picture(), samples=None)  # the result is put together from `found` itself
+    return replace(Picture.of(found), samples=None)  # the result is put together from `found` itself
 
 
 def mask(form: Form | None, parts: Parts) -> Pixels | None:
@@ -97,7 +97,7 @@ class Previews:
         painted = _painted(step).resized(across.stop - across.start, down.stop - down.start).pixels
         pixels = self._canvas.pixels.copy()
         if scene.mode == "keep":
-            painted = colour.keep(painted, pixels[down, across])
+            painted = colour_transfer.keep(painted, pixels[down, across])
         if scene.mask is not None:
             weight = stretched(scene.mask, across.stop - across.start, down.stop - down.start)[..., None]
             painted = pixels[down, across] * (1 - weight) + painted * weight
@@ -118,15 +118,15 @@ def _painting(asked: requests.Style, parts: Parts) -> Picture:
     if asked.picture is not None:
         return picture(samples(asked.picture, parts))
     if asked.file is None:
-        if asked.name not in gallery.SUMMARIES:
+        if asked.name not in bundled_styles.SUMMARIES:
             raise Unsupported(f"There is no bundled style {asked.name!r}.", "Choose a style picture.")
-        return gallery.style(asked.name)
+        return bundled_styles.style(asked.name)
     try:
         path = Path(asked.file)
         check_input(path)
     except ValueError:  # a null byte, or half a surrogate pair
         raise ImageError(f"{asked.file!a} is no name of a file.", "Choose a style picture.") from None
-    return images.read(path)
+    return read(path)
 
 
 def _painted(step: Step) -> Picture:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..client import MOST, PROTOCOL
-from ..gallery import SUMMARIES
-from ..knobs import KNOBS, Knob
-from ..registry import missing, registry
+from ..pictures.bundled_styles import SUMMARIES
+from ..plugin.registry import missing, registry
+from ..recipe.knobs import KNOBS, Knob
 from .streams import Log
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..client import Message
 from ..errors import ImpastoError
-from ..knobs import MOST_STYLES, MOST_WEIGHT
+from ..recipe.knobs import MOST_STYLES, MOST_WEIGHT
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 Side = Annotated[int, Field(ge=1, le=2**20)]

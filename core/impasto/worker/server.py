@@ -11,12 +11,12 @@ import traceback
 from queue import SimpleQueue
 from typing import Any
 
-from .. import memory
 from ..client import Framing, Malformed, Message
 from ..errors import ImpastoError
-from ..estimates import Estimates
-from ..recipe import Recipe
-from ..registry import registry
+from ..memory import system
+from ..memory.plan import Estimates
+from ..plugin.registry import registry
+from ..recipe.recipe import Recipe
 from . import pictures, records
 from .painting import Job, Painter, Send
 from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, Thumbnail, UnknownJob, known_id, parsed
@@ -171,7 +171,7 @@ class Server:
         if isinstance(error, ImpastoError):
             code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
             return {"code": code, "message": error.args[0], "hint": error.hint}
-        if memory.exhausted(error):
+        if system.exhausted(error):
             message = "There is not enough memory for this."
             return {"code": "out_of_memory", "message": message, "hint": "Set a smaller size."}
         sys.stderr.write("".join(traceback.format_exception(error)))

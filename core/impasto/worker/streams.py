@@ -12,8 +12,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-from .. import folders
 from ..client import TAIL, encode
+from ..storage import folders
 
 MOST_LOG = 1_000_000
 FEW = 4

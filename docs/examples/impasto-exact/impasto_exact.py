@@ -2,9 +2,8 @@
 
 import copy
 
-from impasto.backend import BackendInfo
 from impasto.errors import DeviceError
-from impasto.hooks import hookimpl
+from impasto.plugin import BackendInfo, hookimpl
 
 
 class Exact:

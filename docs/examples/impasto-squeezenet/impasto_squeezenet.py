@@ -1,8 +1,7 @@
 """SqueezeNet 1.1 (Iandola et al., 2016), torchvision's, as a network of impasto."""
 
 from impasto.errors import WeightsError
-from impasto.hooks import hookimpl
-from impasto.network import NetworkInfo
+from impasto.plugin import NetworkInfo, hookimpl
 
 PLACES = {"conv1": 1, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12}
 """Layer, as the paper calls it -> its place in torchvision's `features`."""

@@ -1,0 +1,49 @@
+"""`impasto export`: a network as an ONNX file, for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import PluginError, RecipeError
+from ..plugin.network import Network
+from ..plugin.registry import missing, registry
+from ..recipe.knobs import KNOBS
+from ..storage.files import check_output, replace
+
+
+@click.command()
+@click.argument("network")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--layers", metavar="LAYER,...", help="Layers to export, each an output of its name; all if left out.")
+@click.option("--network-options", metavar="NAME=V,...", help=KNOBS["network_options"].description)
+def export(network: str, file: Path, layers: str | None, network_options: str | None) -> None:
+    """Write NETWORK to FILE, an ONNX model, for pictures of any size.
+
+    Its input `image` is a float32 picture, (1, 3, height, width), sRGB-encoded in [0, 1].
+    """
+    file = check_output(file, formats=(".onnx",))
+    info, backend = registry().network(network), registry().backend("onnx")
+    for need in (missing(info), missing(backend)):
+        if need:
+            raise PluginError(need)
+    pairs = (item.partition("=") for item in (network_options or "").split(",") if item)
+    built = info.build(**info.chosen({option.strip(): value.strip() for option, _, value in pairs}))
+    wanted = _known(built, network, layers)
+    if backend.export is None:
+        raise PluginError("The backend onnx exports nothing.", "Update it.")
+    data, form = backend.export(built, wanted)
+    replace(file, data)
+    click.echo(f"{file}: {network}, {len(wanted)} layers, {form}, {len(data) / 1e6:.1f} MB.")
+
+
+def _known(network: Network, name: str, layers: str | None) -> list[str]:
+    if layers is None:
+        return list(network.layers)
+    aliases = getattr(network, "aliases", {})
+    asked = [layer.strip() for layer in layers.split(",")]
+    for layer in asked:
+        if aliases.get(layer, layer) not in network.layers:
+            raise RecipeError(f"The network {name} has no layer {layer!r}.", f"Layers: {', '.join(network.layers)}.")
+    return [aliases.get(layer, layer) for layer in asked]

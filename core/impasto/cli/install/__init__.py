@@ -1,0 +1,1 @@
+"""`impasto install`: an editor plug-in into the editor's profile."""

@@ -1,0 +1,95 @@
+"""`impasto install EDITOR`: an editor's plug-in into the user's profile, and proof that it can start the worker."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from ...errors import ImpastoError
+from . import gimp, krita
+
+WORKER = (sys.executable, "-m", "impasto", "worker")
+
+
+@dataclass(frozen=True)
+class Editor:
+    """An editor that impasto has a plug-in for."""
+
+    title: str
+    places: Callable[[], list[str]]
+    """Glob patterns of the folders in which profiles are looked for."""
+    put: Callable[[Path, Sequence[str]], Path]
+    """Put the plug-in, which is to run this worker, into a profile; returns its folder."""
+    take: Callable[[Path], Path | None]
+    """Take the plug-in out of a profile; returns its folder, or None if it was not there."""
+    problem: Callable[[Path], str]
+    """What is wrong with the plug-in in a profile, with what to do; empty if nothing is."""
+    after: str
+    """What to do next in the editor."""
+
+
+EDITORS = {
+    "gimp": Editor(
+        "GIMP 3",
+        gimp.places,
+        gimp.put,
+        gimp.take,
+        gimp.problem,
+        "Start GIMP anew: Filters > Artistic > Neural Style...",
+    ),
+    "krita": Editor(
+        "Krita",
+        krita.places,
+        krita.put,
+        krita.take,
+        krita.problem,
+        "Start Krita anew: Settings > Dockers > Neural Style.",
+    ),
+}
+
+
+@click.command()
+@click.argument("editor", type=click.Choice(list(EDITORS)))
+@click.option("--uninstall", is_flag=True, help="Take the plug-in out again.")
+@click.option("--check", is_flag=True, help="Say whether the plug-in is there, whole and of this version, and works.")
+@click.option("--profile", type=click.Path(path_type=Path), help="The editor's profile folder, if it is not found.")
+@click.option("--worker", metavar="COMMAND", help="The worker to start, as 'ssh box impasto worker'.")
+def install(editor: str, uninstall: bool, check: bool, profile: Path | None, worker: str | None) -> None:
+    """Put impasto into an editor's menus."""
+    chosen = EDITORS[editor]
+    for folder in [profile] if profile else profiles(chosen):
+        if uninstall:
+            taken = chosen.take(folder)
+            click.echo(f"Taken out: {taken}" if taken else f"Not there: {folder}")
+        elif check:
+            if problem := chosen.problem(folder):
+                raise ImpastoError(f"{folder}: {problem}")
+            click.echo(f"The plug-in in {folder} is whole, and its worker answers.")
+        else:
+            _install(chosen, folder, tuple(shlex.split(worker)) if worker else WORKER)
+
+
+def profiles(editor: Editor) -> list[Path]:
+    """The editor's profiles of this user. Raises `ImpastoError` if there are none."""
+    patterns = [Path(pattern) for pattern in editor.places()]
+    found = [path for pattern in patterns for path in sorted(pattern.parent.glob(pattern.name)) if path.is_dir()]
+    if not found:
+        raise ImpastoError(
+            f"No profile of {editor.title} found; looked for {', '.join(map(str, patterns))}.",
+            "Start it once, so that it makes one, or name the folder with --profile.",
+        )
+    return list({path.resolve(): path for path in found}.values())
+
+
+def _install(editor: Editor, folder: Path, worker: Sequence[str]) -> None:
+    if not folder.is_dir():
+        raise ImpastoError(f"{folder} is no folder; expected a profile of {editor.title}.")
+    click.echo(f"The plug-in is in {editor.put(folder, worker)}.")
+    if problem := editor.problem(folder):
+        raise ImpastoError(f"It is there, but {problem}")
+    click.echo(f"Its worker answers. {editor.after}")

@@ -1,0 +1,1 @@
+"""`--losses`: every loss at every step, as a table or a plot."""

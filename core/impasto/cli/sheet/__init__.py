@@ -1,0 +1,1 @@
+"""`impasto sheet`: every combination of two knobs, in one labelled picture."""

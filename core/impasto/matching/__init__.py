@@ -1,0 +1,1 @@
+"""Laying a painting's patches where a photograph asks for them, before any network."""

@@ -1,0 +1,1 @@
+"""What memory there is, what a painting takes of it, and how the C library keeps it."""

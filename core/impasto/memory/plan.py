@@ -1,0 +1,279 @@
+"""How long a painting will take, how much memory, and in which parts to look at it so that the memory there is will do.
+
+Time goes with the pixels of all steps. Memory has three parts: what every pixel of the picture costs, what every pixel
+costs that a step looks at, and what L-BFGS remembers. The constants were measured; a process learns its own speed.
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import OutOfMemory
+from ..plugin.registry import AUTO, registry
+from ..recipe.knobs import OURS
+from ..recipe.recipe import Recipe
+from ..recipe.schedule import stages
+from . import allocator, system
+
+BASE = 640e6
+"""Bytes before anything is painted: mostly the libraries."""
+SPARE = 0.85
+"""Share of the memory there is that a plan may use: the rest is for what no model knows."""
+ENOUGH, MORE = 3e9, 1.1
+"""Bytes to make do with, the program included, if nothing is said: an editor with the same picture wants some too. And
+by how much that is raised while it will not do."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs. All bytes are in float32, without a graphics card."""
+
+    seconds: float
+    """For each pixel and step, on two cores."""
+    step: float
+    """Bytes for each pixel of a picture that is looked at all at once."""
+    tile: float
+    """Bytes for each pixel that a tile sees."""
+    far: float
+    """Bytes for each pixel of a picture looked at in tiles: for the content, checkpoints, and layers that see far."""
+    margin: int
+    """Pixels that a tile looks at on each side besides its own, at most."""
+    whole: float
+    """Pixels above which looking in tiles is no slower."""
+
+    def short(self) -> Cost:
+        """The same in bfloat16, which the losses are not."""
+        return replace(self, step=SHORT * self.step, tile=SHORT * self.tile, far=SHORT * self.far)
+
+
+VGG19 = Cost(2e-5, 2500, 2200, 90, 8, math.inf)
+COSTS = {
+    "wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6),
+    "vgg16": replace(VGG19, seconds=1.7e-5),  # a tenth less memory, too, which is left as a margin
+    "vgg19": VGG19,
+}
+OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
+PICTURE, LOSSES = 66, 115
+"""Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
+takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
+SHORT = 0.6
+"""What maps in bfloat16 take beside those in float32."""
+PAIR, SHORT_PAIR = 24, 12
+"""Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
+LAID = 200
+"""Bytes for each pixel of a picture that is matched, and that no network goes over."""
+RECOLOUR = 1e-6
+"""Seconds for each pixel where colours change and nothing is painted."""
+SMALLEST, LARGEST, STRIDE = 128, 2048, 32
+"""Sides of tiles, in pixels: the limits, and what they go in steps of."""
+GOOD, AMPLE = 24, 40
+"""Sides of tiles in margins, below which one rather remembers fewer steps, or takes more memory; and above which
+memory is better spent on looking at some of them once."""
+FORGETFUL = 2
+"""Steps that L-BFGS remembers at least."""
+TWICE = 1.3
+"""Work of looking at a tile twice, the first time without going back, beside that of looking once."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is looked at: sides of tiles (None: all at once), and how many steps L-BFGS remembers."""
+
+    tile: int | None
+    history: int
+    bytes: float
+    """What that takes, besides what the process has already."""
+    spare: float = 0.0
+    """Bytes of them for what tiles keep that are looked at once for their gradient; the others are twice."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How paintings of all sizes are made to fit into `budget` bytes, besides what the process has already."""
+
+    recipe: Recipe
+    cost: Cost
+    budget: float
+    least: int = SMALLEST
+    """Sides of tiles: below `least` one rather does without, above `largest` are none."""
+    largest: int = LARGEST
+    history: int = 1000
+    """Steps that L-BFGS remembers at most."""
+
+    def look(self, pixels: int) -> Look | None:
+        """The fastest way to look at so many pixels; None where nothing fits."""
+        history = min(self.history, self.recipe.history)
+        while True:
+            tile = self._tile(pixels, history)
+            found = Look(tile, history, self._needed(pixels, tile, history))
+            enough = tile is None or tile >= self.least
+            if found.bytes <= self.budget and (enough or self.recipe.tile):
+                return self._spent(found, pixels)
+            if history <= FORGETFUL or self.recipe.optimiser != "lbfgs":
+                return found if self.recipe.tile else None  # as was asked for: it may do
+            history = max(FORGETFUL, history // 2)
+
+    def said(self, pixels: int, taken: float) -> str:
+        """What is stepped down for so many pixels, in a sentence, or nothing; `taken` is what the process has."""
+        look = self.look(pixels)
+        if look is None or not _steps(self.recipe):
+            return ""
+        changed = [f"looks at tiles of {look.tile} pixels"] if look.tile and look.tile != self.recipe.tile else []
+        if look.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
+            changed.append(f"remembers {look.history} steps")
+        most = (look.bytes + taken) / 1e9
+        return f"To make do with {most:.1f} GB of memory, it {' and '.join(changed)}." if changed else ""
+
+    def too_large(self, pixels: int) -> OutOfMemory:
+        """The error that says which size would do instead."""
+        least, tile = (self._needed(count, self.least, FORGETFUL) for count in (pixels, 0))
+        size = int(self.recipe.size * math.sqrt(max(0.0, self.budget - tile) / (least - tile)) // 16 * 16)
+        can = max(0.0, self.budget) / 1e9
+        seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
+        return OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
+
+    def _spent(self, look: Look, pixels: int) -> Look:
+        """The same with what is left of the budget to spare for tiles."""
+        if look.tile is None or math.isinf(self.budget):
+            return look
+        spare = min(self.budget - look.bytes, self.cost.step * pixels)
+        return replace(look, bytes=look.bytes + spare, spare=spare)
+
+    def _tile(self, pixels: int, history: int) -> int | None:
+        if self.recipe.tile:
+            return min(self.recipe.tile, self.largest)
+        whole = pixels <= self.cost.whole and self._needed(pixels, None, history) <= self.budget
+        if whole and self.largest == LARGEST:
+            return None
+        if math.isinf(self.budget):
+            return self.largest
+        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self.cost.tile
+        largest = min(self.largest, AMPLE * self.cost.margin // STRIDE * STRIDE)
+        return max(0, min(largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
+
+    def _needed(self, pixels: int, tile: int | None, history: int) -> float:
+        """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
+        pairs = history if self.recipe.optimiser == "lbfgs" else 0
+        if tile is None:
+            return (PICTURE + PAIR * pairs + self.cost.step) * pixels
+        seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
+        looking = (PICTURE + self.cost.far) * pixels + self.cost.tile * seen
+        return max(looking, LOSSES * pixels if tile else 0) + SHORT_PAIR * pairs * pixels
+
+
+def fit(
+    pixels: int, recipe: Recipe, free: float | None, taken: float, cost: Cost | None = None, enough: float = ENOUGH
+) -> Fit:
+    """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
+
+    The recipe's `memory` counts what is `taken` already. Without it `enough` bytes are made do with, or as few more as
+    will do with tiles of `GOOD` margins. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
+    """
+    cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * SPARE
+    if recipe.colour == "palette":
+        return Fit(recipe, cost, math.inf)
+    if not _steps(recipe):
+        _check_laid(pixels, recipe, min(most, recipe.memory * 1e9 - taken if recipe.memory else most))
+        return Fit(recipe, cost, math.inf)
+    wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
+    budgets, good = [min(most, wish - taken) for wish in wishes], max(SMALLEST, GOOD * cost.margin)
+    for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (SMALLEST, budgets[-1])]:
+        found = Fit(recipe, cost, budget, least)
+        if found.look(pixels):
+            return found
+    raise found.too_large(pixels)
+
+
+def _check_laid(pixels: int, recipe: Recipe, budget: float) -> None:
+    """Raise `OutOfMemory`, with the size that would do, where matching alone takes more than `budget` bytes."""
+    if (least := LAID * pixels) > budget:
+        size, can = int(recipe.size * math.sqrt(max(0.0, budget) / least) // 16 * 16), max(0.0, budget) / 1e9
+        seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
+        raise OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
+
+
+def costs(network: str, precision: str) -> Cost:
+    """What a network costs, as far as that is known."""
+    cost = COSTS.get(network, OTHERS)
+    return cost.short() if precision == "bfloat16" else cost
+
+
+def at_hand() -> tuple[float | None, float]:
+    """Bytes that are free, None if that is unknown, and that are taken: once all libraries are there."""
+    allocator.release()  # what reading pictures has left is no part of either
+    free, taken = system.free(), system.taken()
+    most = max(BASE, taken)
+    return None if free is None else free - (most - taken), most
+
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass
+class Seen:
+    """Sums over paintings, so that large ones count more."""
+
+    seconds: float = 0.0
+    expected: float = 0.0
+
+
+class Estimates:
+    """What was seen in this process, by network, backend, device and precision."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Key, Seen] = {}
+
+    def of(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
+        """The fields of `estimate` for a content of so many pixels. Raises `OutOfMemory`."""
+        seen, (free, taken) = self._seen.get(_key(recipe), Seen()), at_hand()
+        scale = recipe.size / max(width, height)
+        width, height = (max(1, round(side * scale)) for side in (width, height))
+        pixels = width * height
+        found = fit(pixels, recipe, free, taken)
+        look = found.look(pixels) or Look(None, recipe.history, 0)
+        if recipe.colour == "palette":
+            time, look = RECOLOUR * pixels, Look(None, recipe.history, PICTURE * pixels)
+        elif not _steps(recipe):
+            time, look = _time(width, height, found), Look(None, recipe.history, LAID * pixels)
+        else:
+            time = _time(width, height, found) * (seen.seconds / seen.expected if seen.expected else 1.0)
+        said = {"tile": look.tile, "history": look.history, "notice": found.said(pixels, taken)}
+        return {"seconds": time, "bytes": taken + look.bytes, "measured": bool(seen.expected), **said}
+
+    def learn(self, width: int, height: int, found: Fit, seconds: float) -> None:
+        """Take in what painting so many pixels took."""
+        seen = self._seen.setdefault(_key(found.recipe), Seen())
+        seen.seconds += seconds
+        seen.expected += _time(width, height, found)
+
+
+def _time(width: int, height: int, found: Fit) -> float:
+    """Seconds of all stages; a narrow picture has fewer than a square one, one in tiles more."""
+    total, finish = 0.0, registry().network(found.recipe.network).finish.steps
+    for stage in stages(found.recipe, max(width, height), min(width, height), finish):
+        pixels = round(stage.size**2 * min(width, height) / max(width, height))
+        times = 1.0 if stage.sizes else _times(found.look(pixels), found.cost, pixels)
+        total += stage.seconds(found.cost.seconds) * times
+    return total * min(width, height) / max(width, height)
+
+
+def _steps(recipe: Recipe) -> bool:
+    """Whether a network takes any step."""
+    finish = registry().network(recipe.network).finish.steps if recipe.network != AUTO else 1
+    return not recipe.matched or recipe.profile != OURS or bool(recipe.steps or finish)
+
+
+def _times(look: Look | None, cost: Cost, pixels: int) -> float:
+    """Work of looking at a picture so, beside that of looking at it whole."""
+    if look is None or look.tile is None:
+        return 1.0
+    twice = 1 - min(1.0, look.spare / (cost.step * pixels))
+    return (1 + (TWICE - 1) * twice) * (1 + 2 * cost.margin / look.tile) ** 2
+
+
+def _key(recipe: Recipe) -> Key:
+    return recipe.network, recipe.backend, recipe.device, recipe.precision

@@ -1,0 +1,1 @@
+"""Steps: L-BFGS and Adam, the curvature to begin with, and what a picture starts from."""

@@ -1,0 +1,193 @@
+"""Optimisers of an image, written out, with all their state in plain tensors.
+
+Both take the image and the gradient of the loss and give the next image, kept in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .octave_curvature import Curvature, curvature, scaled
+
+FLAT = 1e-10
+"""Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
+
+SUFFICIENT, LENGTHS = 1e-4, 10
+"""Share of the promised fall that a step must bring, and how many lengths of it are tried."""
+
+
+FAR = 4.0
+"""Lengths of the longest step beyond which the curvatures of octaves are not trusted: a guess, as from noise."""
+
+
+CARRIED = 12
+"""Moves that are worth knowing at the next size."""
+
+
+CHUNK = 2**20
+"""Numbers of lower precision that are multiplied at once."""
+
+
+class Optimiser(Protocol):
+    """What the painting loop asks of an optimiser."""
+
+    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """The next image after `image`, (1, 3, H, W), where the loss has `gradient`."""
+        ...
+
+    def keep(self, history: int) -> None:
+        """Make do with the memory of so many steps."""
+        ...
+
+
+class LBFGS:
+    """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a bounded step.
+
+    There is no line search: one gradient makes one step, of length one along the quasi-Newton direction, shortened to
+    move the mean pixel by at most `reach`. What it does not remember has a curvature for each octave: see `octaves`;
+    or one for all, where those would lead much further than that.
+    Numbers at 0 or 1 that would go further take no part in a step, so that the others find the bottom between these
+    bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
+    """
+
+    def __init__(self, history: int, reach: float = 0.02, kind: torch.dtype | None = None) -> None:
+        """What it remembers is kept as `kind`, or as it comes; with bfloat16 a loss is reached in as many steps."""
+        self.reach, self.kind = reach, kind
+        self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
+        self.last: tuple[Tensor, Tensor] | None = None
+        self.curvature: Curvature = []
+        self.usual = 1.0
+
+    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """See `Optimiser`."""
+        self._remember(image, gradient)
+        outward = ((image <= 0) & (gradient > 0)).logical_or_((image >= 1) & (gradient < 0))
+        gradient = gradient.masked_fill(outward, 0)
+        direction = self._direction(gradient, self.curvature).masked_fill_(outward, 0)
+        length = float(direction.abs().mean())
+        if length > FAR * self.reach and self.pairs:
+            del direction  # 12 bytes a pixel, where memory is at its most
+            direction = self._direction(gradient, self.usual).masked_fill_(outward, 0)
+            length = float(direction.abs().mean())
+        if length > self.reach:
+            direction *= self.reach / length
+        return (image - direction).clamp_(0, 1)
+
+    def carried(self, height: int, width: int, history: int, kind: torch.dtype | None = None) -> LBFGS:
+        """One that goes on at another size of the picture, knowing the last `CARRIED` moves and what they changed.
+
+        A gradient there is shared out among more pixels, so that the curvature along a move stays what it was.
+        """
+        other = LBFGS(history, self.reach, kind)
+        for move, change, _ in list(self.pairs)[-min(CARRIED, history) :]:
+            share = move.shape[-2] * move.shape[-1] / (height * width)
+            move, change = (
+                F.interpolate(maps.float(), size=(height, width), mode="bicubic") for maps in (move, change)
+            )
+            other._keep(move, change * share)
+        if self.last:
+            share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
+            other.usual = self.usual / share
+            other.curvature = [[number / share for number in numbers] for numbers in self.curvature]
+        return other
+
+    def keep(self, history: int) -> None:
+        """Forget all but the last steps, now and from now on."""
+        if history != self.pairs.maxlen:
+            self.pairs = deque(self.pairs, maxlen=history)
+
+    def _remember(self, image: Tensor, gradient: Tensor) -> None:
+        """Keep the last move and its change of gradient, if the curvature along it is positive."""
+        if self.last is not None:
+            move, change = image - self.last[0], gradient - self.last[1]
+            if usual := self._keep(move, change):
+                self.usual, self.curvature = usual, curvature(move, change, usual)
+        self.last = image, gradient
+
+    def _keep(self, move: Tensor, change: Tensor) -> float:
+        """s.y / y.y of a move s and a change y that are worth it (Nocedal and Wright, eq. 7.20), 0 of others."""
+        product, square = _dot(move, change), _dot(change, change)
+        if product <= FLAT * math.sqrt(_dot(move, move) * square):
+            return 0.0
+        kind = self.kind or move.dtype
+        self.pairs.append((move.to(kind), change.to(kind), 1 / product))
+        return product / square
+
+    def _direction(self, gradient: Tensor, curvature: Curvature | float) -> Tensor:
+        """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
+        direction = gradient.clone()
+        if not self.pairs:
+            return direction.mul_(self.reach / max(float(gradient.abs().mean()), 1e-30))
+        factors = []
+        for move, change, inverse in reversed(self.pairs):
+            factors.append(inverse * _dot(move, direction))
+            direction.add_(change, alpha=-factors[-1])
+        direction = direction.mul_(curvature) if isinstance(curvature, float) else scaled(direction, curvature)
+        for (move, change, inverse), factor in zip(self.pairs, reversed(factors), strict=True):
+            direction.add_(move, alpha=factor - inverse * _dot(change, direction))
+        return direction
+
+
+class LineSearch:
+    """Another optimiser's steps, each halved until the loss falls enough (Nocedal and Wright, algorithm 3.1).
+
+    Enough is what Armijo's condition says (eq. 3.4): `SUFFICIENT` of what the slope promises for that step. Where no
+    length will do the image stays where it is. Costs the loss, without its gradient, once for each length tried.
+    """
+
+    def __init__(self, inner: Optimiser, loss: Callable[[Tensor], float]) -> None:
+        self.inner, self.loss = inner, loss
+        self.here: float | None = None
+
+    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """See `Optimiser`."""
+        here = self.loss(image) if self.here is None else self.here
+        move = self.inner.step(image, gradient) - image
+        for halvings in range(LENGTHS):
+            candidate = image.add(move, alpha=0.5**halvings)
+            self.here = self.loss(candidate)
+            if self.here <= here + SUFFICIENT * _dot(gradient, candidate - image):
+                return candidate
+        self.here = here
+        return image
+
+    def keep(self, history: int) -> None:
+        """See `Optimiser`."""
+        self.inner.keep(history)
+
+
+class Adam:
+    """Adam (Kingma and Ba, ICLR 2015), beta = (0.9, 0.99); the rate falls to a twentieth by a cosine over `steps`."""
+
+    def __init__(self, rate: float, steps: int, betas: tuple[float, float] = (0.9, 0.99)) -> None:
+        self.rate, self.steps, self.betas = rate, steps, betas
+        self.count = 0
+        self.mean = self.square = torch.zeros(())
+
+    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """See `Optimiser`."""
+        first, second = self.betas
+        fall = 0.5 + 0.5 * torch.cos(torch.tensor(torch.pi * min(self.count / self.steps, 1.0))).item()
+        self.count += 1
+        self.mean = first * self.mean + (1 - first) * gradient
+        self.square = second * self.square + (1 - second) * gradient.square()
+        deviation = (self.square / (1 - second**self.count)).sqrt_().add_(1e-8)
+        scale = self.rate * (0.05 + 0.95 * fall) / (1 - first**self.count)
+        return image.addcdiv(self.mean, deviation, value=-scale).clamp_(0, 1)
+
+    def keep(self, history: int) -> None:
+        """See `Optimiser`; it remembers no steps."""
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    if a.dtype == b.dtype != torch.bfloat16:
+        return float(torch.dot(a.flatten(), b.flatten()))
+    parts = zip(*(torch.split(values.flatten(), CHUNK) for values in (a, b)), strict=True)
+    return sum(float(torch.dot(one.float(), other.float())) for one, other in parts)

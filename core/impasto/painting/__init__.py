@@ -1,0 +1,1 @@
+"""The loop: scene, targets, stages and steps, within the memory there is."""

@@ -1,0 +1,61 @@
+"""Networks on backends, ready to be evaluated: what a painting needs to start, and whoever paints again may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..features.target_cache import remembering
+from ..objective.profiles import Profile
+from ..plugin.backend import Evaluator
+from ..plugin.network import Network
+from ..plugin.registry import registry
+from ..recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything that tells one loaded network from another."""
+
+    network: str
+    options: tuple[tuple[str, str], ...]
+    backend: str
+    targets: str
+    device: str
+    precision: str
+
+    @classmethod
+    def of(cls, recipe: Recipe, profile: Profile) -> Choice:
+        """What `recipe` asks for; `RecipeError` for options that its network does not have."""
+        info = registry().network(recipe.network)
+        options = info.chosen(recipe.network_options or {}, profile.network_options)
+        targets = recipe.targets or recipe.backend
+        return cls(info.name, tuple(options.items()), recipe.backend, targets, recipe.device, recipe.precision)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network where it paints."""
+
+    network: Network
+    device: str
+    evaluate: Evaluator
+    aims: Evaluator
+    """Computes the targets, and gives them on the same device; remembers them."""
+
+
+Load = Callable[[Choice], Loaded]
+
+
+def load(choice: Choice) -> Loaded:
+    """Build and place the network; `PluginError`, `DeviceError`, `WeightsError`, or `RecipeError` of the cache."""
+    info, options = registry().network(choice.network), dict(choice.options)
+    backend = registry().painter(choice.backend).build(choice.device, choice.precision)
+    network = info.build(**options)
+    if choice.targets == choice.backend:
+        aims, other = backend, None
+    else:
+        aims = registry().backend(choice.targets).build(choice.device, choice.precision)
+        other = aims.load(network)
+    evaluate = backend.load(network)
+    return Loaded(network, backend.device, evaluate, remembering(other or evaluate, info, options, network, aims))

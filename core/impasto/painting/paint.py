@@ -1,0 +1,297 @@
+"""Painting: the image that minimises the objective, coarse to fine, as a generator of steps.
+
+    for step in paint(content, style, Recipe(size=768)):
+        print(step.fraction, step.loss)
+    result = step.picture()
+
+Pulling is progress, closing the generator is cancel, and whoever stops early has the last picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import RecipeError
+from ..matching.matching import Matching
+from ..memory import allocator
+from ..memory.plan import Fit
+from ..objective.colours import recoloured
+from ..objective.objective import Objective, Targets, Weights
+from ..objective.profiles import Profile
+from ..optim.optimiser import LBFGS, Adam, LineSearch, Optimiser
+from ..optim.start import calmed, detailed, grainy
+from ..pictures.filters import resized
+from ..pictures.frame import inside
+from ..pictures.picture import Picture, Pixels, read
+from ..plugin.network import Network
+from ..plugin.registry import registry
+from ..recipe.recipe import Recipe
+from ..recipe.schedule import Stage, stages
+from .divergence import Watch
+from .loading import Choice, Load, load
+from .memory_fit import Room
+from .scene import Scene, Style
+from .targets import View
+
+EARLIEST_ESTIMATE = 0.02
+"""Share of the work after which the time left can be told."""
+
+
+WRAP = 48
+"""Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
+
+FAINT, ODDS, LEAST_ODDS = 25, 4.0, 0.02
+"""Strength from which on nothing of the photograph itself is left; and what the content counts in matching, at strength
+50 and always."""
+
+Styles = Picture | Sequence[Style]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step taken: where it stands, what the losses are, and the picture so far."""
+
+    stage: int
+    """Number of the stage, from 0."""
+    stages: int
+    size: int
+    """Longest side at which this stage works, in pixels."""
+    step: int
+    """Steps taken in this stage, from 1."""
+    steps: int
+    fraction: float
+    """Share of the whole work done, 0 to 1."""
+    seconds: float
+    """Since the start."""
+    losses: dict[str, float]
+    """Weighted, by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"; "match" while matching."""
+    image: Tensor
+    """(1, 3, h, w) at this stage's size; not to be written to."""
+    scene: Scene
+    fit: Fit | None = None
+    """How it was made to fit into memory."""
+    notice: str = ""
+    """What has just been changed for that, in a sentence."""
+
+    @property
+    def loss(self) -> float:
+        """The sum of the losses."""
+        return sum(self.losses.values())
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left, or None while that is unknown."""
+        return self.seconds * (1 / self.fraction - 1) if self.fraction > EARLIEST_ESTIMATE else None
+
+    def picture(self, colour: str | None = None) -> Picture:
+        """The picture so far at the size of the result, with the content's alpha, and as it was outside the mask.
+
+        `colour` shows what another mode would give, for which nothing has to be computed again: style, keep, match (of
+        what was painted, not of the style) or palette.
+        """
+        pixels = self.image[0].permute(1, 2, 0).float().cpu().numpy()
+        return self.scene.composed(np.array(pixels, order="C"), colour)
+
+
+def stylized(content: Picture, style: Styles, mask: Pixels | None = None, **knobs: object) -> Picture:
+    """`content` painted in the manner of `style`; `knobs` are those of `Recipe`, the rest is as for `paint`."""
+    (last,) = deque(paint(content, style, Recipe.of(**knobs), mask), maxlen=1)
+    return last.picture()
+
+
+def paint(
+    content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None = None, load: Load = load
+) -> Generator[Step, None, None]:
+    """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
+
+    `mask`, float32 (H, W) in [0, 1], of any size, is where to paint: what is outside counts nowhere, and is returned
+    as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step,
+    and `DivergedError` when what comes out is no picture: see `Watch`.
+    """
+    recipe = registry().settled(recipe)
+    styles = [Style(style)] if isinstance(style, Picture) else list(style)
+    seen = [style.cropped(_part(style.picture, recipe)) for style in styles]
+    scene = Scene(content, seen, recipe.size, mask, recipe.colour)
+    return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load).steps()
+
+
+def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
+    """The part of a painting to look at: what was asked for, or for matching what its frame leaves."""
+    return recipe.style_crop or (inside(picture) if recipe.matched else None)
+
+
+def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
+    """The one step that it takes to change colours only: at strength 50 and above to those of the styles."""
+    begin, content = time.perf_counter(), scene.crop.pixels
+    pixels = content + np.float32(min(recipe.strength / 50, 1.0)) * (scene.palette() - content)
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    yield Step(0, 1, max(scene.crop.size), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What one step made: `share` of its stage is done with it."""
+
+    size: int
+    share: float
+    image: Tensor
+    losses: dict[str, float]
+
+
+class _Painting:
+    """What stays the same from stage to stage."""
+
+    def __init__(self, scene: Scene, recipe: Recipe, load: Load) -> None:
+        self.scene, self.recipe = scene, recipe
+        self.finish = registry().network(recipe.network).finish
+        self.profile = Profile.of(recipe, self.finish)
+        self.loaded = load(Choice.of(recipe, self.profile))
+        self.weights = _weights(recipe, self.profile, self.loaded.network)
+        self.scales = scene.scales(recipe.style_scale, recipe.stroke_size)
+        self.start = read(recipe.start_file) if recipe.start_file else None
+        self.noise = torch.Generator().manual_seed(recipe.seed)
+        self.optimiser: Optimiser | None = None
+        self.room = Room(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
+
+    def steps(self) -> Generator[Step, None, None]:
+        """The steps of all stages."""
+        sides, begin = self.scene.crop.size, time.perf_counter()
+        plan = stages(self.recipe, max(sides), min(sides), self.finish.steps)
+        work = [stage.seconds(self.room.fit.cost.seconds) for stage in plan]
+        image: Tensor | None = None
+        for number, stage in enumerate(plan):
+            done = sum(work[:number])
+            for taken, one in enumerate(self._matched(stage) if stage.sizes else self._descended(stage, image), 1):
+                image, where = one.image, (number, len(plan), one.size, taken, stage.steps)
+                fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
+                notice = self.room.told()
+                yield Step(*where, fraction, seconds, one.losses, image, self.scene, self.room.fit, notice)
+
+    def _matched(self, stage: Stage) -> Iterator[_Taken]:
+        """Size after size of matching.
+
+        Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
+        """
+        odds, most = ODDS * (100 / self.recipe.strength - 1), min(1.0, self.recipe.strength / FAINT)
+        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed)
+        work = [size**2 for size in stage.sizes]
+        for number, size in enumerate(stage.sizes, 1):
+            view = View(self.scene, size, self.loaded.device, self.scales)
+            match = self.room.run(matching.at, view.content, view.aims())
+            image = torch.lerp(view.content, match.picture, most)
+            yield _Taken(size, sum(work[:number]) / sum(work), image, {"match": match.distance})
+
+    def _descended(self, stage: Stage, image: Tensor | None) -> Iterator[_Taken]:
+        """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
+        sides = self.scene.crop.size
+        with allocator.kept(round(stage.size**2 * min(sides) / max(sides))):
+            objective, image = self.room.run(self._begun, stage, image)
+            self.optimiser = self._optimiser(stage, objective, image, self.optimiser)
+            watch, start = Watch(self.scene, self.recipe), image
+            for taken in range(1, stage.steps + 1):
+                image, losses = self.room.run(self._step, image, objective, self.optimiser)
+                if self.recipe.matched and taken == stage.steps:
+                    image = calmed(image, start)
+                watch.see(image, losses, last=taken == stage.steps)
+                yield _Taken(stage.size, taken / stage.steps, image, losses)
+
+    def _begun(self, stage: Stage, image: Tensor | None) -> tuple[Objective, Tensor]:
+        """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before."""
+        wrap = WRAP if self.recipe.seamless else 0
+        view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
+        targets = view.targets(self.loaded.aims, self.weights, self.room.aiming)
+        if self.room.look(view.content[0, 0].numel()).tile:
+            allocator.release()  # what was looked at for them, before there is the optimiser's memory too
+        objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
+        if image is None:
+            return objective, self._first(view, targets)
+        return objective, self._next(image.detach(), view.content, targets)
+
+    def _step(self, image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
+        """The image after one step, and the losses before it."""
+        image = image.detach()
+        look = self.room.look(image[0, 0].numel())
+        optimiser.keep(look.history)
+        losses, gradient = self.room.looked(objective, image).slope(image)
+        values = torch.stack(list(losses.values())).tolist()
+        return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
+
+    def _first(self, view: View, targets: Targets) -> Tensor:
+        """Where the first stage starts."""
+        content = view.content
+        size = content.shape[-1], content.shape[-2]
+        if self.start is not None:
+            start = self.start.resized(*self.scene.canvas.size).pixels[self.scene.box]
+            return view.tensor(Picture(np.ascontiguousarray(start)).resized(*size))
+        grain = torch.randn(content.shape, generator=self.noise).to(content)
+        if self.recipe.init == "noise":
+            return (0.5 + self.profile.grain * grain).clamp_(0, 1)
+        if self.recipe.init == "style":
+            return view.tensor(self.scene.paintings[0][0].resized(*size))
+        towards = min(self.recipe.strength / 50, 1.0)
+        image = content
+        if self.profile.recolour and towards:
+            for part in targets.colours:
+                image = recoloured(image, part.quantiles, part.index)
+        return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
+
+    def _next(self, image: Tensor, content: Tensor, targets: Targets) -> Tensor:
+        """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style."""
+        smaller, towards = (image.shape[-2], image.shape[-1]), self.recipe.strength / 50
+        image = resized(image, *content.shape[-2:])
+        if self.recipe.init == "content" and self.recipe.detail:
+            image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards))
+        if towards and targets.grain is not None and not self.recipe.matched:  # which has the painting's own
+            noise = torch.randn(content.shape, generator=self.noise).to(content)
+            image = grainy(image, min(1.0, towards) * targets.grain, noise)
+        return image.clamp_(0, 1)
+
+    def _optimiser(self, stage: Stage, objective: Objective, image: Tensor, before: Optimiser | None) -> Optimiser:
+        if self.recipe.optimiser == "adam":
+            return Adam(self.recipe.learning_rate, stage.steps)
+        height, width = image.shape[-2:]
+        look = self.room.look(height * width)
+        kind = torch.bfloat16 if look.tile else None
+        plain = before.inner if isinstance(before, LineSearch) else before
+        if isinstance(plain, LBFGS):
+            plain = plain.carried(height, width, look.history, kind)
+        else:
+            plain = LBFGS(look.history, kind=kind)
+        if self.recipe.line_search == "none":
+            return plain
+        return LineSearch(plain, lambda image: self.room.looked(objective, image).loss(image))
+
+
+def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
+    """The layers and w_l asked for, else the profile's if the network has them, else the network's."""
+    content = _layers("content", recipe.content_layers, profile.content_layers, recipe.network, network)
+    style = _layers("style", recipe.style_layers, profile.style_layers, recipe.network, network)
+    return Weights.of(recipe, profile, content or network.content_layers, style or network.style_layers)
+
+
+def _layers(
+    kind: str, asked: Mapping[str, float] | None, wished: Mapping[str, float], name: str, network: Network
+) -> Mapping[str, float]:
+    if asked:
+        return _known(kind, asked, name, network)
+    return wished if wished.keys() <= set(network.layers) else {}
+
+
+def _known(kind: str, asked: Mapping[str, float], name: str, network: Network) -> dict[str, float]:
+    """`asked` by the network's own names of the layers; one that is asked for by two names counts twice."""
+    aliases: Mapping[str, str] = getattr(network, "aliases", {})
+    layers: dict[str, float] = {}
+    for layer, weight in asked.items():
+        own = aliases.get(layer, layer)
+        if own not in network.layers:
+            seen = f"The network {name} has no layer {layer!r}, asked for as a {kind} layer."
+            raise RecipeError(seen, f"Layers: {', '.join(network.layers)}.")
+        layers[own] = layers.get(own, 0.0) + weight
+    return layers

@@ -1,0 +1,175 @@
+"""The targets of a scene at one size: what the networks see of each picture there, and where it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..features.target_cache import recalled
+from ..features.tiles import Mosaic, Tiling, put
+from ..matching.matching import Aim
+from ..matching.patches import SIDE
+from ..objective.colours import quantiles
+from ..objective.gram import Where, gram
+from ..objective.objective import Colours, StyleTarget, Targets, Weights, wrapped
+from ..optim.start import covariance
+from ..pictures.picture import Picture, Pixels
+from ..plugin.backend import Evaluator
+from ..storage.cache import CONTENTS, STYLES
+from .scene import Scene, fitted, stretched
+
+
+def content_targets(
+    evaluate: Evaluator, content: Tensor, weights: Weights, tiling: Tiling | None = None
+) -> dict[str, Tensor]:
+    """P^l of the layers that count, whole, whether looked at in tiles or not."""
+    layers = [layer for layer, weight in weights.content.items() if weight]
+
+    def maps() -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for layer, piece, grid, box in Mosaic(evaluate, layers, content, tiling).pieces(content):
+            found[layer] = put(found.get(layer), piece, grid, box)
+        return found
+
+    return recalled(CONTENTS, evaluate, layers, [content], maps)
+
+
+def style_targets(
+    evaluate: Evaluator, style: Tensor, weights: Weights, mask: Tensor | None = None, tiling: Tiling | None = None
+) -> dict[str, Tensor]:
+    """A^l, per position, of the layers that count; of the part of `style` that `mask`, (1, 1, H, W), leaves."""
+    layers = [layer for layer, weight in weights.style.items() if weight]
+
+    def grams() -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        where: dict[str, Where] = {}
+        for layer, piece, grid, box in Mosaic(evaluate, layers, style, tiling).pieces(style):
+            if layer not in where:
+                where[layer] = Where.of(mask, *grid)
+            share = gram(piece, where[layer], box)
+            found[layer] = found[layer] + share if layer in found else share
+        return found
+
+    return recalled(STYLES, evaluate, layers, [style, mask], grams)
+
+
+Look = Callable[[int], Tiling | None]
+"""How to look at a picture of so many pixels."""
+
+
+def _whole(_: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class View:
+    """A scene with the longest side of what is painted brought to `longest` pixels, on one device.
+
+    `scales` are those of `Scene.scales`; `wrap` is as for `Objective`.
+    """
+
+    scene: Scene
+    longest: int
+    device: str
+    scales: Sequence[float]
+    wrap: int = 0
+
+    @cached_property
+    def content(self) -> Tensor:
+        """The part of the content to paint, (1, 3, H, W)."""
+        return self.tensor(fitted(self.scene.crop, self.longest))
+
+    def targets(self, evaluate: Evaluator, weights: Weights, tiling: Look = _whole) -> Targets:
+        """What that part is to match; `tiling` says how to look at so many pixels, with the same result."""
+        content = self.content
+        mask = self._mask(self.scene.mask, content)
+        masks = [_both(mask, self._mask(share, content)) for share in self.scene.shares]
+        shares = self._shares(masks, mask)
+        paintings = [self._painting(number) for number in range(len(masks))]
+        styles = [
+            StyleTarget(
+                style_targets(evaluate, picture, weights, weight, tiling(picture[0, 0].numel())),
+                share,
+                _framed(own, content, self.wrap),
+            )
+            for (picture, weight), own, share in zip(paintings, masks, shares, strict=True)
+        ]
+        grain = sum((share * covariance(*one) for one, share in zip(paintings, shares, strict=True)), torch.zeros(()))
+        colours, mask = _colours(paintings, masks, shares, content), _framed(mask, content, self.wrap)
+        whole = wrapped(content, self.wrap)
+        seen = content_targets(evaluate, whole, weights, tiling(whole[0, 0].numel()))
+        return Targets(seen, styles, colours, mask, grain if paintings else None)
+
+    def aims(self) -> list[Aim]:
+        """The paintings to match with, and where each belongs."""
+        shares = [self._mask(share, self.content) for share in self.scene.shares]
+        parts = self._shares(shares, None)
+        return [Aim(*self._painting(number), *one) for number, one in enumerate(zip(shares, parts, strict=True))]
+
+    def tensor(self, picture: Picture) -> Tensor:
+        """(1, 3, H, W) on the device."""
+        return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].contiguous().to(self.device)
+
+    def _painting(self, number: int) -> tuple[Tensor, Tensor | None]:
+        """Style `number` and how much each of its pixels counts, (1, 1, H, W)."""
+        beside = self.longest / max(self.scene.crop.size)
+        least = (SIDE + 1) / min(self.scene.paintings[number][0].size)
+        picture, weight = self.scene.painting(number, max(beside * self.scales[number], least))
+        return self.tensor(picture), None if weight is None else self._plane(weight)
+
+    def _mask(self, mask: Pixels | None, content: Tensor) -> Tensor | None:
+        return None if mask is None else self._plane(stretched(mask, content.shape[-1], content.shape[-2]))
+
+    def _plane(self, plane: Pixels) -> Tensor:
+        return torch.from_numpy(plane).to(self.device)[None, None]
+
+    def _shares(self, masks: list[Tensor | None], mask: Tensor | None) -> list[float]:
+        """What each style counts: its weight among the others or, where they have masks, its part of the area."""
+        if all(share is None for share in self.scene.shares):
+            weights = [style.weight for style in self.scene.styles]
+            return [weight / sum(weights) for weight in weights]
+        whole = 1.0 if mask is None else float(mask.mean())
+        return [float(own.mean()) / whole for own in masks if own is not None]
+
+
+def _both(mask: Tensor | None, share: Tensor | None) -> Tensor | None:
+    if mask is None or share is None:
+        return mask if share is None else share
+    return mask * share
+
+
+def _framed(mask: Tensor | None, content: Tensor, margin: int) -> Tensor | None:
+    """`mask`, or the whole of `content`, inside a margin that does not count; as `wrapped` enlarges the picture."""
+    if not margin:
+        return mask
+    inside = torch.ones_like(content[:, :1]) if mask is None else mask
+    across, down = min(margin, content.shape[-1]), min(margin, content.shape[-2])
+    return F.pad(inside, (across, across, down, down))
+
+
+def _colours(
+    paintings: list[tuple[Tensor, Tensor | None]], masks: list[Tensor | None], shares: list[float], content: Tensor
+) -> list[Colours]:
+    """The colours that go with the styles: one blend for all, or each style's own for the pixels that are most its."""
+    if len({id(mask) for mask in masks}) == 1:
+        index = _counting(masks[0])
+        count = content[0, 0].numel() if index is None else len(index)
+        rows = [quantiles(picture, count, _counting(weight)) for picture, weight in paintings]
+        return [Colours(sum((share * row for share, row in zip(shares, rows, strict=True)), 0 * rows[0]), index)]
+    best = torch.stack([mask.flatten() for mask in masks if mask is not None]).max(dim=0)
+    owned = [((best.indices == number) & (best.values > 0)).nonzero().flatten() for number in range(len(masks))]
+    return [
+        Colours(quantiles(picture, len(index), _counting(weight)), index, share)
+        for (picture, weight), index, share in zip(paintings, owned, shares, strict=True)
+        if len(index)
+    ]
+
+
+def _counting(mask: Tensor | None) -> Tensor | None:
+    """Indices of the pixels that count for more than half of what the most counting does; None for all."""
+    return None if mask is None else (mask.flatten() > mask.max() / 2).nonzero().flatten()

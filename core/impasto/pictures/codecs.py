@@ -1,0 +1,241 @@
+"""Between the bytes of picture files and samples.
+
+Files are sniffed and given to the one decoder they are for, so no other decoder ever meets a stranger's bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from ..errors import ImageError
+from ..storage.files import check_input
+from . import openimageio
+from .colour_spaces import space, srgb_profile
+from .samples import Samples
+
+FLOATING = ("half", "float")
+SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
+COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
+BITS, PHOTOMETRIC = 0x0102, 0x0106
+EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
+
+DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
+    "PNG": PngImageFile,
+    "JPEG": JpegImageFile,
+    "TIFF": TiffImageFile,
+    "WebP": WebPImageFile,
+}
+
+
+def check_shape(name: str | Path, width: int, height: int) -> None:
+    """Raise `ImageError` for a picture too small, too long or too large to be painted."""
+    seen = f"{name}: the picture is {width}x{height} pixels"
+    if min(width, height) < SMALLEST:
+        raise ImageError(f"{seen}; each side needs at least {SMALLEST}.", "Use a larger picture.")
+    if max(width, height) > MOST_RATIO * min(width, height):
+        raise ImageError(f"{seen}; one side may be at most {MOST_RATIO} times the other.", "Crop it.")
+    if width * height > MOST_PIXELS:
+        raise ImageError(f"{seen}; the most is {MOST_PIXELS // 10**6} million in all.", "Scale it down.")
+
+
+def decode(path: Path) -> Samples:
+    """The samples of a file, in its own depth and colour space where `Samples` can hold these, else 8 bits of sRGB.
+
+    Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
+    checked from the header, before anything is decoded.
+    """
+    with _opened(path) as (form, stream):
+        if form == "EXR" or (form == "TIFF" and _is_deep(_tags(stream))):
+            return _deep(path, form)
+        with DECODERS[form](stream) as file:
+            check_shape(path, *file.size)
+            if form == "PNG" and _depth(stream) > 8:
+                file.verify()  # what is damaged makes the other decoder print its own lines
+                return _deep(path, form)
+            return _samples(ImageOps.exif_transpose(file))
+
+
+def _deep(path: Path, form: str) -> Samples:
+    with openimageio.opened(path, form) as file:
+        check_shape(path, file.spec().width, file.spec().height)
+        return openimageio.samples(file)
+
+
+def read_comment(path: Path) -> str:
+    """The text that `encode` put into a file, or "" if there is none; `ImageError` as for `decode`."""
+    with _opened(path) as (form, stream):
+        if form == "EXR":
+            with openimageio.opened(path, form) as exr:
+                return openimageio.comment(exr)
+        if form == "TIFF":
+            return str(_tags(stream).get(IMAGE_DESCRIPTION, ""))
+        with DECODERS[form](stream) as file:
+            if form == "PNG":
+                return str(file.info.get(COMMENT) or file.info.get(DEEP_COMMENT, ""))
+            text = file.getexif().get_ifd(EXIF).get(USER_COMMENT, b"")
+            return text.removeprefix(ASCII).decode("ascii", "replace") if isinstance(text, bytes) else ""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+    """The format of a file, and its bytes; whatever goes wrong inside becomes an `ImageError`."""
+    check_input(path)
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
+            kind = _kind(stream.read(16))
+            if not kind:
+                expected = "a PNG, JPEG, TIFF, WebP or OpenEXR picture"
+                raise ImageError(f"{path}: this is not {expected}.", "Export it as one of these.")
+            stream.seek(0)
+            yield kind, stream
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{path}: there is not enough memory to read it.", "Scale it down.") from None
+    except PermissionError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror}).", "Check its permissions.") from None
+    except Exception as error:  # Pillow's decoders raise nearly anything when a file is damaged
+        seen = f"the {kind} data is damaged, or of a kind not supported ({_reason(error)})"
+        raise ImageError(f"{path}: {seen}.", "Export it again, as PNG or TIFF with 8 or 16 bits.") from None
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _kind(head: bytes) -> str:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return "EXR"
+    return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
+
+
+def _depth(png: BinaryIO) -> int:
+    """Bits of a sample, which is the first byte after width and height."""
+    png.seek(24)
+    return png.read(1)[0]
+
+
+def _tags(tiff: BinaryIO) -> ImageFileDirectory_v2:
+    """The first directory of a TIFF or BigTIFF file, which stays where it was."""
+    head = tiff.read(8)
+    tags = ImageFileDirectory_v2(head + tiff.read(8) if head[2] == 43 or head[3] == 43 else head)
+    tiff.seek(tags.next)
+    tags.load(tiff)
+    tiff.seek(0)
+    return tags
+
+
+def _is_deep(tags: ImageFileDirectory_v2) -> bool:
+    if max(tags.get(BITS, (1,))) <= 8:
+        return False
+    if tags.get(PHOTOMETRIC) not in (0, 1, 2):
+        raise ValueError("more than 8 bits of something else than grey or RGB")
+    return True
+
+
+def _samples(image: Image.Image) -> Samples:
+    """Grey and RGB as they are, with alpha if any of it is not opaque; all else as 8 bits of sRGB."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        raise ValueError("more than 16 bits, or numbers with a sign")
+    grey = image.mode in ("1", "L", "LA", "La")
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    profile = image.info.get("icc_profile")
+    if image.mode in ("CMYK", "LAB"):
+        colours, profile = _srgb(image), None
+    else:
+        colours = image.convert("RGBA" if image.mode in ("La", "RGBa") else image.mode).convert("L" if grey else "RGB")
+    usable = profile and profile != srgb_profile() and space(profile, grey)
+    planes = np.asarray(colours).reshape(image.height, image.width, -1)
+    if alpha and alpha.getextrema() != (255, 255):
+        planes = np.concatenate([planes, np.asarray(alpha)[..., None]], axis=2)
+    return Samples(planes, icc=profile if usable else None)
+
+
+def _srgb(image: Image.Image) -> Image.Image:
+    """CMYK or LAB as sRGB by its profile; by its plain numbers if the profile is missing or unusable."""
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            return converted or image.convert("RGB")
+        except (ImageCms.PyCMSError, OSError):
+            """Viewers show such a file by its plain numbers, and so do we."""
+    return image.convert("RGB")
+
+
+def kept_kind(kind: str, form: str) -> str:
+    """The kind of samples in which `form` (PNG, JPEG, TIFF, WEBP, EXR) holds those of `kind`: the same if it can."""
+    if form == "EXR":
+        return kind if kind in FLOATING else "half"
+    if form in ("JPEG", "WEBP"):
+        return "u8"
+    return "u16" if form == "PNG" and kind in FLOATING else kind
+
+
+def fitting(samples: Samples, form: str) -> Samples:
+    """`samples` in the nearest form that `form` can hold, mostly their own.
+
+    Floating point becomes sRGB-encoded where it must become whole numbers, and whole numbers become linear in EXR.
+    """
+    kind, grey, icc = kept_kind(samples.kind, form), samples.grey, samples.icc
+    if form == "EXR":
+        return samples.converted(kind, grey, linear=True, associated=True)
+    if kind in FLOATING:
+        return samples.converted(kind, grey, samples.linear or (grey and not icc), icc, samples.associated)
+    plain = samples.kind in FLOATING or (grey and form == "WEBP")
+    return samples.converted(kind, grey and form != "WEBP", icc=None if plain else icc)
+
+
+def encode(samples: Samples, form: str, comment: str) -> bytes:
+    """A file in format `form` (PNG, JPEG, TIFF, WEBP, EXR) that holds `samples`, `comment` (ASCII) inside.
+
+    In their own form, or the nearest that the format can hold. JPEG has no alpha: what is transparent becomes white.
+    `OSError` where that fails.
+    """
+    samples = fitting(samples, form)
+    if samples.kind != "u8":
+        return openimageio.encode(samples, form, comment)
+    image = Image.fromarray(samples.array[..., 0] if samples.array.shape[2] == 1 else samples.array)
+    if form == "JPEG" and samples.alpha is not None:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if samples.grey else "RGB")
+    profile = samples.icc or (None if samples.grey else srgb_profile())
+    file = io.BytesIO()
+    image.save(file, form, **({"icc_profile": profile} if profile else {}), **_options(form, comment))
+    return file.getvalue()
+
+
+def _options(form: str, comment: str) -> dict[str, object]:
+    if form == "PNG":
+        text = PngInfo()
+        if comment:
+            text.add_itxt(COMMENT, comment)
+        return {"pnginfo": text}
+    exif = Image.Exif()
+    exif[SOFTWARE] = COMMENT
+    if form == "TIFF":  # Pillow writes no nested directory there
+        exif[IMAGE_DESCRIPTION] = comment
+        return {"exif": exif, "compression": "tiff_adobe_deflate"}
+    exif.get_ifd(EXIF)[USER_COMMENT] = ASCII + comment.encode("ascii")
+    best: dict[str, object] = {"subsampling": 0} if form == "JPEG" else {"exact": True}
+    return best | {"exif": exif, "quality": 95}

@@ -1,0 +1,139 @@
+"""Files of more than 8 bits, through OpenImageIO: PNG and TIFF of 16 bits, TIFF and OpenEXR in floating point.
+
+OpenImageIO is loaded when the first such file is met.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .colour_spaces import space, srgb_profile
+from .samples import Samples
+
+SUFFIXES = {"PNG": ".png", "TIFF": ".tif", "EXR": ".exr"}
+STORED_AS = {"u16": "uint16", "half": "half", "float": "float"}
+READ_AS = {"uint16": "uint16", "half": "half", "float": "float", "double": "float"}
+COMMENT, STRAIGHT, PROFILE = "ImageDescription", "oiio:UnassociatedAlpha", "ICCProfile"
+LONG_AGO = "2000:01:01 00:00:00"
+"""The date in our files: the same picture is the same bytes."""
+CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
+
+
+@cache
+def _library() -> Any:
+    import OpenImageIO
+
+    OpenImageIO.attribute("try_all_readers", 0)  # a file meets the one decoder that it is for
+    OpenImageIO.attribute("tiff:half", 1)
+    return OpenImageIO
+
+
+@contextmanager
+def opened(path: Path, form: str) -> Iterator[Any]:
+    """The open input of a PNG, TIFF or EXR file, its header read. `ValueError` where that fails.
+
+    The suffix is what chooses a decoder, and names may lie: hence a copy.
+    """
+    oiio = _library()
+    as_stored = oiio.ImageSpec()
+    as_stored.attribute(STRAIGHT, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"picture{SUFFIXES[form]}"
+        shutil.copyfile(path, copy)
+        file = oiio.ImageInput.open(str(copy), as_stored)
+        try:
+            if file is None:
+                raise ValueError(oiio.geterror())
+            yield file
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(copy), path.name)) from None
+        finally:
+            if file:
+                file.close()
+
+
+def comment(file: Any) -> str:
+    """The text that `encode` put into it."""
+    return str(file.spec().get_string_attribute(COMMENT))
+
+
+def samples(file: Any) -> Samples:
+    """The samples, upright. `ValueError` for damaged files, and for numbers and channels of other kinds."""
+    spec = file.spec()
+    kind = READ_AS.get(str(spec.format))
+    if kind is None:
+        raise ValueError(f"numbers of the type {spec.format}")
+    picked = _channels(list(spec.channelnames))
+    array = file.read_image(0, 0, 0, max(picked) + 1, kind)
+    if array is None or file.has_error:
+        raise ValueError(file.geterror() or "no pixels")
+    exr = file.format_name() == "openexr"
+    array = np.ascontiguousarray(_upright(array[..., picked], spec.get_int_attribute("Orientation", 1)))
+    profile = None if exr else _profile(spec, len(picked) < 3)
+    associated = len(picked) % 2 == 0 and not spec.get_int_attribute(STRAIGHT, 0)
+    linear = array.dtype.kind == "f" and profile is None
+    return Samples(array, linear, None if profile == srgb_profile() else profile, associated)
+
+
+def _channels(names: list[str]) -> list[int]:
+    """Where grey or RGB are, and alpha if there is one; what else a file holds (depth, layers) is left."""
+    colours = ["R", "G", "B"] if {"R", "G", "B"} <= set(names) else ["Y"]
+    if colours[0] not in names:
+        raise ValueError(f"no channels R, G, B or Y but {', '.join(names[:8])}")
+    return [names.index(name) for name in [*colours, "A"] if name in names]
+
+
+def _upright(array: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+    """By the numbers of EXIF, 1 to 8."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array[::-1] if orientation in (3, 4, 7, 8) else array
+
+
+def _profile(spec: Any, grey: bool) -> bytes | None:
+    """The profile, if it can be used."""
+    stored = spec.getattribute(PROFILE)
+    profile = None if stored is None else np.asarray(stored, np.uint8).tobytes()
+    return profile if profile and space(profile, grey) else None
+
+
+def encode(picture: Samples, form: str, comment: str) -> bytes:
+    """A file in format `form` (PNG, TIFF, EXR), which can hold these samples. `OSError` where that fails."""
+    oiio = _library()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"picture{SUFFIXES[form]}"
+        file = oiio.ImageOutput.create(str(path))
+        done = file.open(str(path), _spec(picture, form, comment)) and file.write_image(
+            np.ascontiguousarray(picture.array)
+        )
+        if not (file.close() and done):
+            raise OSError(0, file.geterror())
+        return path.read_bytes()
+
+
+def _spec(picture: Samples, form: str, comment: str) -> Any:
+    width, height = picture.size
+    channels = CHANNELS[picture.array.shape[2]]
+    spec = _library().ImageSpec(width, height, len(channels), STORED_AS[picture.kind])
+    spec.channelnames = tuple(channels)
+    spec.alpha_channel = channels.find("A")
+    profile = picture.icc or (None if picture.linear or picture.grey else srgb_profile())
+    if profile and form != "EXR":
+        spec.attribute(PROFILE, f"uint8[{len(profile)}]", np.frombuffer(profile, np.uint8))
+    texts = {COMMENT: comment, "Software": "impasto", "DateTime": LONG_AGO, "compression": "zip"}
+    for name, text in texts.items():
+        spec.attribute(name, text)
+    spec.attribute(STRAIGHT, int(not picture.associated))
+    spec.attribute("tiff:write_exif", 0)
+    return spec

@@ -1,0 +1,126 @@
+"""The contract of a network: image -> {layer name: feature maps}.
+
+A network is a torch module that knows its layers, which of them describe content and style by default, its own input
+normalisation and the weights it needs. It knows nothing of losses. See `docs/plugins.md` for a complete one.
+
+What it computes follows from its options, its code, and its parameters and buffers: by these it is remembered.
+
+It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
+And `levels`, for the figures of `impasto sheet`: from shallow to deep, (the layer that shows best what the level sees
+of a content, its style layers). And `checkpoints`, a mapping of names, shallow to deep, to the layers that
+follow from the maps of that name alone. It may be a layer, or something else that the network gives if it is asked for
+it; from there the network goes on when it is called with these maps for the picture, and `after`, the name. A large
+picture is looked at in tiles, and with checkpoints these need narrow margins only, for a layer then sees no further
+than to the one before it; little is left after the last ones, which is looked at whole.
+
+With `unpadded`, True, it may be called with `pad` too, (down, across): where that is False its convolutions add nothing
+at the borders, so that maps lose what sees beyond them, as many cells before as after, and those of which nothing is
+left are left out. Each axis is for itself. Tiles take less time so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ..errors import RecipeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..weights.store import WeightsInfo
+
+
+class Network(Protocol):
+    """What the objective asks of a network; any `torch.nn.Module` with these attributes will do."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that can be asked for, shallow to deep."""
+        ...
+
+    @property
+    def content_layers(self) -> Mapping[str, float]:
+        """Default content layers and their weights w_l."""
+        ...
+
+    @property
+    def style_layers(self) -> Mapping[str, float]:
+        """Default style layers and their weights w_l."""
+        ...
+
+    def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Feature maps F^l of `image`, float (1, 3, H, W), sRGB-encoded in [0, 1].
+
+        Each value has shape (1, N_l, h_l, w_l), in the dtype of `image`: N_l channels on a grid of M_l = h_l * w_l
+        positions, spread evenly over the picture, as masks rely on. Computes no further than the deepest layer asked
+        for, and each layer the same whatever else is asked for. A layer whose grid would be empty (a picture smaller
+        than its field) is left out; at 16 pixels one is there. `impasto.testing` checks all this and more.
+        """
+        ...
+
+
+def checkpoints(of: object) -> Mapping[str, Collection[str]]:
+    """Those of a network or an evaluator, none if it has none."""
+    found: Mapping[str, Collection[str]] = getattr(of, "checkpoints", {})
+    return found
+
+
+def unpadded(of: object) -> bool:
+    """Whether a network or an evaluator may be called with `pad`."""
+    return bool(getattr(of, "unpadded", False))
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a network goes on from a start by matching, where strokes and colours are those of the painting already.
+
+    Its losses are those of content and style on its default layers; colours and noise are left out.
+    """
+
+    steps: int = 6
+    """At the last size, by quality normal; 0 leaves the picture as it was matched."""
+    errors: Literal["relative", "absolute"] = "relative"
+    """Beside each target's own size, as profile impasto has them; or means of squares, as jcjohnson/neural-style."""
+    content_weight: float = 1.5
+    style_weight: float = 1.0
+    options: Mapping[str, str] = field(default_factory=dict)
+    """How to build it, where the recipe does not say."""
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """A network as the registry lists it, before anything heavy is imported."""
+
+    name: str
+    summary: str
+    build: Callable[..., Network]
+    """Imports torch and loads the weights; takes `options` by name."""
+    missing: Callable[[], str] = lambda: ""
+    """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""
+    weights: WeightsInfo | None = None
+    """The weights it needs, for `impasto weights`; none if it needs none."""
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Ways to build it: name -> values, of which the first is the default."""
+    finish: Finish = field(default_factory=Finish)
+    rank: int | None = None
+    """`auto` takes the network of the highest rank that is ready; None is never taken."""
+
+    def chosen(self, asked: Mapping[str, str], wished: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What to build with: `asked`, and where that is silent `wished`, as far as this network knows of it.
+
+        Raises `RecipeError` for anything asked for that there is none of.
+        """
+        for option, value in asked.items():
+            self._check(option, value)
+        known = {option: value for option, value in (wished or {}).items() if value in self.options.get(option, ())}
+        return {**known, **asked}
+
+    def _check(self, option: str, value: str) -> None:
+        if option not in self.options:
+            options = f"Its options: {', '.join(self.options)}." if self.options else "It has none."
+            raise RecipeError(f"The network {self.name} has no option {option!r}.", options)
+        if value not in self.options[option]:
+            seen = f"The option {option} of {self.name} is {value!r}"
+            raise RecipeError(f"{seen}; expected one of {', '.join(self.options[option])}.")

@@ -1,0 +1,127 @@
+"""Where a picture came from: what is written into it, and what it takes to make it again, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..errors import ImageError, RecipeError
+from ..pictures import bundled_styles
+from ..pictures.picture import read_comment
+from ..storage import files
+from .recipe import Recipe
+
+EXTRA = re.compile(r"init|mask|style[2-8]|style-(mask|region)[2-8]?")
+"""Sources that some pictures have besides content and style."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture that went in: its path, as seen from the folder of the result, and its SHA-256.
+
+    The path of a bundled style is "bundled:" and its name, wherever impasto is installed.
+    """
+
+    path: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, folder: Path) -> Source:
+        """The file at `path`, for a result in `folder`; relative, so that no home folder goes out with a picture."""
+        own = bundled_styles.named(path)
+        return cls(own or os.path.relpath(path.resolve(), folder.resolve()), files.sha256(path))
+
+    def find(self, folder: Path, name: str, moved_to: Path | None = None) -> Path:
+        """The same file now, seen from `folder`; `ImageError` when it has moved or changed.
+
+        `name` is what the picture is for ("content"), `moved_to` where it is now if not where it was.
+        """
+        own = self.path.startswith(bundled_styles.SCHEME)
+        path = moved_to or (
+            bundled_styles.found(Path(self.path)) if own else Path(os.path.normpath(folder / self.path))
+        )
+        option = f"--{name} FILE" if name in ("content", "style", "init") else f"--moved {name}=FILE"
+        hint = f"Say where the original is with {option}."
+        if not path.exists():
+            raise ImageError(f"{path}: the {name} picture is not there.", hint)
+        files.check_input(path)
+        found = files.sha256(path)
+        if found != self.sha256:
+            seen = f"its SHA-256 is {found[:12]}..., not {self.sha256[:12]}..."
+            raise ImageError(f"{path}: this is not the {name} picture of that time; {seen}.", hint)
+        return path
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The recipe of a picture and the files it was made from. `taken` is how many steps, None for all of them."""
+
+    recipe: Recipe
+    sources: dict[str, Source]
+    """By what they are for: content and style; for some pictures also init, mask, style2, style-mask and so on."""
+    taken: int | None = None
+    canvas: tuple[int, int] | None = None
+    """(width, height) of a texture, which has no content."""
+    version: str = __version__
+
+    @classmethod
+    def of(
+        cls, recipe: Recipe, paths: Mapping[str, Path], folder: Path, canvas: tuple[int, int] | None = None
+    ) -> Provenance:
+        """What a result in `folder` made from these files, by what they are for, carries."""
+        sources = {name: Source.of(path, folder) for name, path in paths.items()}
+        init = sources["init"].path if "init" in sources else recipe.init
+        return cls(recipe.model_copy(update={"init": init}), sources, canvas=canvas)
+
+    def after(self, taken: int) -> Provenance:
+        """The same for a picture kept after that many steps."""
+        return replace(self, taken=taken)
+
+    def dumps(self) -> str:
+        """One line of JSON in ASCII."""
+        fields = {"impasto": self.version, "taken": self.taken, "recipe": self.recipe.model_dump(mode="json")}
+        canvas = {"canvas": self.canvas} if self.canvas else {}
+        return json.dumps(
+            fields | canvas | {"sources": {name: asdict(source) for name, source in self.sources.items()}}
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Provenance:
+        """What the picture at `path` carries; `ImageError` when it carries nothing, or nothing that can be used."""
+        try:
+            fields = json.loads(read_comment(path))
+            recipe = Recipe.of(**fields["recipe"])
+            sources = {name: Source(**source) for name, source in fields["sources"].items()}
+            canvas = _canvas(fields)
+            if not _complete(sources.keys(), recipe, canvas):
+                raise KeyError("sources")
+            return cls(recipe, sources, fields["taken"], canvas, fields["impasto"])
+        except RecipeError as error:
+            seen = f"{path}: its recipe is not for this version of impasto. {error}"
+            raise ImageError(seen, "Paint it anew.") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            hint = "Use a picture as impasto wrote it; many programs drop this when they save."
+            raise ImageError(f"{path}: this picture carries no recipe.", hint) from None
+
+
+def _canvas(fields: Mapping[str, Any]) -> tuple[int, int] | None:
+    if "canvas" not in fields:
+        return None
+    width, height = map(int, fields["canvas"])
+    return width, height
+
+
+def _complete(sources: Set[str], recipe: Recipe, canvas: tuple[int, int] | None) -> bool:
+    """Whether that is all it takes: a painting from content and style, a texture, or a reconstruction."""
+    pictures = {name for name in sources if not EXTRA.fullmatch(name)}
+    if canvas:
+        whole = pictures == {"style"} and recipe.strength == 100 and max(canvas) == recipe.size and min(canvas) > 0
+    else:
+        whole = pictures == {"content", "style"} or (pictures == {"content"} and recipe.strength == 0)
+    return whole and ("init" in sources) == bool(recipe.start_file)
