@@ -60,7 +60,7 @@ def rows(name: str, loaded: Loaded, size: int, runs: int) -> None:
 
         def look(targets: Callable[..., object] = targets) -> float:
             begin = time.perf_counter()
-            targets(loaded.aims, image, weights)
+            targets(loaded.target_evaluator, image, weights)
             return time.perf_counter() - begin
 
         shelf.clear()

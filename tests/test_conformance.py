@@ -161,7 +161,7 @@ class GoesOnOtherwise(GoesOn):
 class Shrinks(Sound):
     """Without borders where it is asked to; `lost` is what its second convolution loses then."""
 
-    unpadded = True
+    valid = True
     lost = 1
 
     def forward(
@@ -284,7 +284,7 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
     ),
     "no after": (named(checkpoints={"fine": ("coarse",)}), "after fine: TypeError: .*; expected maps"),
     "goes on otherwise": (GoesOnOtherwise, "layer coarse after fine: other maps than from the picture; expected"),
-    "no pad": (named(unpadded=True), "with pad: TypeError: .*; expected maps without borders"),
+    "no pad": (named(valid=True), "with pad: TypeError: .*; expected maps without borders"),
     "shrinks too little": (ShrinksTooLittle, r"after the picture: other maps with pad than inside"),
     "shrinks turned": (ShrinksTurned, "after the picture: other maps with pad than inside"),
     "gives all": (GivesAll, r"layers \['fine', 'coarse'\]; expected none but those asked for, \[\]"),

@@ -29,7 +29,7 @@ def used():
 used()
 before = resident()
 try:
-    with allocator.kept(2**21 if "large" in sys.argv else 2**18):
+    with allocator.keep_freed_memory(2**21 if "large" in sys.argv else 2**18):
         used()
         inside = resident()
         if "fail" in sys.argv:
@@ -65,7 +65,7 @@ def test_nothing_is_said_at_the_end_of_what_is_left(form: str, tmp_path: Path) -
 LASTING = """
 import gc
 import sys
-from impasto.memory.allocator import lasting
+from impasto.memory.allocator import freeze_gc_after_torch
 
 class Knot:
     def __init__(self):
@@ -73,14 +73,14 @@ class Knot:
     def __del__(self):
         print("untied")
 
-with lasting():
+with freeze_gc_after_torch():
     kept = [[] for _ in range(10**5)]
     Knot()
 print(gc.isenabled(), gc.collect(), gc.get_freeze_count() > 10**5)
 Knot()
 print(gc.collect() > 0)
 sys.modules["torch"] = None
-with lasting():
+with freeze_gc_after_torch():
     Knot()
 print(gc.collect() > 0)
 """

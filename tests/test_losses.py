@@ -24,7 +24,12 @@ EXACT = 1e-12
 AXES = 1e-6
 """Relative: the opponent axes are kept in float32, which has 24 bits."""
 PROFILE = replace(
-    PROFILES["impasto"], content_weight=3.0, style_weight=0.7, tv_weight=2.0, histogram_weight=5.0, doubt=0.0
+    PROFILES["impasto"],
+    content_weight=3.0,
+    style_weight=0.7,
+    tv_weight=2.0,
+    histogram_weight=5.0,
+    half_trust_positions=0.0,
 )  # numbers of its own, so that the test does not move with the taste of the profile
 Loss = Callable[[Tensor], Tensor]
 
@@ -277,7 +282,7 @@ def test_the_objective(strength: float) -> None:
 def test_a_gram_matrix_over_few_positions_counts_less() -> None:
     image, content, style = (random(1, 3, 8, 4, seed=seed) for seed in range(3))
     sure = objective(Recipe(), content, style)
-    unsure = Objective(replace(PROFILE, doubt=32.0), sure.weights, sure.targets, evaluate)
+    unsure = Objective(replace(PROFILE, half_trust_positions=32.0), sure.weights, sure.targets, evaluate)
     for name, loss in unsure(image).items():
         layer = name.removeprefix("style ")
         positions = evaluate(image, [layer])[layer][0, 0].numel() if layer != name else 0

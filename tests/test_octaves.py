@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.optim.octave_curvature import AXES, OCTAVES, SPREAD, curvature, scaled
+from impasto.optim.octave_curvature import AXES, OCTAVES, SPREAD, inverse_curvature, scaled
 from impasto.optim.optimiser import LBFGS
 
 SIZES = [(64, 48), (37, 51), (300, 7), (16, 16), (2, 3), (1, 1)]
@@ -58,7 +58,7 @@ def test_a_curvature_is_told_by_a_move(height: int, width: int) -> None:
     stiff = uneven()
     move = noise(height, width)
     change = scaled(move, stiff)
-    found = curvature(move, change, together(move, change))
+    found = inverse_curvature(move, change, together(move, change))
     for told, numbers in zip(found, stiff, strict=True):
         assert told == pytest.approx([1 / number for number in numbers], rel=1e-6)
 
@@ -67,10 +67,10 @@ def test_no_octave_is_taken_to_differ_beyond_measure() -> None:
     stiff = [[1e6, *[1.0] * (OCTAVES - 2), -1.0]] * 3
     move = noise(64, 64)
     change = scaled(move, stiff)
-    usual = together(move, change)
-    told = curvature(move, change, usual)[0]
-    assert all(usual / SPREAD <= number <= usual * SPREAD for number in told)
-    assert told[-1] == pytest.approx(usual / SPREAD)  # where it curves the other way, a short step
+    gamma = together(move, change)
+    told = inverse_curvature(move, change, gamma)[0]
+    assert all(gamma / SPREAD <= number <= gamma * SPREAD for number in told)
+    assert told[-1] == pytest.approx(gamma / SPREAD)  # where it curves the other way, a short step
 
 
 class Textbook(LBFGS):
@@ -80,7 +80,7 @@ class Textbook(LBFGS):
         super()._remember(image, gradient)
         if self.pairs:
             _, change, inverse = self.pairs[-1]
-            self.curvature = [[1 / (inverse * float(change.square().sum()))] * OCTAVES] * 3
+            self.inverse_curvature = [[1 / (inverse * float(change.square().sum()))] * OCTAVES] * 3
 
 
 def test_lbfgs_needs_few_steps_where_octaves_differ() -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 from conftest import drawing
 from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
-from impasto.memory.plan import COSTS, ENOUGH, GOOD, SPARE, fit
+from impasto.memory.plan import COSTS, DEFAULT_BUDGET, GOOD_TILE_MARGINS, USABLE_SHARE, fit
 from impasto.painting.loading import Choice, Load, Loaded, load
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,25 +38,25 @@ def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(net
                 assert pixels >= 12_000_000
                 assert free < 100 * pixels * 4
                 continue
-            look = found.look(pixels)
+            look = found.plan(pixels)
             assert look
-            assert look.bytes <= found.budget <= free * SPARE
+            assert look.bytes <= found.budget <= free * USABLE_SHARE
             assert 0 <= look.spare < look.bytes
             assert look.tile or not look.spare
             assert look.tile is not None or network != "wavelet" or pixels <= 4_000_000
-            smaller = found.look(pixels // 4)
+            smaller = found.plan(pixels // 4)
             assert smaller
             assert (smaller.tile or math.inf) >= (look.tile or math.inf)
             assert smaller.history >= look.history
 
 
 def test_three_gigabytes_are_enough_if_they_will_do_and_as_few_more_as_will() -> None:
-    for pixels, enough in ((3_000_000, ENOUGH), (12_000_000, 1.15 * ENOUGH)):
-        look = fit(pixels, Recipe.of(network="wavelet", init="content"), 400e9, 0.6e9).look(pixels)
+    for pixels, enough in ((3_000_000, DEFAULT_BUDGET), (12_000_000, 1.15 * DEFAULT_BUDGET)):
+        look = fit(pixels, Recipe.of(network="wavelet", init="content"), 400e9, 0.6e9).plan(pixels)
         assert look
         assert look.bytes + 0.6e9 <= enough
         assert look.tile
-        assert look.tile >= GOOD * COSTS["wavelet"].margin
+        assert look.tile >= GOOD_TILE_MARGINS * COSTS["wavelet"].margin
 
 
 def test_the_size_that_is_named_would_do_and_a_larger_one_would_not() -> None:
@@ -66,7 +66,7 @@ def test_the_size_that_is_named_would_do_and_a_larger_one_would_not() -> None:
     found = re.search(r"--size (\d+), which", str(raised.value))
     assert found
     size = int(found[1])
-    assert fit(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), None, 0.6e9).look(size * size * 3 // 4)
+    assert fit(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), None, 0.6e9).plan(size * size * 3 // 4)
     with pytest.raises(OutOfMemory):
         fit((size + 96) ** 2 * 3 // 4, Recipe.of(size=size + 96, memory=2.0), None, 0.6e9)
 

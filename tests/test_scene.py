@@ -11,7 +11,7 @@ import torch
 
 from conftest import drawing
 from impasto import ImageError, Picture, Recipe, paint, read, stylized
-from impasto.objective.gram import Where, gram
+from impasto.objective.gram import SpatialWeights, gram
 from impasto.objective.objective import Objective, Weights
 from impasto.objective.profiles import IMPASTO
 from impasto.painting.scene import Scene, Style, fitted
@@ -131,7 +131,7 @@ def test_a_guided_gram_matrix() -> None:
     mask[..., :5] = 0
     weights = mask.reshape(6, 2, 8, 2).mean(dim=(1, 3)).numpy().astype(np.float64).ravel()
     rows = features[0].flatten(1).numpy().astype(np.float64)
-    where = Where.of(mask, 6, 8)
+    where = SpatialWeights.of(mask, 6, 8)
     assert where.positions == pytest.approx(weights.sum())
     assert gram(features, where).numpy() == pytest.approx((rows * weights) @ rows.T / weights.sum())
 

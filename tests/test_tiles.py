@@ -11,13 +11,13 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
-from impasto.features.receptive_field import PROBE, measured
-from impasto.features.tiles import Mosaic, Tiling, tiles
+from impasto.features.receptive_field import PROBE, footprint_of
+from impasto.features.tiles import TiledForward, Tiling, tiles
 from impasto.objective.objective import Objective, Weights
 from impasto.objective.profiles import PROFILES, Profile
 from impasto.objective.tiled import Tiled
 from impasto.painting.loading import Loaded
-from impasto.painting.memory_fit import Room
+from impasto.painting.memory_fit import MemoryFitter
 from impasto.painting.scene import Scene, Style
 from impasto.painting.targets import View
 from impasto.plugin import Network
@@ -69,7 +69,7 @@ def both(
 
 
 def tiling(network: Network, side: int, spare: float = 0.0) -> Tiling:
-    return Tiling(side, measured(network, network.layers, torch.zeros(1)), spare)
+    return Tiling(side, footprint_of(network, network.layers, torch.zeros(1)), spare)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_losses_and_gradient_are_those_of_the_whole(
 ) -> None:
     network: Network = build()  # type: ignore[operator]
     tiled, objective, image = both(network, PROFILES[profile], size, side, **more)  # type: ignore[arg-type]
-    losses, gradient = objective.slope(image)
-    theirs, slope = tiled.slope(image)
-    assert len(tiled.mosaic.cuts[0].tiles) == count
+    losses, gradient = objective.value_and_grad(image)
+    theirs, slope = tiled.value_and_grad(image)
+    assert len(tiled.forward.tiled[0].tiles) == count
     assert list(theirs) == list(losses)
     for name, loss in losses.items():
         assert float(theirs[name]) == pytest.approx(float(loss), rel=EXACT), name
@@ -104,7 +104,7 @@ def test_losses_and_gradient_are_those_of_the_whole(
 
 
 @pytest.mark.parametrize(
-    ("side", "cuts", "tail"),
+    ("side", "counts", "tail"),
     [
         (32, {None: 121, "pool2": 9, "pool3": 4, "pool4": 1}, None),
         (96, {None: 16, "pool2": 4, "pool3": 4}, "pool4"),
@@ -113,12 +113,12 @@ def test_losses_and_gradient_are_those_of_the_whole(
     ],
 )
 def test_a_deep_network_is_cut_at_its_checkpoints_and_whole_where_little_is_left(
-    side: int, cuts: dict[str | None, int], tail: str | None
+    side: int, counts: dict[str | None, int], tail: str | None
 ) -> None:
     tiled, objective, image = both(vgg(), PROFILES["gatys2016"], (331, 329), side)
-    assert {cut.part.after: len(cut.tiles) for cut in tiled.mosaic.cuts} == cuts
-    assert (tiled.mosaic.tail.after if tiled.mosaic.tail else None) == tail
-    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    assert {each.segment.source: len(each.tiles) for each in tiled.forward.tiled} == counts
+    assert (tiled.forward.tail.source if tiled.forward.tail else None) == tail
+    gradient, slope = objective.value_and_grad(image)[1], tiled.value_and_grad(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
     assert tiled.loss(image) == pytest.approx(objective.loss(image), rel=EXACT)
 
@@ -134,18 +134,18 @@ def test_tiles_for_which_there_is_memory_are_looked_at_once(build: object, spare
         return forward(network, *given, **named)
 
     network.forward = counted  # type: ignore[attr-defined]
-    slope = tiled.slope(image)[1]
-    cuts = tiled.mosaic.cuts
-    count, once = sum(len(cut.tiles) for cut in cuts), sum(cut.once for cut in cuts)
-    tail = tiled.mosaic.tail is not None
+    slope = tiled.value_and_grad(image)[1]
+    segments = tiled.forward.tiled
+    count, once = sum(len(each.tiles) for each in segments), sum(each.retained for each in segments)
+    tail = tiled.forward.tail is not None
     assert 0 < once <= count
     assert (once == count) == (spare == 1e12)
     assert len(looked) == 2 * count - once + tail
     assert sum(looked) == count + tail
-    deep = [cut.once / len(cut.tiles) for cut in cuts]
+    deep = [each.retained / len(each.tiles) for each in segments]
     assert deep == sorted(deep)
     assert not tiled._held
-    gradient = objective.slope(image)[1]
+    gradient = objective.value_and_grad(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
@@ -153,11 +153,11 @@ def test_what_a_held_tile_gives_outlasts_what_takes_its_place() -> None:
     """A checkpoint that is a layer too, given by one tile: the gradients of deeper tiles take its place first."""
     profile = replace(PROFILES["gatys2016"], style_layers=dict.fromkeys(("conv1_1", "pool4", "conv5_4"), 1.0))
     tiled, objective, image = both(vgg(), profile, (256, 256), 32, spare=1e12)
-    assert [(cut.part.then, len(cut.tiles), cut.once) for cut in tiled.mosaic.cuts][-2:] == [
+    assert [(each.segment.checkpoint, len(each.tiles), each.retained) for each in tiled.forward.tiled][-2:] == [
         ("pool4", 1, 1),
         (None, 1, 1),
     ]
-    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    gradient, slope = objective.value_and_grad(image)[1], tiled.value_and_grad(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
@@ -167,7 +167,7 @@ def test_what_a_held_tile_gives_outlasts_what_takes_its_place() -> None:
 def test_layers_that_leave_parts_of_a_network_out(layers: list[str]) -> None:
     profile = replace(PROFILES["impasto"], style_layers=dict.fromkeys(layers, 1.0))
     tiled, objective, image = both(wavelet(), profile, (331, 297), 64)
-    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    gradient, slope = objective.value_and_grad(image)[1], tiled.value_and_grad(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
@@ -185,8 +185,8 @@ class Summed(torch.nn.Module):
 
 def test_layers_that_see_everything() -> None:
     tiled, objective, image = both(Summed(), PROFILES["impasto"], (301, 263), 128)
-    assert tiled.mosaic.far == ["far"]
-    gradient, slope = objective.slope(image)[1], tiled.slope(image)[1]
+    assert tiled.forward.far == ["far"]
+    gradient, slope = objective.value_and_grad(image)[1], tiled.value_and_grad(image)[1]
     assert float((slope - gradient).norm()) <= EXACT * float(gradient.norm())
 
 
@@ -209,10 +209,10 @@ def test_targets_by_what_knows_neither_checkpoints_nor_borders() -> None:
     network, layers = VGG(random_weights(width=4), VGG19), ["conv1_1", "conv2_1"]
     network.checkpoints = {}
     loaded = Loaded(network, "cpu", network, lambda image, layers: network(image, layers))
-    room, image = Room(loaded, layers, Recipe.of(size=300, tile=96), (300, 260)), torch.rand(1, 3, 260, 300)
-    assert room.tiling(300 * 260).sight.bare
+    room, image = MemoryFitter(loaded, layers, Recipe.of(size=300, tile=96), (300, 260)), torch.rand(1, 3, 260, 300)
+    assert room.tiling(300 * 260).footprint.valid
     whole = network(image, layers)
-    pieces = list(Mosaic(loaded.aims, layers, image, room.aiming(300 * 260)).pieces(image))
+    pieces = list(TiledForward(loaded.target_evaluator, layers, image, room.target_tiling(300 * 260)).pieces(image))
     assert len(pieces) == 2 * 12
     for layer, piece, _, (down, across) in pieces:
         assert torch.allclose(piece, whole[layer][..., down, across], atol=EXACT)
@@ -220,10 +220,10 @@ def test_targets_by_what_knows_neither_checkpoints_nor_borders() -> None:
 
 def test_what_layers_see() -> None:
     """A convolution of 3 x 3 sees a pixel to each side; the second one two; halving doubles what follows."""
-    seen = measured(vgg(), ["conv1_1", "conv1_2", "pool1", "conv2_1"], torch.zeros(1)).reach
+    seen = footprint_of(vgg(), ["conv1_1", "conv1_2", "pool1", "conv2_1"], torch.zeros(1)).radius
     assert seen["conv1_1"] == 1
     assert seen["conv1_1"] < seen["conv1_2"] < seen["conv2_1"] <= 9
-    seen = measured(wavelet(), wavelet().layers, torch.zeros(1)).reach
+    seen = footprint_of(wavelet(), wavelet().layers, torch.zeros(1)).radius
     assert seen["streak6_2"] == PROBE
     assert seen["half1"] == seen["half2"] < seen["band1"] == seen["band2"] < seen["streak1_2"] == seen["streak2_2"]
 
@@ -234,9 +234,11 @@ def test_what_layers_see() -> None:
 def test_tiles_cover_every_pixel_once(height: int, width: int, side: int, margin: int) -> None:
     owned = np.zeros((height, width), int)
     for tile in tiles(height, width, side, margin, 16):
-        assert all(first % 16 == 0 for first in tile.first)
-        assert all(seen.start == max(0, first - margin) for seen, first in zip(tile.seen, tile.first, strict=True))
-        owned[tile.first[0] : tile.last[0], tile.first[1] : tile.last[1]] += 1
+        assert all(first % 16 == 0 for first in tile.start)
+        assert all(
+            seen.start == max(0, first - margin) for seen, first in zip(tile.input_window, tile.start, strict=True)
+        )
+        owned[tile.core] += 1
     assert (owned == 1).all()
 
 

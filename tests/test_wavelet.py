@@ -14,7 +14,7 @@ from torch import Tensor
 
 from conftest import drawing
 from impasto.errors import RecipeError
-from impasto.objective.gram import Where, gram
+from impasto.objective.gram import SpatialWeights, gram
 from impasto.plugin import Network
 from impasto.plugin.registry import registry
 from impasto_wavelet.bank import DenseBank, bank
@@ -243,7 +243,7 @@ def test_a_mask_falls_where_it_should_in_every_layer(network: Network, across: b
     here, there = (network(x, layers) for x in (image, other))
     assert "fine1" in here
     for layer, maps in here.items():
-        where = Where.of(mask, *maps.shape[-2:])
+        where = SpatialWeights.of(mask, *maps.shape[-2:])
         assert torch.equal(gram(maps, where), gram(there[layer], where)), layer
 
 

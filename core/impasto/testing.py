@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from .errors import DeviceError, PluginError
-from .features.receptive_field import measured, parts
+from .features.receptive_field import footprint_of, segments
 from .plugin.backend import Backend, BackendInfo, Evaluator
-from .plugin.network import Network, NetworkInfo, checkpoints, unpadded
+from .plugin.network import Network, NetworkInfo, checkpoints, takes_valid
 from .plugin.registry import missing, registry
 
 Size = tuple[int, int]
@@ -66,7 +66,7 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
         _check_repeats(watched, built.layers, info.build(**chosen))
         _check_alone(watched, built.layers)
         _check_checkpoints(watched, built)
-        _check_unpadded(watched.who, built)
+        _check_valid(watched.who, built)
         _check_moves(watched, built, info.build(**chosen))
     for layer, slope in _slopes(watched, _picture(ODD), built.layers).items():
         _expect(
@@ -245,16 +245,16 @@ def _check_checkpoints(watched: _Watched, network: Network) -> None:
             _expect(same, who, "other maps than from the picture", "the same to the last bit")
 
 
-def _check_unpadded(who: str, network: Network) -> None:
-    """Each part of it gives for a tile without borders what it gives there for the picture."""
-    if unpadded(network):
+def _check_valid(who: str, network: Network) -> None:
+    """Without padding, each segment gives for a tile what it gives there for the whole picture."""
+    if takes_valid(network):
         try:
-            found = measured(network, network.layers, torch.zeros(1)).bare
+            found = footprint_of(network, network.layers, torch.zeros(1)).valid
         except Exception as error:
             _refuse(f"{who}, with pad", f"{type(error).__name__}: {error}", "maps without borders", error)
-        for part in parts(network, network.layers):
+        for segment in segments(network, network.layers):
             seen = "other maps with pad than inside the picture, whatever the margin"
-            _expect(part.after in found, f"{who}, after {part.after or 'the picture'}", seen, "the same")
+            _expect(segment.source in found, f"{who}, after {segment.source or 'the picture'}", seen, "the same")
 
 
 def _check_moves(watched: _Watched, network: Network, spare: Network) -> None:

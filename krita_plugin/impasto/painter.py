@@ -10,7 +10,7 @@ from . import layers
 from .client import LOST
 from .process import Process
 from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unexpected
-from .settings import Settings, Style
+from .settings import Settings, StyleChoice
 
 PREVIEW, THUMBNAIL = 512, 96
 IDLE, READING, PAINTING, ADDING = "", "Reading the layer...", "Painting...", "Adding the layer..."
@@ -65,7 +65,7 @@ class Painter(QObject):
             self.hello = None
             self.process.start().request("describe")
 
-    def thumbnail(self, style: Style) -> QImage:
+    def thumbnail(self, style: StyleChoice) -> QImage:
         """What a style looks like; a null image as long as the worker has not told."""
         session = self.process.session
         if style.key not in self.thumbnails and session and session.hello:

@@ -16,7 +16,7 @@ DEFAULTS = {"strength": 50, "stroke_size": 0, "colour": "style", "quality": "nor
 
 
 @dataclass
-class Style:
+class StyleChoice:
     """A picture to paint in the manner of: `kind` is file, name (of a bundled style) or layer (`value`: its id)."""
 
     kind: str
@@ -39,7 +39,7 @@ class Style:
 class Settings:
     """All of it. `knobs` are those of the recipe that were set, by name."""
 
-    styles: list[Style] = field(default_factory=list)
+    styles: list[StyleChoice] = field(default_factory=list)
     knobs: dict[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
 
     def recipe(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Settings:
 
     def copy(self) -> Settings:
         """Another that can be changed."""
-        return Settings([Style(**vars(style)) for style in self.styles], dict(self.knobs))
+        return Settings([StyleChoice(**vars(style)) for style in self.styles], dict(self.knobs))
 
     def save(self) -> None:
         """Keep it for the next sitting, all but layers."""
@@ -70,7 +70,8 @@ class Settings:
         try:
             kept = json.loads(_file().read_text(encoding="utf-8"))
             styles = [
-                Style(str(kind), str(value), str(title), float(weight)) for kind, value, title, weight in kept["styles"]
+                StyleChoice(str(kind), str(value), str(title), float(weight))
+                for kind, value, title, weight in kept["styles"]
             ]
             found.styles = [style for style in styles if style.kind in ("file", "name")]
             knobs = {str(name): value for name, value in kept["knobs"].items()}

@@ -29,7 +29,7 @@ from .qt import (
     guarded,
     pyqtSignal,
 )
-from .settings import Style
+from .settings import StyleChoice
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
@@ -77,12 +77,12 @@ class Styles(QWidget):
                 self.gallery.addItem(item)
         for number in range(self.gallery.count()):
             item = self.gallery.item(number)
-            item.setIcon(_icon(self.painter.thumbnail(Style("name", item.text(), item.text()))))
+            item.setIcon(_icon(self.painter.thumbnail(StyleChoice("name", item.text(), item.text()))))
         self.gallery.setVisible(bool(own))
         self.gallery.setFixedHeight(-(-len(own) // 4) * self.gallery.gridSize().height() + 4)
         self._fill()
 
-    def choose(self, style: Style) -> None:
+    def choose(self, style: StyleChoice) -> None:
         """Take a style in place of the others, or with them."""
         others = self.painter.settings.styles if self.mix.isChecked() else []
         self.painter.settings.styles = [*(each for each in others[: MOST - 1] if each.key != style.key), style]
@@ -102,7 +102,7 @@ class Styles(QWidget):
         for style in styles or [None]:
             self.rows.addWidget(self._row(style, len(styles) > 1) if style else QLabel("Choose a style."))
 
-    def _row(self, style: Style, several: bool) -> QWidget:
+    def _row(self, style: StyleChoice, several: bool) -> QWidget:
         widget = QWidget()
         row = QHBoxLayout(widget)
         row.setContentsMargins(0, 0, 0, 0)
@@ -130,7 +130,7 @@ class Styles(QWidget):
         return widget
 
     @guarded
-    def _weigh(self, style: Style, value: float) -> None:
+    def _weigh(self, style: StyleChoice, value: float) -> None:
         style.weight = value
         self._shown = [
             (each.key, each.weight, cache) for each, (_, _, cache) in zip(self.painter.settings.styles, self._shown)
@@ -138,14 +138,14 @@ class Styles(QWidget):
         self.edited.emit()
 
     @guarded
-    def _remove(self, style: Style) -> None:
+    def _remove(self, style: StyleChoice) -> None:
         self.painter.settings.styles = [each for each in self.painter.settings.styles if each is not style]
         self._fill()
         self.edited.emit()
 
     @guarded
     def _picked(self, item) -> None:
-        self.choose(Style("name", item.text(), item.text()))
+        self.choose(StyleChoice("name", item.text(), item.text()))
 
     @guarded
     def _browse(self) -> None:
@@ -154,7 +154,7 @@ class Styles(QWidget):
             self._choose_file(path)
 
     def _choose_file(self, path: str) -> None:
-        self.choose(Style("file", path, Path(path).stem))
+        self.choose(StyleChoice("file", path, Path(path).stem))
 
     @guarded
     def _list_layers(self) -> None:
@@ -171,7 +171,7 @@ class Styles(QWidget):
 
     @guarded
     def _choose_layer(self, document, node) -> None:
-        style = Style("layer", node.uniqueId(), node.name(), document=document)
+        style = StyleChoice("layer", node.uniqueId(), node.name(), document=document)
         self.painter.thumbnails[style.key] = node.thumbnail(2 * SIDE, 2 * SIDE)
         self.choose(style)
 

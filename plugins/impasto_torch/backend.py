@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.errors import DeviceError
 from impasto.plugin import Evaluator, Network
-from impasto.plugin.network import checkpoints, unpadded
+from impasto.plugin.network import checkpoints, takes_valid
 
 from .precision import quick, shortened
 
@@ -30,9 +30,9 @@ class _Placed:
         return checkpoints(self.network)
 
     @property
-    def unpadded(self) -> bool:
+    def valid(self) -> bool:
         """See `impasto.plugin.network`."""
-        return unpadded(self.network)
+        return takes_valid(self.network)
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
         """See `impasto.plugin.Evaluator`; `more` is what the network takes besides."""

@@ -32,7 +32,7 @@ class VGG(torch.nn.Module):
     Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
     """
 
-    mixed_precision = unpadded = True
+    mixed_precision = valid = True
     layers: tuple[str, ...]
     aliases: Mapping[str, str]
     checkpoints: Mapping[str, Collection[str]]

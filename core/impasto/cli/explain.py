@@ -39,7 +39,7 @@ def explain(
     Each patch is what one unit sees, and says how much it is excited. --size is the longest side at which the pictures
     are looked at, as when they are painted.
     """
-    from ..memory.allocator import lasting
+    from ..memory.allocator import freeze_gc_after_torch
     from ..pictures.picture import read, write
     from ..plugin.registry import registry
     from ..recipe.recipe import Recipe
@@ -47,7 +47,7 @@ def explain(
 
     recipe = registry().settled(Recipe.of(**given(values.items()), init="content"))
     check_output(output, *pictures)
-    with lasting():
+    with freeze_gc_after_torch():
         from ..painting.layer_patches import strongest_patches
     found = strongest_patches(
         [read(path) for path in pictures],

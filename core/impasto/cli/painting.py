@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OutOfMemory
-from ..memory.allocator import lasting
+from ..memory.allocator import freeze_gc_after_torch
 from ..pictures.codecs import kept_kind
 from ..pictures.picture import Picture, write
 from ..recipe.provenance import Provenance
@@ -57,7 +57,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
 
     These two are returned, with what went wrong.
     """
-    with lasting():
+    with freeze_gc_after_torch():
         from ..painting.paint import paint
 
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)

@@ -1,7 +1,8 @@
-"""What a network sees and what it takes, part by part: measured, so that its pictures can be looked at in tiles.
+"""Receptive fields and activation memory of a network, measured, so that it can be evaluated in tiles.
 
-A part goes from one checkpoint to the next. How far its layers see tells the margins of tiles, and what it keeps for
-its gradient tells their sizes. Both are found by trial, of any network.
+Checkpoints divide a network into segments. The receptive field of a segment's layers decides how wide a tile's halo
+must be; the bytes that the segment keeps for its backward pass decide how large a tile may be. Both are found by
+evaluating the network on a small picture, so any network will do.
 """
 
 from __future__ import annotations
@@ -16,97 +17,102 @@ import torch
 from torch import Tensor
 
 from ..plugin.backend import Evaluator
-from ..plugin.network import checkpoints, unpadded
+from ..plugin.network import checkpoints, takes_valid
 
 FURTHEST = 192
-"""Positions that a tiled layer may see to each side, at most."""
+"""Radius of the receptive field, in positions, above which a layer is evaluated on the whole picture."""
 ALIKE = 0.02
-"""By how much the same maps may differ, beside how far they vary."""
+"""Largest difference of maps that count as equal, beside their deviation: bfloat16 rounds, and sums change order."""
 PROBE = 448
-"""Side of the picture on which fields of view are measured."""
+"""Side, in pixels, of the picture on which receptive fields are measured."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """The layers that follow from those of `after`, or from the picture; the next part follows from `then`."""
+class Segment:
+    """The layers between two checkpoints: they follow from the maps of `source`, None for the picture itself.
+
+    The next segment starts from the maps of `checkpoint`; None if this is the last.
+    """
 
     evaluate: Evaluator
-    after: str | None
-    then: str | None
+    source: str | None
+    checkpoint: str | None
     layers: tuple[str, ...]
 
     @property
     def asked(self) -> list[str]:
-        """The layers, and `then`."""
-        return list(dict.fromkeys([*self.layers, *([self.then] if self.then else [])]))
+        """The layers, and `checkpoint`."""
+        return list(dict.fromkeys([*self.layers, *([self.checkpoint] if self.checkpoint else [])]))
 
     def __call__(self, maps: Tensor, pad: tuple[bool, bool] = (True, True)) -> dict[str, Tensor]:
-        """What is asked for, from `maps` of `after`, (1, N, h, w); see `impasto.plugin.network` for `pad`."""
-        more: dict[str, Any] = {} if self.after is None else {"after": self.after}
+        """The maps `asked`, from `maps` of `source`, (1, N, h, w); for `pad` see `impasto.plugin.network`."""
+        more: dict[str, Any] = {} if self.source is None else {"after": self.source}
         if not all(pad):
             more["pad"] = pad
         return cast(dict[str, Tensor], cast(Any, self.evaluate)(maps, self.asked, **more))
 
 
-def parts(evaluate: Evaluator, layers: Sequence[str]) -> list[Part]:
-    """The parts of a network up to the deepest of `layers`; one where it names no checkpoints."""
-    found, after, left = [], None, list(layers)
-    for then, deeper in checkpoints(evaluate).items():
+def segments(evaluate: Evaluator, layers: Sequence[str]) -> list[Segment]:
+    """The segments of a network up to the deepest of `layers`; a single one where it names no checkpoints."""
+    found, source, left = [], None, list(layers)
+    for checkpoint, deeper in checkpoints(evaluate).items():
         beyond = [layer for layer in left if layer in deeper]
         if not beyond:
             break
-        found.append(Part(evaluate, after, then, tuple(layer for layer in left if layer not in deeper)))
-        after, left = then, beyond
-    return [*found, Part(evaluate, after, None, tuple(left))]
+        found.append(Segment(evaluate, source, checkpoint, tuple(layer for layer in left if layer not in deeper)))
+        source, left = checkpoint, beyond
+    return [*found, Segment(evaluate, source, None, tuple(left))]
 
 
 @dataclass(frozen=True)
-class Bare:
-    """How a tile is looked at without what convolutions add at borders: all of the last layer is then its own."""
+class ValidTile:
+    """How a segment is evaluated on a tile by "valid" convolutions: without padding, so that maps shrink.
+
+    margin: positions of halo on each side. before: cells of each layer that come before the first of the tile's core.
+    """
 
     margin: int
     before: Mapping[str, int]
-    """Cells of a layer that come before the first of the tile's own."""
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What was measured of a network, part by part."""
+class Footprint:
+    """What was measured of a network, by layer or by the `source` of a segment."""
 
-    reach: Mapping[str, int]
-    """How many positions of what its part follows from a layer sees to its side; `PROBE` if all, or unknown."""
-    weight: Mapping[str | None, float]
-    """Bytes that a part keeps for its gradient, for each position of `Part.after`."""
-    rest: Mapping[str | None, float]
-    """The same for it and all deeper ones."""
-    bare: Mapping[str | None, Bare]
-    """For the parts that can do without what is added at borders."""
+    radius: Mapping[str, int]
+    """Radius of a layer's receptive field, in positions of its segment's source; `PROBE` if all of it, or unknown."""
+    grad_bytes: Mapping[str | None, float]
+    """Bytes that a segment keeps for its backward pass, for each position of its source."""
+    remaining_grad_bytes: Mapping[str | None, float]
+    """The same for this segment and all deeper ones together."""
+    valid: Mapping[str | None, ValidTile]
+    """For segments that can be evaluated by "valid" convolutions."""
 
 
 @torch.no_grad()
-def measured(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Sight:
-    """What `layers` see, and what they take, on the device of `like`."""
+def footprint_of(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Footprint:
+    """Measure what `layers` see and what they keep, on the device and in the dtype of `like`."""
     maps = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(like)
-    reach, weight, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
-    bare: dict[str | None, Bare] = {}
-    for part in parts(evaluate, layers):
+    radius, grad_bytes, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
+    valid: dict[str | None, ValidTile] = {}
+    for segment in segments(evaluate, layers):
         other, middle = maps.clone(), maps.shape[2] // 2
         other[..., middle : middle + 1, middle : middle + 1] += 1.0
-        before, after = part(maps), part(other)
-        reach |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
-        near = {layer: found for layer, found in before.items() if reach[layer] <= FURTHEST}
-        if near and unpadded(evaluate) and (tile := _bare(part, maps, near)):
-            bare[part.after] = tile
-        weight[part.after] = kept(part, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
-        positions[part.after] = maps[0, 0].numel()
-        maps = before[part.then] if part.then else maps
-    totals = list(accumulate(weight[name] * positions[name] for name in reversed(positions)))
+        before, after = segment(maps), segment(other)
+        radius |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
+        near = {layer: found for layer, found in before.items() if radius[layer] <= FURTHEST}
+        if near and takes_valid(evaluate) and (tile := _valid_tile(segment, maps, near)):
+            valid[segment.source] = tile
+        grad_bytes[segment.source] = kept(segment, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
+        positions[segment.source] = maps[0, 0].numel()
+        maps = before[segment.checkpoint] if segment.checkpoint else maps
+    totals = list(accumulate(grad_bytes[name] * positions[name] for name in reversed(positions)))
     rest = {name: total / positions[name] for name, total in zip(reversed(positions), totals, strict=True)}
-    return Sight(reach, weight, rest, bare)
+    return Footprint(radius, grad_bytes, rest, valid)
 
 
-def _bare(part: Part, maps: Tensor, whole: Mapping[str, Tensor]) -> Bare | None:
-    """By trying margins, until what a small tile in the middle gives is what the `whole` of `maps` gives there."""
+def _valid_tile(segment: Segment, maps: Tensor, whole: Mapping[str, Tensor]) -> ValidTile | None:
+    """Try margins from 0 up, until a small tile in the middle gives what the `whole` of `maps` gives there."""
     length = maps.shape[2]
     densities = {layer: fineness(found.shape[2], length) for layer, found in whole.items()}
     stride = round(1 / min(densities.values()))
@@ -114,12 +120,12 @@ def _bare(part: Part, maps: Tensor, whole: Mapping[str, Tensor]) -> Bare | None:
     last = first + 2 * stride
     for margin in range(min(first, length - last, FURTHEST) + 1):
         seen, before, cells = slice(first - margin, last + margin), dict[str, int](), dict[str, slice]()
-        found = part(maps[..., seen, seen], (False, False))
+        found = segment(maps[..., seen, seen], (False, False))
         for layer, density in densities.items():
             before[layer] = more = _before(found.get(layer), round((last - first) * density))
             cells[layer] = slice(round(first * density) - more, round(last * density) + more)
-        if min(before.values()) >= 0 and _same(part, maps, seen, whole, cells):
-            return Bare(margin, before)
+        if min(before.values()) >= 0 and _same(segment, maps, seen, whole, cells):
+            return ValidTile(margin, before)
     return None
 
 
@@ -129,11 +135,11 @@ def _before(maps: Tensor | None, own: int) -> int:
     return -1 if more % 2 else more // 2
 
 
-def _same(part: Part, maps: Tensor, seen: slice, whole: Mapping[str, Tensor], cells: Mapping[str, slice]) -> bool:
-    """Whether `cells` of the `whole` are what is `seen` gives without borders: on all sides, and on two."""
+def _same(segment: Segment, maps: Tensor, seen: slice, whole: Mapping[str, Tensor], cells: Mapping[str, slice]) -> bool:
+    """Whether the window `seen`, unpadded on both axes or on one, gives the same maps as the `whole` in `cells`."""
     for pad in ((False, False), (False, True), (True, False)):
         down, across = (slice(None) if padded else seen for padded in pad)
-        found = part(maps[..., down, across], pad)
+        found = segment(maps[..., down, across], pad)
         for layer, inner in cells.items():
             down, across = (slice(None) if padded else inner for padded in pad)
             if not _alike(found.get(layer), whole[layer][..., down, across]):
@@ -142,7 +148,7 @@ def _same(part: Part, maps: Tensor, seen: slice, whole: Mapping[str, Tensor], ce
 
 
 def _alike(one: Tensor | None, other: Tensor) -> bool:
-    """But for the order of sums, also in bfloat16."""
+    """Equal but for the order of sums, also in bfloat16."""
     if one is None or one.shape != other.shape:
         return False
     varied = other - other.mean((2, 3), keepdim=True)
@@ -150,7 +156,10 @@ def _alike(one: Tensor | None, other: Tensor) -> bool:
 
 
 def _spread(changed: Tensor, length: int) -> int:
-    """How far cells see that cover `length` positions, where those in `changed` see the middle one."""
+    """Radius of the receptive field, in positions, of cells that cover `length` of them.
+
+    `changed` says which cells see the middle position.
+    """
     furthest, middle = 0, length // 2
     for axis in (2, 3):
         count = changed.shape[axis]
@@ -164,16 +173,16 @@ def _spread(changed: Tensor, length: int) -> int:
     return furthest
 
 
-def kept(part: Part, maps: Tensor) -> float:
-    """Bytes that `part` keeps for its gradient, for each position of `maps`, (1, N, h, w), at least 1.
+def kept(segment: Segment, maps: Tensor) -> float:
+    """Bytes that `segment` keeps for its backward pass for each position of `maps`, (1, N, h, w), at least 1.
 
-    By what more positions take: weights do not count.
+    Measured as what more positions add, so that weights do not count.
     """
     half = maps[..., : maps.shape[2] // 2, :]
-    return max(1.0, (_kept(part, maps) - _kept(part, half)) / (maps[0, 0].numel() - half[0, 0].numel()))
+    return max(1.0, (_kept(segment, maps) - _kept(segment, half)) / (maps[0, 0].numel() - half[0, 0].numel()))
 
 
-def _kept(part: Part, maps: Tensor) -> int:
+def _kept(segment: Segment, maps: Tensor) -> int:
     sizes: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -182,12 +191,12 @@ def _kept(part: Part, maps: Tensor) -> int:
         return tensor.detach()  # a result that its own gradient keeps would never be freed
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        found = part(maps.clone().requires_grad_())
+        found = segment(maps.clone().requires_grad_())
     for layer in found.values():
         keep(layer)
     return sum(sizes.values())
 
 
 def fineness(cells: int, length: int) -> float:
-    """Cells of a layer for each position that its part begins from, a power of two."""
+    """Cells of a layer for each position of its segment's source, a power of two."""
     return 2.0 ** round(math.log2(cells / length))

@@ -1,4 +1,4 @@
-"""Targets that are computed once: the next picture with the same style does not look at the style again.
+"""Targets that are computed once: the next picture with the same style does not evaluate it again.
 
 A target is kept under a hash of the pixels it was computed from, the layers, and everything that takes part: the
 network with its weights and options, the backend, the device, and the code of all of them. So what is found is what
@@ -16,7 +16,7 @@ import xxhash
 from torch import Tensor
 
 from ..plugin.backend import Backend, Evaluator
-from ..plugin.network import Network, NetworkInfo, checkpoints, unpadded
+from ..plugin.network import Network, NetworkInfo, checkpoints, takes_valid
 from ..storage.cache import Shelf, capacity, code
 from ..weights.store import metadata
 
@@ -37,9 +37,9 @@ class Remembering:
         return checkpoints(self.evaluate)
 
     @property
-    def unpadded(self) -> bool:
+    def valid(self) -> bool:
         """See `impasto.plugin.network`."""
-        return unpadded(self.evaluate)
+        return takes_valid(self.evaluate)
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> Maps:
         """See `Evaluator`; on the device of `image`, wherever they were computed."""

@@ -1,16 +1,16 @@
-"""A picture that is looked at in tiles: every layer of the whole, the memory of a part.
+"""Evaluating a network in tiles: the feature maps of the whole picture, within the activation memory of one tile.
 
-A tile is looked at with a margin as wide as its layers see, and only the positions count that are the tile's own: so
-they are what the whole picture would give. Layers that see further than `FURTHEST` are looked at whole.
+A tile is evaluated with a halo as wide as the receptive field of its layers, and of its maps only the core is used: so
+they equal those of the whole picture. Layers whose receptive field is wider than `FURTHEST` are evaluated whole.
 
-A deep network sees far, and margins would cost more than the tiles. If it names checkpoints, maps from which all
-deeper layers follow, then each part of it, from one to the next, has tiles and margins of its own, on the maps of the
-checkpoint before it. These are kept whole: they are small beside what leads to them. And where all that is left is
-small, it is looked at whole: that takes one look instead of two. So do as many tiles as there is memory to spare for,
-deep ones first, by keeping what their gradient needs.
+In a deep network halos would cost more than the cores. If it names checkpoints, maps from which all deeper layers
+follow, then each segment between two of them has tiles and halos of its own, on the maps of its source. Maps of
+checkpoints are kept whole: they are small beside those that lead to them. What follows from the last of them, if small
+enough, is evaluated whole, which takes one evaluation instead of two. As many tiles as there is memory to spare for are
+evaluated once too, the deepest first, by retaining their activations for the backward pass.
 
-Convolutions add zeros at the borders of a tile, as they do at those of a picture, and what sees these is of no use. A
-network that can do without them shrinks a tile from layer to layer instead, and calculates little that is not used.
+Padded ("same") convolutions add zeros at the borders of a tile, and cells that see these are of no use. A network that
+offers unpadded ("valid") convolutions shrinks the maps from layer to layer instead, and computes few cells in vain.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..features.grid import Grids
 from ..plugin.backend import Evaluator
 from ..plugin.network import checkpoints
 from .grid import ALL, Box
-from .receptive_field import FURTHEST, PROBE, Bare, Part, Sight, fineness, parts
+from .receptive_field import FURTHEST, PROBE, Footprint, Segment, ValidTile, fineness, segments
 
 NARROW = 128
 """Side of the strips that tell the sizes of layers."""
@@ -36,169 +36,180 @@ NARROW = 128
 
 @dataclass(frozen=True)
 class Tile:
-    """Positions from `first` to `last` (down, across) are the tile's own; `seen` says from where to where it looks.
+    """A tile of a segment's source, (down, across): its `core`, and the `input_window`, the core with its halo.
 
-    `pad` says whether that is with what is added at the borders, as it must where it reaches those of the picture.
+    `pad` says on which axes convolutions pad: where the window reaches a border of the picture they must.
     """
 
-    first: tuple[int, int]
-    last: tuple[int, int]
-    seen: tuple[slice, slice]
+    core: tuple[slice, slice]
+    input_window: tuple[slice, slice]
     pad: tuple[bool, bool] = (True, True)
 
+    @property
+    def start(self) -> tuple[int, int]:
+        """The first position of the core."""
+        return self.core[0].start, self.core[1].start
 
-def tiles(height: int, width: int, side: int, margin: int, stride: int, bare: int | None = None) -> list[Tile]:
-    """Tiles of like size that cover a picture, at most `side` pixels, a multiple of `stride`; with margins inside.
 
-    `bare` is the margin without what is added at borders, where that can be left out.
+def tiles(height: int, width: int, side: int, margin: int, stride: int, valid: int | None = None) -> list[Tile]:
+    """Tiles whose cores cover a picture, alike in size: at most `side` pixels, a multiple of `stride`.
+
+    margin: width of the halo, cut off at the picture's borders. valid: width of the halo for "valid" convolutions, None
+    where there are none; used where the window stays inside the picture.
     """
 
-    def span(first: int, last: int, length: int) -> tuple[int, int, slice, bool]:
-        if bare is not None and first >= bare and last + bare <= length:
-            return first, last, slice(first - bare, last + bare), False
-        return first, last, slice(max(0, first - margin), min(length, last + margin)), True
+    def span(first: int, last: int, length: int) -> tuple[slice, slice, bool]:
+        core = slice(first, last)
+        if valid is not None and first >= valid and last + valid <= length:
+            return core, slice(first - valid, last + valid), False
+        return core, slice(max(0, first - margin), min(length, last + margin)), True
 
-    def spans(length: int) -> list[tuple[int, int, slice, bool]]:
+    def spans(length: int) -> list[tuple[slice, slice, bool]]:
         each = _rounded(length / math.ceil(length / side), stride)
         starts = list(range(0, length, each))
         return [span(first, last, length) for first, last in pairwise([*starts, length])]
 
     return [
-        Tile((top, left), (bottom, right), (down, across), (pad_down, pad_across))
-        for top, bottom, down, pad_down in spans(height)
-        for left, right, across, pad_across in spans(width)
+        Tile((rows, columns), (down, across), (pad_down, pad_across))
+        for rows, down, pad_down in spans(height)
+        for columns, across, pad_across in spans(width)
     ]
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """How to look at a picture in tiles of at most `side` pixels; deeper parts in such as take as much memory.
+    """Tiles of at most `side` pixels for the first segment, and of as many bytes for deeper ones.
 
-    With `spare` bytes as many tiles as these allow are looked at once for their gradient, the others twice. `tidy`
-    gives memory back after each row of tiles: slower, but what they leave does not fall to pieces that add up.
+    spare: bytes for retained activations; tiles that have them need no second evaluation for the backward pass. trim:
+    give freed memory back after each row of tiles, which is slower, but keeps the heap from fragmenting.
     """
 
     side: int
-    sight: Sight
+    footprint: Footprint
     spare: float = 0.0
-    tidy: bool = True
+    trim: bool = True
 
 
 class _Inner(torch.autograd.Function):
-    """A part of maps, (1, N, h, w), whose gradient lies in memory as they do: torch's own would put channels first."""
+    """A window of maps, (1, N, h, w), whose gradient has the memory layout of the maps: torch's own would be NCHW."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, down: slice, across: slice) -> Tensor:
-        ctx.like, ctx.part = torch.empty_like(maps, device="meta"), (down, across)
+        ctx.like, ctx.segment = torch.empty_like(maps, device="meta"), (down, across)
         return maps[:, :, down, across]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         back = torch.zeros_like(ctx.like, dtype=gradients[0].dtype, device=gradients[0].device)
-        back[:, :, ctx.part[0], ctx.part[1]] = gradients[0]
+        back[:, :, ctx.segment[0], ctx.segment[1]] = gradients[0]
         return back, None, None
 
 
 Place = tuple[str | None, tuple[int, int]]
-"""A tile: what its part follows from, and its first position."""
+"""A tile: the source of its segment, and the first position of its core."""
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What a tile has `seen`; of what it gives its `own`: each layer, and what comes then, and where that lies."""
+class TileActivations:
+    """The activations of one tile.
 
-    seen: Tensor
-    own: list[tuple[str, Tensor, Box]]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A part of a network in tiles, for maps to begin from of one size; `grids` are the sizes of what it gives.
-
-    The first `once` of the tiles are looked at once for their gradient.
+    input: what it was evaluated on, (1, N, h, w), with its halo. core: for each layer of the segment and for its
+    checkpoint, the maps of the core, and where in the whole layer they lie.
     """
 
-    part: Part
+    input: Tensor
+    core: list[tuple[str, Tensor, Box]]
+
+
+@dataclass(frozen=True)
+class TiledSegment:
+    """A segment in tiles, for a source of `size`, (h, w); `grids` are the sizes of its layers and of its checkpoint.
+
+    The activations of the first `retained` tiles are kept for the backward pass; the others are computed twice.
+    """
+
+    segment: Segment
     size: tuple[int, int]
     grids: Grids
     tiles: list[Tile]
-    bare: Bare | None
-    once: int = 0
+    valid: ValidTile | None
+    retained: int = 0
 
-    def looked(self, tile: Tile, maps: Tensor, graph: bool) -> Looked:
-        """What `tile` sees of `maps`, and gives; with a `graph`, so that one can go back to what it sees."""
-        seen = maps[..., tile.seen[0], tile.seen[1]]
+    def activations(self, tile: Tile, maps: Tensor, graph: bool) -> TileActivations:
+        """Evaluate the segment on the window of `tile` in `maps`; `graph` allows for a backward pass to that window."""
+        window = maps[..., tile.input_window[0], tile.input_window[1]]
         if graph:
-            seen = seen.clone().requires_grad_()
+            window = window.clone().requires_grad_()
         with torch.set_grad_enabled(graph):
-            return Looked(seen, list(self.own(tile, seen)))
+            return TileActivations(window, list(self._core(tile, window)))
 
     @property
     def rows(self) -> list[list[Tile]]:
         """The tiles, row by row."""
-        return [list(row) for _, row in groupby(self.tiles, lambda tile: tile.first[0])]
+        return [list(row) for _, row in groupby(self.tiles, lambda tile: tile.start[0])]
 
-    def own(self, tile: Tile, seen: Tensor) -> Iterator[tuple[str, Tensor, Box]]:
-        """Each layer, and what comes `then`, with the positions that are the tile's own, and where these lie in it.
-
-        `seen` is what the tile sees.
-        """
-        for layer, maps in self.part(seen, tile.pad).items():
+    def _core(self, tile: Tile, window: Tensor) -> Iterator[tuple[str, Tensor, Box]]:
+        """For each layer, and for the checkpoint: its cells in the core of `tile`, and where in the layer they lie."""
+        for layer, maps in self.segment(window, tile.pad).items():
             inside, box = [], []
             for axis, (length, cells) in enumerate(zip(self.size, self.grids[layer], strict=True)):
-                density = fineness(cells, length)
-                first, start = int(tile.first[axis] * density), int(tile.seen[axis].start * density)
-                if self.bare and not tile.pad[axis]:  # what is seen begins between cells
-                    start = first - self.bare.before[layer]
-                end = cells if tile.last[axis] == length else int(tile.last[axis] * density)
+                density, core = fineness(cells, length), tile.core[axis]
+                first, start = int(core.start * density), int(tile.input_window[axis].start * density)
+                if self.valid and not tile.pad[axis]:  # the first cell of a valid tile may begin inside the window
+                    start = first - self.valid.before[layer]
+                end = cells if core.stop == length else int(core.stop * density)
                 inside.append(slice(first - start, end - start))
                 box.append(slice(first, end))
             yield layer, _Inner.apply(maps, *inside), (box[0], box[1])
 
 
-class Mosaic:
-    """The layers of pictures of one size, in tiles; without a tiling all of them whole.
+class TiledForward:
+    """Forward passes over pictures of one size, in tiles; without a tiling, whole.
 
-    `cuts` are the parts that come in tiles, and `tail` is what follows from them and does not; `far` are the layers
-    that need all of the picture. `grids` are the sizes of those in tiles.
+    tiled: the segments evaluated in tiles. tail: the segment after them, evaluated whole, or None. far: layers whose
+    receptive field is too wide for tiles, evaluated whole from the picture. grids: sizes of the layers in tiles.
     """
 
     def __init__(self, evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling | None) -> None:
         """`like` has the size of the pictures, (1, 3, H, W)."""
         self.evaluate = evaluate
-        self.cuts, self.tail = _cuts(evaluate, layers, like, tiling) if tiling else ([], None)
-        self.grids = {layer: cut.grids[layer] for cut in self.cuts for layer in cut.part.layers if layer in cut.grids}
+        self.tiled, self.tail = _tiled(evaluate, layers, like, tiling) if tiling else ([], None)
+        self.grids = {
+            layer: each.grids[layer] for each in self.tiled for layer in each.segment.layers if layer in each.grids
+        }
         near = {*self.grids, *(self.tail.layers if self.tail else ())}
         self.far = [layer for layer in layers if layer not in near]
-        if tiling and not self.far:  # they take what there is to spare
-            self.cuts = _sparing(self.cuts, tiling)
+        if tiling and not self.far:  # these would take the memory that there is to spare
+            self.tiled = _retaining(self.tiled, tiling)
 
     @torch.no_grad()
-    def near(self, kept: list[Tensor], held: dict[Place, Looked] | None = None) -> Iterator[tuple[str, Tensor, Box]]:
-        """The layers that come in tiles, piece by piece: the layer, the piece, and where it lies.
+    def near(
+        self, kept: list[Tensor], held: dict[Place, TileActivations] | None = None
+    ) -> Iterator[tuple[str, Tensor, Box]]:
+        """The layers in tiles, piece by piece: the layer, the piece, and where in the layer it lies.
 
-        `kept` holds the picture; what each part begins from is added to it, last what the tail does. `held` takes what
-        those tiles see and give that are looked at once.
+        kept: holds the picture; the source of each further segment is appended, last that of the tail. held: is filled
+        with the activations that are retained for the backward pass.
         """
-        for cut in self.cuts:
-            begin, after = kept[-1], None
-            for number, tile in enumerate(cut.tiles):
-                once = held is not None and number < cut.once
-                looked = cut.looked(tile, begin, graph=once)
-                for layer, maps, box in looked.own:
-                    if layer in cut.part.layers:
+        for tiled in self.tiled:
+            source, segment, checkpoint = kept[-1], tiled.segment, None
+            for number, tile in enumerate(tiled.tiles):
+                retained = held is not None and number < tiled.retained
+                activations = tiled.activations(tile, source, graph=retained)
+                for layer, maps, box in activations.core:
+                    if layer in segment.layers:
                         yield layer, maps.detach(), box
-                    if layer == cut.part.then:  # gradients will take the place of what is kept, not of what is held
-                        piece = maps.clone() if once else maps
-                        after = put(after, piece, cut.grids[layer], box)
-                if held is not None and once:
-                    held[cut.part.after, tile.first] = looked
-            if after is not None:
-                kept.append(after)
+                    if layer == segment.checkpoint:  # gradients will overwrite what is kept, but not what is held
+                        piece = maps.clone() if retained else maps
+                        checkpoint = put(checkpoint, piece, tiled.grids[layer], box)
+                if held is not None and retained:
+                    held[segment.source, tile.start] = activations
+            if checkpoint is not None:
+                kept.append(checkpoint)
 
     @torch.no_grad()
     def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
-        """All layers of a picture piece by piece: the layer, the piece, the size of the layer, and where it lies."""
+        """All layers of a picture, piece by piece: the layer, the piece, the size of the layer, where the piece is."""
         kept = [whole]
         for layer, maps, box in self.near(kept):
             yield layer, maps, self.grids[layer], box
@@ -206,49 +217,57 @@ class Mosaic:
             yield layer, maps, (maps.shape[2], maps.shape[3]), ALL
 
     def others(self, whole: Tensor, base: Tensor) -> dict[str, Tensor]:
-        """The layers that do not come in tiles: those far, and the tail from `base`."""
+        """The layers that are not in tiles: the far ones, and those of the tail, from its source `base`."""
         return (self.evaluate(whole, self.far) if self.far else {}) | (self.tail(base) if self.tail else {})
 
 
 @torch.no_grad()
-def _cuts(evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling) -> tuple[list[Cut], Part | None]:
-    """The parts that come in tiles, and what then follows whole; two strips of the picture tell the sizes of layers."""
-    cuts, sight, most = list[Cut](), tiling.sight, 0.0
+def _tiled(
+    evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling
+) -> tuple[list[TiledSegment], Segment | None]:
+    """The segments in tiles, and the tail that follows them whole; two strips of `like` tell the sizes of layers."""
+    found, footprint, most = list[TiledSegment](), tiling.footprint, 0.0
     deeper = next(iter(checkpoints(evaluate).values()), ())
-    near = [layer for layer in layers if layer in deeper or sight.reach.get(layer, PROBE) <= FURTHEST]
+    near = [layer for layer in layers if layer in deeper or footprint.radius.get(layer, PROBE) <= FURTHEST]
     size, tall, wide = (like.shape[2], like.shape[3]), like[..., :NARROW], like[..., :NARROW, :]
-    left = parts(evaluate, near) if near else []
+    left = segments(evaluate, near) if near else []
     while left:
-        part, furthest = left[0], max(sight.reach[layer] for layer in left[0].asked)
-        if cuts and (furthest > FURTHEST or sight.rest[part.after] * math.prod(size) <= most):
-            return cuts, Part(evaluate, part.after, None, tuple(layer for each in left for layer in each.layers))
-        down, across = part(tall), part(wide)
+        segment, furthest = left[0], max(footprint.radius[layer] for layer in left[0].asked)
+        source = segment.source
+        if found and (furthest > FURTHEST or footprint.remaining_grad_bytes[source] * math.prod(size) <= most):
+            return found, Segment(evaluate, source, None, tuple(layer for each in left for layer in each.layers))
+        down, across = segment(tall), segment(wide)
         grids = {layer: (down[layer].shape[2], across[layer].shape[3]) for layer in down if layer in across}
         if not grids:
             break
-        there = tuple(layer for layer in part.layers if layer in grids)
-        part = replace(part, layers=there, then=part.then if part.then in grids else None)
+        there = tuple(layer for layer in segment.layers if layer in grids)
+        segment = replace(segment, layers=there, checkpoint=segment.checkpoint if segment.checkpoint in grids else None)
         stride = max(round(1 / fineness(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
-        margin, weight, bare = _rounded(furthest, stride), sight.weight[part.after], sight.bare.get(part.after)
-        usual = bare.margin if bare else margin
-        most = most or weight * (tiling.side + 2 * usual) ** 2
-        side = max(32, math.floor(math.sqrt(most / weight) - 2 * usual)) // stride * stride
-        cuts.append(Cut(part, size, grids, tiles(*size, side, margin, stride, usual if bare else None), bare))
-        if part.then is None:
+        margin, each, valid = _rounded(furthest, stride), footprint.grad_bytes[source], footprint.valid.get(source)
+        halo = valid.margin if valid else margin
+        most = most or each * (tiling.side + 2 * halo) ** 2
+        side = max(32, math.floor(math.sqrt(most / each) - 2 * halo)) // stride * stride
+        cover = tiles(*size, side, margin, stride, halo if valid else None)
+        found.append(TiledSegment(segment, size, grids, cover, valid))
+        if segment.checkpoint is None:
             break
-        size, tall, wide, left = grids[part.then], down[part.then], across[part.then], left[1:]
-    return cuts, None
+        size, tall, wide = grids[segment.checkpoint], down[segment.checkpoint], across[segment.checkpoint]
+        left = left[1:]
+    return found, None
 
 
-def _sparing(cuts: list[Cut], tiling: Tiling) -> list[Cut]:
-    """As many tiles looked at once as there is memory for; deep ones keep least for what they calculate."""
-    found, spare = list[Cut](), tiling.spare
-    for cut in reversed(cuts):
-        seen = max(math.prod(span.stop - span.start for span in tile.seen) for tile in cut.tiles)
-        each = seen * tiling.sight.weight[cut.part.after]
-        once = min(len(cut.tiles), int(spare / each))
-        found.append(replace(cut, once=once))
-        spare -= once * each
+def _retaining(tiled: list[TiledSegment], tiling: Tiling) -> list[TiledSegment]:
+    """Retain the activations of as many tiles as fit into the spare memory, of deep segments first.
+
+    These keep the fewest bytes for the work that a second evaluation would take.
+    """
+    found, spare = list[TiledSegment](), tiling.spare
+    for each in reversed(tiled):
+        largest = max(math.prod(span.stop - span.start for span in tile.input_window) for tile in each.tiles)
+        size = largest * tiling.footprint.grad_bytes[each.segment.source]
+        retained = min(len(each.tiles), int(spare / size))
+        found.append(replace(each, retained=retained))
+        spare -= retained * size
     return found[::-1]
 
 

@@ -2,7 +2,7 @@
 
 The C library gives large blocks back to the system as soon as they are freed, and has to ask for every page of them
 again. Without that, a step at 1024 pixels takes about 0.7 of the time, and the peak is the same within a few percent.
-Of large pictures, which are looked at in tiles, only smaller blocks are kept: others would fall to pieces that add up.
+Of large pictures, which are evaluated in tiles, only smaller blocks are kept: others would fall to pieces that add up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ USUAL = {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**17, TRIM_THRESHOLD: 2**17, TOP_PAD:
 
 
 @contextmanager
-def kept(pixels: float) -> Iterator[None]:
+def keep_freed_memory(pixels: float) -> Iterator[None]:
     """Inside, freed memory stays with the process; afterwards all of it goes back. Only on Linux's glibc.
 
     Of a picture of more than `LARGE` pixels, blocks of more than 32 MB, the most that glibc allows, go back at once.
@@ -43,7 +43,7 @@ def kept(pixels: float) -> Iterator[None]:
 
 
 @contextmanager
-def lasting() -> Iterator[None]:
+def freeze_gc_after_torch() -> Iterator[None]:
     """For importing torch: what that makes stays to the end, so Python need not look through it for garbage, ever.
 
     Of `import torch` this takes a sixth off, and half a second at the end of the process. Only the first time: whatever
@@ -62,7 +62,7 @@ def lasting() -> Iterator[None]:
 
 
 def release() -> None:
-    """Give back what is free now, inside `kept` too."""
+    """Give back what is free now, inside `keep_freed_memory` too."""
     if library := _glibc():
         library.malloc_trim(0)
 

@@ -1,8 +1,8 @@
-"""How long a painting will take, how much memory, and in which parts to look at it so that the memory there is will do.
+"""How long a painting will take, how much memory, and the tiles in which it fits into the memory there is.
 
-Time goes with the pixels of all steps. Memory has three parts: what every pixel of the picture costs, what every pixel
-costs that a step looks at, and what L-BFGS remembers. The constants were measured; a process learns its own speed.
-Nothing here imports torch.
+Time is proportional to the pixels of all steps. Memory has three parts: bytes for each pixel of the picture, bytes for
+each pixel that is evaluated at once, and the history of L-BFGS. The constants were measured; a process learns its own
+speed. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from . import allocator, system
 
 BASE = 640e6
 """Bytes before anything is painted: mostly the libraries."""
-SPARE = 0.85
+USABLE_SHARE = 0.85
 """Share of the memory there is that a plan may use: the rest is for what no model knows."""
-ENOUGH, MORE = 3e9, 1.1
+DEFAULT_BUDGET, BUDGET_GROWTH = 3e9, 1.1
 """Bytes to make do with, the program included, if nothing is said: an editor with the same picture wants some too. And
 by how much that is raised while it will not do."""
 
@@ -35,19 +35,21 @@ class Cost:
     seconds: float
     """For each pixel and step, on two cores."""
     step: float
-    """Bytes for each pixel of a picture that is looked at all at once."""
+    """Bytes for each pixel of a picture that is evaluated whole."""
     tile: float
-    """Bytes for each pixel that a tile sees."""
+    """Bytes for each pixel of a tile, its halo included."""
     far: float
-    """Bytes for each pixel of a picture looked at in tiles: for the content, checkpoints, and layers that see far."""
+    """Bytes for each pixel of a picture in tiles: content, checkpoints, and layers with a wide receptive field."""
     margin: int
-    """Pixels that a tile looks at on each side besides its own, at most."""
+    """Width of the widest halo, in pixels."""
     whole: float
-    """Pixels above which looking in tiles is no slower."""
+    """Pixels above which tiles are no slower."""
 
     def short(self) -> Cost:
         """The same in bfloat16, which the losses are not."""
-        return replace(self, step=SHORT * self.step, tile=SHORT * self.tile, far=SHORT * self.far)
+        return replace(
+            self, step=BFLOAT16_SHARE * self.step, tile=BFLOAT16_SHARE * self.tile, far=BFLOAT16_SHARE * self.far
+        )
 
 
 VGG19 = Cost(2e-5, 2500, 2200, 90, 8, math.inf)
@@ -57,140 +59,146 @@ COSTS = {
     "vgg19": VGG19,
 }
 OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
-PICTURE, LOSSES = 66, 115
+PICTURE_BYTES, LOSSES_BYTES = 66, 115
 """Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
 takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
-SHORT = 0.6
+BFLOAT16_SHARE = 0.6
 """What maps in bfloat16 take beside those in float32."""
-PAIR, SHORT_PAIR = 24, 12
-"""Bytes for each pixel and step that L-BFGS remembers; where a picture is looked at in tiles, in half the precision."""
-LAID = 200
+PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
+"""Bytes for each pixel and step that L-BFGS remembers; for a picture in tiles, in half the precision."""
+MATCHED_BYTES = 200
 """Bytes for each pixel of a picture that is matched, and that no network goes over."""
-RECOLOUR = 1e-6
+RECOLOUR_SECONDS = 1e-6
 """Seconds for each pixel where colours change and nothing is painted."""
-SMALLEST, LARGEST, STRIDE = 128, 2048, 32
+MIN_TILE, MAX_TILE, STRIDE = 128, 2048, 32
 """Sides of tiles, in pixels: the limits, and what they go in steps of."""
-GOOD, AMPLE = 24, 40
+GOOD_TILE_MARGINS, AMPLE_TILE_MARGINS = 24, 40
 """Sides of tiles in margins, below which one rather remembers fewer steps, or takes more memory; and above which
-memory is better spent on looking at some of them once."""
-FORGETFUL = 2
+memory is better spent on retaining activations."""
+MIN_HISTORY = 2
 """Steps that L-BFGS remembers at least."""
-TWICE = 1.3
-"""Work of looking at a tile twice, the first time without going back, beside that of looking once."""
+RECOMPUTE_WORK = 1.3
+"""Work of evaluating a tile twice, the first time without a backward pass, beside that of evaluating it once."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a picture is looked at: sides of tiles (None: all at once), and how many steps L-BFGS remembers."""
+class TilingPlan:
+    """How a picture is evaluated: the side of tiles in pixels (None: whole), and the steps that L-BFGS remembers."""
 
     tile: int | None
     history: int
     bytes: float
-    """What that takes, besides what the process has already."""
+    """Bytes that this takes, besides those that the process has already."""
     spare: float = 0.0
-    """Bytes of them for what tiles keep that are looked at once for their gradient; the others are twice."""
+    """Bytes of them for retained activations: tiles that have them are evaluated once, the others twice."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How paintings of all sizes are made to fit into `budget` bytes, besides what the process has already."""
+class MemoryBudget:
+    """Plans for pictures of any size within `budget` bytes, besides those that the process has already."""
 
     recipe: Recipe
     cost: Cost
     budget: float
-    least: int = SMALLEST
-    """Sides of tiles: below `least` one rather does without, above `largest` are none."""
-    largest: int = LARGEST
+    least: int = MIN_TILE
+    """Sides of tiles in pixels: plans go below `least` only where the recipe asks for it, and never above `largest`."""
+    largest: int = MAX_TILE
     history: int = 1000
     """Steps that L-BFGS remembers at most."""
 
-    def look(self, pixels: int) -> Look | None:
-        """The fastest way to look at so many pixels; None where nothing fits."""
+    def plan(self, pixels: int) -> TilingPlan | None:
+        """The fastest plan for so many pixels; None where nothing fits."""
         history = min(self.history, self.recipe.history)
         while True:
             tile = self._tile(pixels, history)
-            found = Look(tile, history, self._needed(pixels, tile, history))
+            found = TilingPlan(tile, history, self._needed(pixels, tile, history))
             enough = tile is None or tile >= self.least
             if found.bytes <= self.budget and (enough or self.recipe.tile):
                 return self._spent(found, pixels)
-            if history <= FORGETFUL or self.recipe.optimiser != "lbfgs":
+            if history <= MIN_HISTORY or self.recipe.optimiser != "lbfgs":
                 return found if self.recipe.tile else None  # as was asked for: it may do
-            history = max(FORGETFUL, history // 2)
+            history = max(MIN_HISTORY, history // 2)
 
     def said(self, pixels: int, taken: float) -> str:
         """What is stepped down for so many pixels, in a sentence, or nothing; `taken` is what the process has."""
-        look = self.look(pixels)
-        if look is None or not _steps(self.recipe):
+        plan = self.plan(pixels)
+        if plan is None or not _steps(self.recipe):
             return ""
-        changed = [f"looks at tiles of {look.tile} pixels"] if look.tile and look.tile != self.recipe.tile else []
-        if look.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
-            changed.append(f"remembers {look.history} steps")
-        most = (look.bytes + taken) / 1e9
+        changed = [f"looks at tiles of {plan.tile} pixels"] if plan.tile and plan.tile != self.recipe.tile else []
+        if plan.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
+            changed.append(f"remembers {plan.history} steps")
+        most = (plan.bytes + taken) / 1e9
         return f"To make do with {most:.1f} GB of memory, it {' and '.join(changed)}." if changed else ""
 
     def too_large(self, pixels: int) -> OutOfMemory:
         """The error that says which size would do instead."""
-        least, tile = (self._needed(count, self.least, FORGETFUL) for count in (pixels, 0))
+        least, tile = (self._needed(count, self.least, MIN_HISTORY) for count in (pixels, 0))
         size = int(self.recipe.size * math.sqrt(max(0.0, self.budget - tile) / (least - tile)) // 16 * 16)
         can = max(0.0, self.budget) / 1e9
         seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
         return OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
 
-    def _spent(self, look: Look, pixels: int) -> Look:
+    def _spent(self, plan: TilingPlan, pixels: int) -> TilingPlan:
         """The same with what is left of the budget to spare for tiles."""
-        if look.tile is None or math.isinf(self.budget):
-            return look
-        spare = min(self.budget - look.bytes, self.cost.step * pixels)
-        return replace(look, bytes=look.bytes + spare, spare=spare)
+        if plan.tile is None or math.isinf(self.budget):
+            return plan
+        spare = min(self.budget - plan.bytes, self.cost.step * pixels)
+        return replace(plan, bytes=plan.bytes + spare, spare=spare)
 
     def _tile(self, pixels: int, history: int) -> int | None:
         if self.recipe.tile:
             return min(self.recipe.tile, self.largest)
         whole = pixels <= self.cost.whole and self._needed(pixels, None, history) <= self.budget
-        if whole and self.largest == LARGEST:
+        if whole and self.largest == MAX_TILE:
             return None
         if math.isinf(self.budget):
             return self.largest
         seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self.cost.tile
-        largest = min(self.largest, AMPLE * self.cost.margin // STRIDE * STRIDE)
+        largest = min(self.largest, AMPLE_TILE_MARGINS * self.cost.margin // STRIDE * STRIDE)
         return max(0, min(largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
 
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
         pairs = history if self.recipe.optimiser == "lbfgs" else 0
         if tile is None:
-            return (PICTURE + PAIR * pairs + self.cost.step) * pixels
+            return (PICTURE_BYTES + PAIR_BYTES * pairs + self.cost.step) * pixels
         seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
-        looking = (PICTURE + self.cost.far) * pixels + self.cost.tile * seen
-        return max(looking, LOSSES * pixels if tile else 0) + SHORT_PAIR * pairs * pixels
+        looking = (PICTURE_BYTES + self.cost.far) * pixels + self.cost.tile * seen
+        return max(looking, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels
 
 
 def fit(
-    pixels: int, recipe: Recipe, free: float | None, taken: float, cost: Cost | None = None, enough: float = ENOUGH
-) -> Fit:
+    pixels: int,
+    recipe: Recipe,
+    free: float | None,
+    taken: float,
+    cost: Cost | None = None,
+    enough: float = DEFAULT_BUDGET,
+) -> MemoryBudget:
     """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
 
     The recipe's `memory` counts what is `taken` already. Without it `enough` bytes are made do with, or as few more as
-    will do with tiles of `GOOD` margins. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
+    will do with tiles of `GOOD_TILE_MARGINS` margins. Raises `OutOfMemory`, with the size that would do, where no tiles
+    will do.
     """
-    cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * SPARE
+    cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * USABLE_SHARE
     if recipe.colour == "palette":
-        return Fit(recipe, cost, math.inf)
+        return MemoryBudget(recipe, cost, math.inf)
     if not _steps(recipe):
         _check_laid(pixels, recipe, min(most, recipe.memory * 1e9 - taken if recipe.memory else most))
-        return Fit(recipe, cost, math.inf)
-    wishes = [recipe.memory * 1e9] if recipe.memory else [enough * MORE**times for times in range(64)]
-    budgets, good = [min(most, wish - taken) for wish in wishes], max(SMALLEST, GOOD * cost.margin)
-    for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (SMALLEST, budgets[-1])]:
-        found = Fit(recipe, cost, budget, least)
-        if found.look(pixels):
+        return MemoryBudget(recipe, cost, math.inf)
+    wishes = [recipe.memory * 1e9] if recipe.memory else [enough * BUDGET_GROWTH**times for times in range(64)]
+    budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_MARGINS * cost.margin)
+    for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (MIN_TILE, budgets[-1])]:
+        found = MemoryBudget(recipe, cost, budget, least)
+        if found.plan(pixels):
             return found
     raise found.too_large(pixels)
 
 
 def _check_laid(pixels: int, recipe: Recipe, budget: float) -> None:
     """Raise `OutOfMemory`, with the size that would do, where matching alone takes more than `budget` bytes."""
-    if (least := LAID * pixels) > budget:
+    if (least := MATCHED_BYTES * pixels) > budget:
         size, can = int(recipe.size * math.sqrt(max(0.0, budget) / least) // 16 * 16), max(0.0, budget) / 1e9
         seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
         raise OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
@@ -234,29 +242,29 @@ class Estimates:
         width, height = (max(1, round(side * scale)) for side in (width, height))
         pixels = width * height
         found = fit(pixels, recipe, free, taken)
-        look = found.look(pixels) or Look(None, recipe.history, 0)
+        plan = found.plan(pixels) or TilingPlan(None, recipe.history, 0)
         if recipe.colour == "palette":
-            time, look = RECOLOUR * pixels, Look(None, recipe.history, PICTURE * pixels)
+            time, plan = RECOLOUR_SECONDS * pixels, TilingPlan(None, recipe.history, PICTURE_BYTES * pixels)
         elif not _steps(recipe):
-            time, look = _time(width, height, found), Look(None, recipe.history, LAID * pixels)
+            time, plan = _time(width, height, found), TilingPlan(None, recipe.history, MATCHED_BYTES * pixels)
         else:
             time = _time(width, height, found) * (seen.seconds / seen.expected if seen.expected else 1.0)
-        said = {"tile": look.tile, "history": look.history, "notice": found.said(pixels, taken)}
-        return {"seconds": time, "bytes": taken + look.bytes, "measured": bool(seen.expected), **said}
+        said = {"tile": plan.tile, "history": plan.history, "notice": found.said(pixels, taken)}
+        return {"seconds": time, "bytes": taken + plan.bytes, "measured": bool(seen.expected), **said}
 
-    def learn(self, width: int, height: int, found: Fit, seconds: float) -> None:
+    def learn(self, width: int, height: int, found: MemoryBudget, seconds: float) -> None:
         """Take in what painting so many pixels took."""
         seen = self._seen.setdefault(_key(found.recipe), Seen())
         seen.seconds += seconds
         seen.expected += _time(width, height, found)
 
 
-def _time(width: int, height: int, found: Fit) -> float:
+def _time(width: int, height: int, found: MemoryBudget) -> float:
     """Seconds of all stages; a narrow picture has fewer than a square one, one in tiles more."""
     total, finish = 0.0, registry().network(found.recipe.network).finish.steps
     for stage in stages(found.recipe, max(width, height), min(width, height), finish):
         pixels = round(stage.size**2 * min(width, height) / max(width, height))
-        times = 1.0 if stage.sizes else _times(found.look(pixels), found.cost, pixels)
+        times = 1.0 if stage.sizes else _times(found.plan(pixels), found.cost, pixels)
         total += stage.seconds(found.cost.seconds) * times
     return total * min(width, height) / max(width, height)
 
@@ -267,12 +275,12 @@ def _steps(recipe: Recipe) -> bool:
     return not recipe.matched or recipe.profile != OURS or bool(recipe.steps or finish)
 
 
-def _times(look: Look | None, cost: Cost, pixels: int) -> float:
-    """Work of looking at a picture so, beside that of looking at it whole."""
-    if look is None or look.tile is None:
+def _times(plan: TilingPlan | None, cost: Cost, pixels: int) -> float:
+    """Work of evaluating a picture by this plan, beside that of evaluating it whole."""
+    if plan is None or plan.tile is None:
         return 1.0
-    twice = 1 - min(1.0, look.spare / (cost.step * pixels))
-    return (1 + (TWICE - 1) * twice) * (1 + 2 * cost.margin / look.tile) ** 2
+    twice = 1 - min(1.0, plan.spare / (cost.step * pixels))
+    return (1 + (RECOMPUTE_WORK - 1) * twice) * (1 + 2 * cost.margin / plan.tile) ** 2
 
 
 def _key(recipe: Recipe) -> Key:

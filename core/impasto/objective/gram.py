@@ -36,8 +36,8 @@ class _Gram(torch.autograd.Function):
         return found.view(1, *maps.shape[-2:], maps.shape[1]).permute(0, 3, 1, 2), None
 
 
-class Where:
-    """How much each position of a layer counts, and over how many it counts in all, M: whole ones and parts of some."""
+class SpatialWeights:
+    """Weights of the positions of a layer, in [0, 1], and their sum M, over which statistics are averaged."""
 
     def __init__(self, height: int, width: int, weights: Tensor | None = None) -> None:
         """`weights`, (height, width) in [0, 1]; None where all count fully."""
@@ -46,14 +46,17 @@ class Where:
         self._parts: dict[tuple[int | None, ...], tuple[Tensor, Tensor]] = {}
 
     @classmethod
-    def of(cls, mask: Tensor | None, height: int, width: int) -> Where:
+    def of(cls, mask: Tensor | None, height: int, width: int) -> SpatialWeights:
         """What a mask of the picture, (1, 1, H, W) in [0, 1], leaves of a layer's grid: each position by its area."""
         if mask is None:
             return cls(height, width)
         return cls(height, width, torch.nn.functional.adaptive_avg_pool2d(mask, (height, width))[0, 0])
 
-    def seen(self, features: Tensor, box: Box = ALL) -> Tensor:
-        """The features, (1, N, h, w), of `box`; only where they count, (1, N, K, 1), weighted so that squares are."""
+    def apply(self, features: Tensor, box: Box = ALL) -> Tensor:
+        """The features, (1, N, h, w), of `box`: the K positions that count, (1, N, K, 1), by the root of their weights.
+
+        So their squares and products are weighted once. Without weights, the features as they are.
+        """
         if self.weights is None:
             return features
         key = box[0].start, box[0].stop, box[1].start, box[1].stop
@@ -70,15 +73,15 @@ def _rows(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def gram(features: Tensor, where: Where | None = None, box: Box = ALL, value: bool = True) -> Tensor:
+def gram(features: Tensor, where: SpatialWeights | None = None, box: Box = ALL, value: bool = True) -> Tensor:
     """G = F F^T / M (eq. 3, per position): (1, N, h, w) -> (N, N), float32 or better.
 
     With `where`, positions count by its weights: the guided Gram matrix of Gatys et al., "Controlling Perceptual
     Factors in Neural Style Transfer" (CVPR 2017), eq. 6 and 7, there with weights that sum to one. Features of a part
     of the layer, `box`, give what that adds to G. Where only its gradient is of use, `value` is False.
     """
-    where = where or Where(*features.shape[-2:])
-    product: Tensor = _Gram.apply(where.seen(features, box), value)
+    where = where or SpatialWeights(*features.shape[-2:])
+    product: Tensor = _Gram.apply(where.apply(features, box), value)
     return product / where.positions
 
 
@@ -122,14 +125,14 @@ class _Sums(torch.autograd.Function):
 
 
 def compared(
-    features: Tensor, target: Tensor, where: Where | None = None, box: Box = ALL, value: bool = True
+    features: Tensor, target: Tensor, where: SpatialWeights | None = None, box: Box = ALL, value: bool = True
 ) -> Tensor:
     """`Sums` of F and P, (1, N, h, w), where they count, as one tensor, (4,); of the part `box` of a layer too.
 
     Where only its gradient is of use, `value` is False.
     """
-    where = where or Where(*features.shape[-2:])
-    found: Tensor = _Sums.apply(where.seen(features, box), where.seen(target, box), value)
+    where = where or SpatialWeights(*features.shape[-2:])
+    found: Tensor = _Sums.apply(where.apply(features, box), where.apply(target, box), value)
     return found
 
 

@@ -13,7 +13,7 @@ from ..features.grid import ALL, Box, Grids
 from ..plugin.backend import Evaluator
 from ..recipe.recipe import Recipe
 from .colours import histogram_loss
-from .gram import Sums, Where, compared, gram
+from .gram import SpatialWeights, Sums, compared, gram
 from .profiles import Profile
 
 MIDDLE = 50.0
@@ -110,32 +110,32 @@ class Objective:
         self.layers = list(
             dict.fromkeys([*targets.content, *(name for style in targets.styles for name in style.grams)])
         )
-        self._where: dict[tuple[int, int, int], Where] = {}
+        self._where: dict[tuple[int, int, int], SpatialWeights] = {}
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
         features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
-        return self.losses(*self.summed(features)) | dict(self.others(image))
+        return self.losses(*self.layer_statistics(features)) | dict(self.pixel_losses(image))
 
-    def summed(self, features: Mapping[str, Tensor]) -> tuple[dict[Key, Tensor], Grids]:
-        """Whole layers summed up, and their sizes."""
+    def layer_statistics(self, features: Mapping[str, Tensor]) -> tuple[dict[Key, Tensor], Grids]:
+        """The statistics of whole layers, and the sizes of these."""
         grids = {layer: (maps.shape[2], maps.shape[3]) for layer, maps in features.items()}
         sums: dict[Key, Tensor] = {}
         for layer, maps in features.items():
-            sums |= self.sums(layer, maps, grids[layer])
+            sums |= self.statistics(layer, maps, grids[layer])
         return sums, grids
 
-    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def value_and_grad(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
         losses = self(image)
         (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), image)
         return {name: loss.detach() for name, loss in losses.items()}, gradient
 
-    def sums(
+    def statistics(
         self, layer: str, maps: Tensor, grid: tuple[int, int], box: Box = ALL, value: bool = True
     ) -> dict[Key, Tensor]:
-        """All that the losses look at in a layer of size `grid`, summed up over `maps`, (1, N, h, w), its part `box`.
+        """The sums over positions that the losses follow from: of `maps`, (1, N, h, w), which is `box` of the layer.
 
         Those of parts add up to those of the layer. Where only their gradient is of use, `value` is False.
         """
@@ -152,7 +152,7 @@ class Objective:
         return found
 
     def losses(self, sums: Mapping[Key, Tensor], grids: Grids) -> dict[str, Tensor]:
-        """The losses that follow from layers summed up, and their sizes."""
+        """The losses that follow from the statistics of layers, and from the sizes of these."""
         losses = {
             f"content {layer}": self.content_weights[layer] * self.profile.content(Sums(*sums[None, layer]))
             for layer in self.targets.content
@@ -165,8 +165,8 @@ class Objective:
                     losses[f"style {layer}"] = losses.get(f"style {layer}", 0) + loss
         return losses
 
-    def others(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The losses that see the pixels themselves, one by one: each takes some memory."""
+    def pixel_losses(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The losses on the pixels themselves, one by one: each takes some memory."""
         if self.weights.variation:
             yield "tv", self.weights.variation * self.profile.variation(image)
         if self.weights.norm:
@@ -182,16 +182,16 @@ class Objective:
         """The sum of the losses, without a gradient."""
         return float(torch.stack(list(self(image).values())).sum())
 
-    def _counted(self, mask: Tensor | None, grid: tuple[int, int]) -> Where:
+    def _counted(self, mask: Tensor | None, grid: tuple[int, int]) -> SpatialWeights:
         """What `mask` leaves of a grid of this size; worked out once for each."""
         key = id(mask), *grid
         if key not in self._where:
-            self._where[key] = Where.of(mask, *grid)
+            self._where[key] = SpatialWeights.of(mask, *grid)
         return self._where[key]
 
-    def _trust(self, where: Where) -> float:
-        """What a Gram matrix over these positions counts, 0 to 1; see `Profile.doubt`."""
-        return where.positions / (where.positions + self.profile.doubt) if where.positions else 0.0
+    def _trust(self, where: SpatialWeights) -> float:
+        """What a Gram matrix over these positions counts, 0 to 1; see `Profile.half_trust_positions`."""
+        return where.positions / (where.positions + self.profile.half_trust_positions) if where.positions else 0.0
 
 
 def wrapped(image: Tensor, margin: int) -> Tensor:

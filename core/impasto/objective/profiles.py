@@ -43,8 +43,8 @@ class Profile:
     """Deviation of the noise added to the start."""
     recolour: bool = False
     """Whether a start from the content takes the style's colours first."""
-    doubt: float = 0.0
-    """Positions at which a Gram matrix counts half: E_l is weighed by M / (M + doubt). Over a few dozen positions it
+    half_trust_positions: float = 0.0
+    """Positions M_0 at which a Gram matrix counts half: E_l is weighed by M / (M + M_0). Over a few dozen positions it
     tells how the painting is laid out rather than how it is painted."""
     grain: float = 0.2
     """Deviation of a start from noise, around middle grey."""
@@ -77,7 +77,7 @@ IMPASTO = Profile(
     histogram_weight=50.0,
     noise=0.08,
     recolour=True,
-    doubt=60.0,
+    half_trust_positions=60.0,
 )
 
 

@@ -1,18 +1,18 @@
-"""The objective of a picture that is looked at in tiles: the losses and gradient of the whole, the memory of a part.
+"""The objective in tiles: losses and gradient of the whole picture, within the activation memory of one tile.
 
 The losses see a picture only through sums over the positions of its layers, and these are sums over tiles. So a first
 pass, without gradients, gathers them for the whole picture; from them follow the losses and how these change with every
 sum. A second pass goes back from each tile's share of the sums to its pixels. What they give is what the whole would
 give, up to the order of sums.
 
-Where there is memory to spare, the first pass keeps of some tiles what their gradient needs, and these are not looked
-at again. So larger pictures cost more only as far as there is no memory for them.
+Where there is memory to spare, the first pass retains the activations of some tiles, and these are not evaluated
+again. So larger pictures cost more only as far as there is no memory for them.
 
-A network with checkpoints is gone back through part by part, the deepest first. The gradient of what a part begins
-from takes the place of these maps row by row of tiles, where no other tile looks at them any more.
+A network with checkpoints is gone back through segment by segment, the deepest first. The gradient of a segment's
+source overwrites the source's maps, one row of tiles after the other, where no other tile reads them any more.
 
 The idea of two passes is that of Galerne, Raad, Lezama and Morel, "Scaling Painting Style Transfer" (2024); there for
-VGG-19 and Gram matrices and means, here for any network and every loss, and with parts that begin at checkpoints.
+VGG-19 and Gram matrices and means, here for any network and every loss, and with segments between checkpoints.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from itertools import zip_longest
 import torch
 from torch import Tensor
 
-from ..features.tiles import Cut, Looked, Mosaic, Place, Tile, Tiling
+from ..features.tiles import Place, Tile, TileActivations, TiledForward, TiledSegment, Tiling
 from ..memory import allocator
 from .objective import Key, Objective, wrapped
 
@@ -33,28 +33,28 @@ class Tiled:
 
     def __init__(self, objective: Objective, image: Tensor, tiling: Tiling) -> None:
         self.objective = objective
-        self._held: dict[Place, Looked] = {}
-        self._tidy = allocator.release if tiling.tidy else lambda: None
-        self.mosaic = Mosaic(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
+        self._held: dict[Place, TileActivations] = {}
+        self._trim = allocator.release if tiling.trim else lambda: None
+        self.forward = TiledForward(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
 
-    def slope(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def value_and_grad(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
-        self._tidy()  # what the step before has left
-        losses, gradient = self._looked([wrapped(image.detach(), self.objective.wrap)])
+        self._trim()  # what the step before has left
+        losses, gradient = self._evaluated([wrapped(image.detach(), self.objective.wrap)])
         if self.objective.wrap:
             (gradient,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, gradient)
-        for name, loss in self.objective.others(image):
+        for name, loss in self.objective.pixel_losses(image):
             gradient += _grad({name: loss}, [image])[0]
             losses[name] = loss.detach()
         return losses, gradient
 
-    def _looked(self, kept: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+    def _evaluated(self, kept: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """The losses of layers, and their gradient with the picture, which is all that is `kept` so far."""
         try:
             sums = self._gathered(kept)
             losses, far, after, slopes = self._ended(sums, kept)
-            self._tidy()
+            self._trim()
             return losses, self._return(far, kept, after, slopes)
         finally:
             self._held.clear()  # where memory ran out
@@ -63,18 +63,18 @@ class Tiled:
     def loss(self, image: Tensor) -> float:
         """The sum of the losses, without a gradient."""
         whole, sums, grids = wrapped(image, self.objective.wrap), dict[Key, Tensor](), {}
-        for layer, maps, grid, box in self.mosaic.pieces(whole):
+        for layer, maps, grid, box in self.forward.pieces(whole):
             grids[layer] = grid
-            _add(sums, self.objective.sums(layer, maps, grid, box))
-        losses = self.objective.losses(sums, grids) | dict(self.objective.others(image))
+            _add(sums, self.objective.statistics(layer, maps, grid, box))
+        losses = self.objective.losses(sums, grids) | dict(self.objective.pixel_losses(image))
         return float(torch.stack(list(losses.values())).sum())
 
     @torch.no_grad()
     def _gathered(self, kept: list[Tensor]) -> dict[Key, Tensor]:
-        """The layers near, summed up over all tiles; what the losses' slopes are asked for."""
+        """Statistics of the layers in tiles, as leaves of a graph, so that the losses can be derived by them."""
         sums: dict[Key, Tensor] = {}
-        for layer, maps, box in self.mosaic.near(kept, self._held):
-            _add(sums, self.objective.sums(layer, maps, self.mosaic.grids[layer], box))
+        for layer, maps, box in self.forward.near(kept, self._held):
+            _add(sums, self.objective.statistics(layer, maps, self.forward.grids[layer], box))
         return {key: value.detach().requires_grad_() for key, value in sums.items()}  # styles may have one in common
 
     def _ended(
@@ -83,15 +83,15 @@ class Tiled:
         """The losses, and how they change with the pixels by the layers far, with what the tail begins from, and with
         the `sums`; what the tail begins from is taken off `kept`.
         """
-        mosaic, whole = self.mosaic, kept[0].detach()
-        base = kept.pop() if mosaic.tail else whole
-        leaves = [begin.requires_grad_() for begin, used in ((whole, mosaic.far), (base, mosaic.tail)) if used]
-        maps, grids = self.objective.summed(mosaic.others(whole, base))
-        losses = self.objective.losses({**sums, **maps}, {**mosaic.grids, **grids})
+        forward, whole = self.forward, kept[0].detach()
+        base = kept.pop() if forward.tail else whole
+        leaves = [begin.requires_grad_() for begin, used in ((whole, forward.far), (base, forward.tail)) if used]
+        maps, grids = self.objective.layer_statistics(forward.others(whole, base))
+        losses = self.objective.losses({**sums, **maps}, {**forward.grids, **grids})
         del maps
         slopes = list(_grad(losses, [*leaves, *sums.values()]))
-        far = slopes.pop(0).contiguous() if mosaic.far else None
-        after = slopes.pop(0) if mosaic.tail else None
+        far = slopes.pop(0).contiguous() if forward.far else None
+        after = slopes.pop(0) if forward.tail else None
         losses = {name: loss.detach() for name, loss in losses.items()}
         return losses, far, after, dict(zip(sums, slopes, strict=True))
 
@@ -102,50 +102,53 @@ class Tiled:
 
         Of what is `kept` only the first is left, the picture; the others become the gradients of themselves.
         """
-        for cut in reversed(self.mosaic.cuts[1:]):
+        for tiled in reversed(self.forward.tiled[1:]):
             maps = kept.pop()
-            for rows, band in self._bands(cut, maps, after, slopes):
+            for rows, band in self._bands(tiled, maps, after, slopes):
                 maps[:, :, rows] = band
             after = maps
         (whole,) = kept
         gradient = torch.zeros_like(whole) if far is None else far  # not before: the deepest parts take most memory
-        for cut in self.mosaic.cuts[:1]:
-            for rows, band in self._bands(cut, whole, after, slopes):
+        for tiled in self.forward.tiled[:1]:
+            for rows, band in self._bands(tiled, whole, after, slopes):
                 gradient[:, :, rows] += band
         return gradient
 
     def _bands(
-        self, cut: Cut, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]
+        self, tiled: TiledSegment, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]
     ) -> Iterator[tuple[slice, Tensor]]:
-        """The gradient of `maps` from the top down, each band to where the next row of tiles begins to look."""
+        """The gradient of `maps` from the top down, in bands, each to where the next row of input windows begins."""
         rest: Tensor | None = None
-        for row, below in zip_longest(cut.rows, cut.rows[1:]):
-            seen = row[0].seen[0]
+        for row, below in zip_longest(tiled.rows, tiled.rows[1:]):
+            seen = row[0].input_window[0]
             band = torch.zeros_like(maps[:, :, seen])
             if rest is not None:
                 band[:, :, : rest.shape[2]] = rest
             for tile in row:
-                band[..., tile.seen[1]] += self._back(cut, tile, maps, after, slopes)
-            end = below[0].seen[0].start if below else seen.stop
+                band[..., tile.input_window[1]] += self._back(tiled, tile, maps, after, slopes)
+            end = below[0].input_window[0].start if below else seen.stop
             yield slice(seen.start, end), band[:, :, : end - seen.start]
-            self._tidy()
+            self._trim()
             rest = band[:, :, end - seen.start :].clone()
 
-    def _back(self, cut: Cut, tile: Tile, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]) -> Tensor:
-        """The gradient of what `tile` sees of `maps`; `after` is that of what comes `then`."""
-        looked = self._held.pop((cut.part.after, tile.first), None) or cut.looked(tile, maps, graph=True)
+    def _back(
+        self, tiled: TiledSegment, tile: Tile, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]
+    ) -> Tensor:
+        """The gradient of the window of `tile` in `maps`; `after` is that of the segment's checkpoint."""
+        held = self._held.pop((tiled.segment.source, tile.start), None)
+        activations = held or tiled.activations(tile, maps, graph=True)
         found, gradients = list[Tensor](), list[Tensor]()
-        for layer, own, box in looked.own:
-            if layer in cut.part.layers:
-                shares = self.objective.sums(layer, own, cut.grids[layer], box, value=False)
+        for layer, core, box in activations.core:
+            if layer in tiled.segment.layers:
+                shares = self.objective.statistics(layer, core, tiled.grids[layer], box, value=False)
                 found += shares.values()
                 gradients += [slopes[key] for key in shares]
-            if layer == cut.part.then and after is not None:
-                found.append(own)
+            if layer == tiled.segment.checkpoint and after is not None:
+                found.append(core)
                 gradients.append(after[:, :, box[0], box[1]])
-        seen = looked.seen
-        del looked, own  # on the way back, layers are needed no more than the graph needs them
-        return torch.autograd.grad(found, seen, gradients)[0]
+        window = activations.input
+        del held, activations, core  # on the way back, maps are needed no more than the graph needs them
+        return torch.autograd.grad(found, window, gradients)[0]
 
 
 def _grad(losses: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -19,27 +19,28 @@ OCTAVES, SPREAD = 8, 100.0
 AXES = torch.linalg.qr(opponent_axes().T)[0].T
 """Luma, yellow-blue and red-green, turned to right angles, so that going back is the transpose."""
 
-Curvature = list[list[float]]
+InverseCurvature = list[list[float]]
 """For each axis and octave."""
 Ring = tuple[tuple[slice, slice], ...]
 """Parts of a spectrum that make up an octave."""
 
 
-def curvature(move: Tensor, change: Tensor, usual: float) -> Curvature:
-    """How far to move for a gradient: for each axis and octave s.y / y.y, of a move s and a change y, (1, 3, H, W).
+def inverse_curvature(move: Tensor, change: Tensor, gamma: float) -> InverseCurvature:
+    """The inverse curvature, how far to move for a gradient: s.y / y.y of a move s and a change y, (1, 3, H, W).
 
-    None is further than `SPREAD` from `usual`, which is that of all of them together.
+    For each axis and octave (Nocedal and Wright, eq. 7.20). None is further than `SPREAD` from `gamma`, that of all
+    together.
     """
     found, rings = [], list(_rings(*move.shape[-2:]))
     for axis in AXES.to(move):
         moved, changed = (torch.view_as_real(torch.fft.rfft2(_along(axis, maps))) for maps in (move, change))
         both, square = _sums(moved.mul_(changed), rings), _sums(changed.square_(), rings)
-        ratios = [a / b if b > 0 else usual for a, b in zip(both, square, strict=True)]
-        found.append([min(max(ratio, usual / SPREAD), usual * SPREAD) for ratio in ratios])
+        ratios = [a / b if b > 0 else gamma for a, b in zip(both, square, strict=True)]
+        found.append([min(max(ratio, gamma / SPREAD), gamma * SPREAD) for ratio in ratios])
     return found
 
 
-def scaled(maps: Tensor, by: Curvature) -> Tensor:
+def scaled(maps: Tensor, by: InverseCurvature) -> Tensor:
     """`maps`, (1, 3, H, W), each octave of each axis times its number."""
     result, (height, width) = torch.zeros_like(maps), maps.shape[-2:]
     for axis, numbers in zip(AXES.to(maps), by, strict=True):

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .octave_curvature import Curvature, curvature, scaled
+from .octave_curvature import InverseCurvature, inverse_curvature, scaled
 
 FLAT = 1e-10
 """Cosine between a move and its change of gradient below which they tell nothing, whatever the scale of the loss."""
@@ -51,8 +51,8 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a bounded step.
 
     There is no line search: one gradient makes one step, of length one along the quasi-Newton direction, shortened to
-    move the mean pixel by at most `reach`. What it does not remember has a curvature for each octave: see `octaves`;
-    or one for all, where those would lead much further than that.
+    move the mean pixel by at most `reach`. It begins with an inverse curvature for each octave (`octave_curvature`),
+    or with one for all where those would lead much further than that.
     Numbers at 0 or 1 that would go further take no part in a step, so that the others find the bottom between these
     bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
     """
@@ -62,19 +62,19 @@ class LBFGS:
         self.reach, self.kind = reach, kind
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self.last: tuple[Tensor, Tensor] | None = None
-        self.curvature: Curvature = []
-        self.usual = 1.0
+        self.inverse_curvature: InverseCurvature = []
+        self.gamma = 1.0
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         """See `Optimiser`."""
         self._remember(image, gradient)
         outward = ((image <= 0) & (gradient > 0)).logical_or_((image >= 1) & (gradient < 0))
         gradient = gradient.masked_fill(outward, 0)
-        direction = self._direction(gradient, self.curvature).masked_fill_(outward, 0)
+        direction = self._direction(gradient, self.inverse_curvature).masked_fill_(outward, 0)
         length = float(direction.abs().mean())
         if length > FAR * self.reach and self.pairs:
             del direction  # 12 bytes a pixel, where memory is at its most
-            direction = self._direction(gradient, self.usual).masked_fill_(outward, 0)
+            direction = self._direction(gradient, self.gamma).masked_fill_(outward, 0)
             length = float(direction.abs().mean())
         if length > self.reach:
             direction *= self.reach / length
@@ -94,8 +94,8 @@ class LBFGS:
             other._keep(move, change * share)
         if self.last:
             share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
-            other.usual = self.usual / share
-            other.curvature = [[number / share for number in numbers] for numbers in self.curvature]
+            other.gamma = self.gamma / share
+            other.inverse_curvature = [[number / share for number in numbers] for numbers in self.inverse_curvature]
         return other
 
     def keep(self, history: int) -> None:
@@ -107,8 +107,8 @@ class LBFGS:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
         if self.last is not None:
             move, change = image - self.last[0], gradient - self.last[1]
-            if usual := self._keep(move, change):
-                self.usual, self.curvature = usual, curvature(move, change, usual)
+            if gamma := self._keep(move, change):
+                self.gamma, self.inverse_curvature = gamma, inverse_curvature(move, change, gamma)
         self.last = image, gradient
 
     def _keep(self, move: Tensor, change: Tensor) -> float:
@@ -120,7 +120,7 @@ class LBFGS:
         self.pairs.append((move.to(kind), change.to(kind), 1 / product))
         return product / square
 
-    def _direction(self, gradient: Tensor, curvature: Curvature | float) -> Tensor:
+    def _direction(self, gradient: Tensor, inverse_curvature: InverseCurvature | float) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
         direction = gradient.clone()
         if not self.pairs:
@@ -129,7 +129,11 @@ class LBFGS:
         for move, change, inverse in reversed(self.pairs):
             factors.append(inverse * _dot(move, direction))
             direction.add_(change, alpha=-factors[-1])
-        direction = direction.mul_(curvature) if isinstance(curvature, float) else scaled(direction, curvature)
+        direction = (
+            direction.mul_(inverse_curvature)
+            if isinstance(inverse_curvature, float)
+            else scaled(direction, inverse_curvature)
+        )
         for (move, change, inverse), factor in zip(self.pairs, reversed(factors), strict=True):
             direction.add_(move, alpha=factor - inverse * _dot(change, direction))
         return direction

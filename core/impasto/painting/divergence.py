@@ -20,7 +20,7 @@ NOTHING = 1e-9
 """A loss that is none but for rounding."""
 
 
-class Watch:
+class DivergenceCheck:
     """Looks at the steps of one stage, and raises `DivergedError` for
 
     - a loss that is no number, at once;

@@ -33,7 +33,7 @@ class Patch:
     """Number of the picture, from 0."""
     left: int
     top: int
-    """Of the patch, in pixels of the picture as it was looked at; below 0 where the unit looks over the border."""
+    """Of the patch, in pixels of the picture as evaluated; below 0 where the receptive field crosses the border."""
     value: float
     """How excited the unit is, an element of F^l."""
     picture: Picture
@@ -41,7 +41,7 @@ class Patch:
 
 
 class Box(NamedTuple):
-    """Pixels that a unit looks at, as half-open intervals."""
+    """The receptive field of a unit in pixels, as half-open intervals."""
 
     top: int
     bottom: int
@@ -62,7 +62,7 @@ def strongest_patches(
 ) -> dict[int, list[Patch]]:
     """Channel -> the `count` patches that excite it most, strongest first; fewer where no others excite it.
 
-    `pictures` are looked at with a longest side of `size` pixels. Patches of one picture lie at least half a receptive
+    `pictures` are evaluated with a longest side of `size` pixels. Patches of one picture lie at least half a receptive
     field apart, and none gives more than twice its share of them, or than three. Raises `PluginError`, `WeightsError`,
     `RecipeError` for a layer or channel that there is none of or that answers to nothing here, and `ImageError` for a
     picture that does not reach the layer.
@@ -109,7 +109,7 @@ class _Look:
         return image, maps[self.layer]
 
     def _field(self, size: int) -> tuple[int, int]:
-        """(width, height) of what a unit looks at, in pixels, as far as a picture of this size shows it.
+        """(width, height) of a unit's receptive field, in pixels, as far as a picture of this size shows it.
 
         In noise, and of all channels together: in a picture, a rectifier that is silent hides what is behind it.
         """
@@ -132,7 +132,7 @@ def _check_channels(layer: str, channels: Sequence[int], count: int) -> None:
 
 
 def _strongest(image: Tensor, units: Tensor, field: tuple[int, int], most: int) -> list[tuple[tuple[int, int], float]]:
-    """((left, top), value) of the units (h, w) that are excited most and look at places of their own."""
+    """((left, top), value) of the units (h, w) that are excited most and whose receptive fields lie apart."""
     (height, width), (rows, columns) = image.shape[-2:], units.shape
     across, down = _reach(field[0], columns, width), _reach(field[1], rows, height)
     left_over, lowest = units.detach().clone(), float(units.detach().min())

@@ -40,7 +40,7 @@ class Loaded:
     network: Network
     device: str
     evaluate: Evaluator
-    aims: Evaluator
+    target_evaluator: Evaluator
     """Computes the targets, and gives them on the same device; remembers them."""
 
 
@@ -53,9 +53,11 @@ def load(choice: Choice) -> Loaded:
     backend = registry().painter(choice.backend).build(choice.device, choice.precision)
     network = info.build(**options)
     if choice.targets == choice.backend:
-        aims, other = backend, None
+        target_evaluator, other = backend, None
     else:
-        aims = registry().backend(choice.targets).build(choice.device, choice.precision)
-        other = aims.load(network)
+        target_evaluator = registry().backend(choice.targets).build(choice.device, choice.precision)
+        other = target_evaluator.load(network)
     evaluate = backend.load(network)
-    return Loaded(network, backend.device, evaluate, remembering(other or evaluate, info, options, network, aims))
+    return Loaded(
+        network, backend.device, evaluate, remembering(other or evaluate, info, options, network, target_evaluator)
+    )

@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 from ..errors import OutOfMemory
-from ..features.receptive_field import Part, Sight, kept, measured
+from ..features.receptive_field import Footprint, Segment, footprint_of, kept
 from ..features.tiles import Tiling
 from ..memory import allocator, system
 from ..memory.plan import (
     COSTS,
-    ENOUGH,
-    FORGETFUL,
-    LARGEST,
+    DEFAULT_BUDGET,
+    MAX_TILE,
+    MIN_HISTORY,
+    MIN_TILE,
     OTHERS,
-    SMALLEST,
     STRIDE,
     Cost,
-    Fit,
-    Look,
+    MemoryBudget,
+    TilingPlan,
     at_hand,
     costs,
     fit,
@@ -35,22 +35,22 @@ from ..memory.plan import (
 from ..objective.objective import Objective
 from ..objective.tiled import Tiled
 from ..plugin.backend import Evaluator
-from ..plugin.network import checkpoints, unpadded
+from ..plugin.network import checkpoints, takes_valid
 from ..recipe.recipe import Recipe
 from .loading import Loaded
 
 P = ParamSpec("P")
 R = TypeVar("R")
 LONG = 1e-5
-"""Seconds for each unit of work, from which a network calculates long."""
+"""Seconds for each pixel and step from which on a network computes for long."""
 PROBE, BESIDE = 128, 1.5
 """Side of the picture on which an unknown network is measured, and what a step takes beside what it keeps."""
 
 
-class Room:
-    """What a painting of (width, height) pixels, `size`, may take, and how it looks at pictures to keep to it.
+class MemoryFitter:
+    """Keeps a painting of `size`, (width, height) in pixels, within the memory there is: plans tiles, and shrinks them.
 
-    Raises `OutOfMemory` where nothing helps.
+    Raises `OutOfMemory` where the smallest tiles are too large.
     """
 
     def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
@@ -58,18 +58,18 @@ class Room:
         free, taken = _memory(loaded.device)
         precision = getattr(loaded.evaluate, "precision", recipe.precision)
         cost = costs(recipe.network, precision) if recipe.network in COSTS else self._measured()
-        enough = math.inf if loaded.device.startswith("cuda") else ENOUGH
+        enough = math.inf if loaded.device.startswith("cuda") else DEFAULT_BUDGET
         self.fit = fit(size[0] * size[1], recipe, free, taken, cost, enough)
         self._notice = self.fit.said(size[0] * size[1], taken)
-        self._last: tuple[Objective, Fit, Objective | Tiled] | None = None
+        self._last: tuple[Objective, MemoryBudget, Objective | Tiled] | None = None
 
-    def told(self) -> str:
-        """What has changed since this was last asked for, in a sentence, or nothing."""
+    def take_notice(self) -> str:
+        """What has changed in the plan since the last call, in a sentence; "" if nothing."""
         notice, self._notice = self._notice, ""
         return notice
 
-    def run(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
-        """What `work` gives, tried again with less whenever memory runs out."""
+    def retry_on_oom(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        """The result of `work`, called again with smaller tiles whenever memory runs out."""
         while True:
             try:
                 return work(*args, **named)
@@ -79,63 +79,63 @@ class Room:
                 traceback.clear_frames(error.__traceback__)  # the maps of the step are there still
             self._shrink()
 
-    def look(self, pixels: int) -> Look:
-        """How to look at pictures of so many pixels."""
-        return self.fit.look(pixels) or Look(self.fit.least, FORGETFUL, math.inf)
+    def plan(self, pixels: int) -> TilingPlan:
+        """The tiling plan for a picture of so many pixels."""
+        return self.fit.plan(pixels) or TilingPlan(self.fit.least, MIN_HISTORY, math.inf)
 
     def tiling(self, pixels: int) -> Tiling | None:
-        """The tiles for that, if any."""
-        look = self.look(pixels)
-        return Tiling(look.tile, self._sight, look.spare, tidy=not self._long) if look.tile else None
+        """The tiles of the plan for a picture of so many pixels; None if it is evaluated whole."""
+        plan = self.plan(pixels)
+        return Tiling(plan.tile, self._footprint, plan.spare, trim=not self._long) if plan.tile else None
 
-    def aiming(self, pixels: int) -> Tiling | None:
-        """The same for what computes the targets, which may not know of checkpoints."""
-        side = self.look(pixels).tile
-        return Tiling(side, self._aim) if side else None
+    def target_tiling(self, pixels: int) -> Tiling | None:
+        """The same for the evaluator of the targets, which may have no checkpoints."""
+        side = self.plan(pixels).tile
+        return Tiling(side, self._target_footprint) if side else None
 
-    def looked(self, objective: Objective, image: Tensor) -> Objective | Tiled:
-        """`objective`, in tiles if that is called for; the same as before while nothing changes."""
+    def objective_for(self, objective: Objective, image: Tensor) -> Objective | Tiled:
+        """`objective`, in tiles if the plan says so; the same object as before while neither changes."""
         if self._last is None or self._last[:2] != (objective, self.fit):
             tiling = self.tiling(image[0, 0].numel())
             self._last = objective, self.fit, Tiled(objective, image, tiling) if tiling else objective
         return self._last[2]
 
     def _shrink(self) -> None:
-        """Halve the tiles, or begin with some, and remember half as much."""
+        """Halve the tiles, or begin to use some, and halve the history of L-BFGS."""
         gc.collect()
         allocator.release()
         if self.loaded.device.startswith("cuda"):
             torch.cuda.empty_cache()
-        look = self.look(self.size[0] * self.size[1])
-        if look.tile and look.tile <= SMALLEST:
-            raise OutOfMemory(f"Memory ran out with tiles of {look.tile} pixels.", "Set a smaller size.")
-        half = (look.tile or min(LARGEST, max(self.size))) // 2 // STRIDE * STRIDE
-        least, history = max(SMALLEST, half), max(FORGETFUL, look.history // 2)
-        self.fit = replace(self.fit, budget=math.inf, least=SMALLEST, largest=least, history=history)
+        plan = self.plan(self.size[0] * self.size[1])
+        if plan.tile and plan.tile <= MIN_TILE:
+            raise OutOfMemory(f"Memory ran out with tiles of {plan.tile} pixels.", "Set a smaller size.")
+        half = (plan.tile or min(MAX_TILE, max(self.size))) // 2 // STRIDE * STRIDE
+        least, history = max(MIN_TILE, half), max(MIN_HISTORY, plan.history // 2)
+        self.fit = replace(self.fit, budget=math.inf, least=MIN_TILE, largest=least, history=history)
         self._notice = f"Memory ran out, so it looks at tiles of {least} pixels and remembers {history} steps."
 
     @property
     def _long(self) -> bool:
-        """Whether the network is known to calculate long: what such a one frees is seldom in pieces."""
+        """Whether the network is known to compute for long: memory that it frees seldom fragments."""
         return self.recipe.network in COSTS and self.fit.cost.seconds > LONG
 
     @cached_property
-    def _sight(self) -> Sight:
-        return self._seen(self.loaded.evaluate)
+    def _footprint(self) -> Footprint:
+        return self._measure(self.loaded.evaluate)
 
     @cached_property
-    def _aim(self) -> Sight:
-        one, other = self.loaded.aims, self.loaded.evaluate
-        alike = checkpoints(one) == checkpoints(other) and unpadded(one) == unpadded(other)
-        return self._sight if alike else self._seen(one)
+    def _target_footprint(self) -> Footprint:
+        one, other = self.loaded.target_evaluator, self.loaded.evaluate
+        alike = checkpoints(one) == checkpoints(other) and takes_valid(one) == takes_valid(other)
+        return self._footprint if alike else self._measure(one)
 
-    def _seen(self, evaluate: Evaluator) -> Sight:
-        return measured(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))
+    def _measure(self, evaluate: Evaluator) -> Footprint:
+        return footprint_of(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))
 
     def _measured(self) -> Cost:
-        """What a network costs that is not known: by what a small picture makes it keep for its gradient."""
+        """The cost of a network that is not listed, by the bytes it keeps for its gradient on a small picture."""
         image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device)
-        step = BESIDE * kept(Part(self.loaded.evaluate, None, None, tuple(self.layers)), image)
+        step = BESIDE * kept(Segment(self.loaded.evaluate, None, None, tuple(self.layers)), image)
         return replace(OTHERS, step=step, tile=step, far=step / 5)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from ..errors import RecipeError
 from ..matching.matching import Matching
 from ..memory import allocator
-from ..memory.plan import Fit
+from ..memory.plan import MemoryBudget
 from ..objective.colours import recoloured
 from ..objective.objective import Objective, Targets, Weights
 from ..objective.profiles import Profile
@@ -34,9 +34,9 @@ from ..plugin.network import Network
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, stages
-from .divergence import Watch
+from .divergence import DivergenceCheck
 from .loading import Choice, Load, load
-from .memory_fit import Room
+from .memory_fit import MemoryFitter
 from .scene import Scene, Style
 from .targets import View
 
@@ -75,7 +75,7 @@ class Step:
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
     scene: Scene
-    fit: Fit | None = None
+    fit: MemoryBudget | None = None
     """How it was made to fit into memory."""
     notice: str = ""
     """What has just been changed for that, in a sentence."""
@@ -113,7 +113,7 @@ def paint(
 
     `mask`, float32 (H, W) in [0, 1], of any size, is where to paint: what is outside counts nowhere, and is returned
     as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step,
-    and `DivergedError` when what comes out is no picture: see `Watch`.
+    and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe)
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
@@ -158,21 +158,21 @@ class _Painting:
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
         self.optimiser: Optimiser | None = None
-        self.room = Room(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
+        self.memory = MemoryFitter(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
         sides, begin = self.scene.crop.size, time.perf_counter()
         plan = stages(self.recipe, max(sides), min(sides), self.finish.steps)
-        work = [stage.seconds(self.room.fit.cost.seconds) for stage in plan]
+        work = [stage.seconds(self.memory.fit.cost.seconds) for stage in plan]
         image: Tensor | None = None
         for number, stage in enumerate(plan):
             done = sum(work[:number])
             for taken, one in enumerate(self._matched(stage) if stage.sizes else self._descended(stage, image), 1):
                 image, where = one.image, (number, len(plan), one.size, taken, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
-                notice = self.room.told()
-                yield Step(*where, fraction, seconds, one.losses, image, self.scene, self.room.fit, notice)
+                notice = self.memory.take_notice()
+                yield Step(*where, fraction, seconds, one.losses, image, self.scene, self.memory.fit, notice)
 
     def _matched(self, stage: Stage) -> Iterator[_Taken]:
         """Size after size of matching.
@@ -184,19 +184,19 @@ class _Painting:
         work = [size**2 for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
             view = View(self.scene, size, self.loaded.device, self.scales)
-            match = self.room.run(matching.at, view.content, view.aims())
+            match = self.memory.retry_on_oom(matching.at, view.content, view.aims())
             image = torch.lerp(view.content, match.picture, most)
             yield _Taken(size, sum(work[:number]) / sum(work), image, {"match": match.distance})
 
     def _descended(self, stage: Stage, image: Tensor | None) -> Iterator[_Taken]:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
         sides = self.scene.crop.size
-        with allocator.kept(round(stage.size**2 * min(sides) / max(sides))):
-            objective, image = self.room.run(self._begun, stage, image)
+        with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
+            objective, image = self.memory.retry_on_oom(self._begun, stage, image)
             self.optimiser = self._optimiser(stage, objective, image, self.optimiser)
-            watch, start = Watch(self.scene, self.recipe), image
+            watch, start = DivergenceCheck(self.scene, self.recipe), image
             for taken in range(1, stage.steps + 1):
-                image, losses = self.room.run(self._step, image, objective, self.optimiser)
+                image, losses = self.memory.retry_on_oom(self._step, image, objective, self.optimiser)
                 if self.recipe.matched and taken == stage.steps:
                     image = calmed(image, start)
                 watch.see(image, losses, last=taken == stage.steps)
@@ -206,9 +206,9 @@ class _Painting:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before."""
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
-        targets = view.targets(self.loaded.aims, self.weights, self.room.aiming)
-        if self.room.look(view.content[0, 0].numel()).tile:
-            allocator.release()  # what was looked at for them, before there is the optimiser's memory too
+        targets = view.targets(self.loaded.target_evaluator, self.weights, self.memory.target_tiling)
+        if self.memory.plan(view.content[0, 0].numel()).tile:
+            allocator.release()  # what the targets took, before there is the optimiser's memory too
         objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
         if image is None:
             return objective, self._first(view, targets)
@@ -217,9 +217,9 @@ class _Painting:
     def _step(self, image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
         """The image after one step, and the losses before it."""
         image = image.detach()
-        look = self.room.look(image[0, 0].numel())
-        optimiser.keep(look.history)
-        losses, gradient = self.room.looked(objective, image).slope(image)
+        plan = self.memory.plan(image[0, 0].numel())
+        optimiser.keep(plan.history)
+        losses, gradient = self.memory.objective_for(objective, image).value_and_grad(image)
         values = torch.stack(list(losses.values())).tolist()
         return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
 
@@ -257,16 +257,16 @@ class _Painting:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
         height, width = image.shape[-2:]
-        look = self.room.look(height * width)
-        kind = torch.bfloat16 if look.tile else None
+        plan = self.memory.plan(height * width)
+        kind = torch.bfloat16 if plan.tile else None
         plain = before.inner if isinstance(before, LineSearch) else before
         if isinstance(plain, LBFGS):
-            plain = plain.carried(height, width, look.history, kind)
+            plain = plain.carried(height, width, plan.history, kind)
         else:
-            plain = LBFGS(look.history, kind=kind)
+            plain = LBFGS(plan.history, kind=kind)
         if self.recipe.line_search == "none":
             return plain
-        return LineSearch(plain, lambda image: self.room.looked(objective, image).loss(image))
+        return LineSearch(plain, lambda image: self.memory.objective_for(objective, image).loss(image))
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:

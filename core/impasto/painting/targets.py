@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..features.target_cache import recalled
-from ..features.tiles import Mosaic, Tiling, put
+from ..features.tiles import TiledForward, Tiling, put
 from ..matching.matching import Aim
 from ..matching.patches import SIDE
 from ..objective.colours import quantiles
-from ..objective.gram import Where, gram
+from ..objective.gram import SpatialWeights, gram
 from ..objective.objective import Colours, StyleTarget, Targets, Weights, wrapped
 from ..optim.start import covariance
 from ..pictures.picture import Picture, Pixels
@@ -27,12 +27,12 @@ from .scene import Scene, fitted, stretched
 def content_targets(
     evaluate: Evaluator, content: Tensor, weights: Weights, tiling: Tiling | None = None
 ) -> dict[str, Tensor]:
-    """P^l of the layers that count, whole, whether looked at in tiles or not."""
+    """P^l of the layers that count, whole, whether evaluated in tiles or not."""
     layers = [layer for layer, weight in weights.content.items() if weight]
 
     def maps() -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        for layer, piece, grid, box in Mosaic(evaluate, layers, content, tiling).pieces(content):
+        for layer, piece, grid, box in TiledForward(evaluate, layers, content, tiling).pieces(content):
             found[layer] = put(found.get(layer), piece, grid, box)
         return found
 
@@ -47,10 +47,10 @@ def style_targets(
 
     def grams() -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        where: dict[str, Where] = {}
-        for layer, piece, grid, box in Mosaic(evaluate, layers, style, tiling).pieces(style):
+        where: dict[str, SpatialWeights] = {}
+        for layer, piece, grid, box in TiledForward(evaluate, layers, style, tiling).pieces(style):
             if layer not in where:
-                where[layer] = Where.of(mask, *grid)
+                where[layer] = SpatialWeights.of(mask, *grid)
             share = gram(piece, where[layer], box)
             found[layer] = found[layer] + share if layer in found else share
         return found
@@ -58,8 +58,8 @@ def style_targets(
     return recalled(STYLES, evaluate, layers, [style, mask], grams)
 
 
-Look = Callable[[int], Tiling | None]
-"""How to look at a picture of so many pixels."""
+TilingFor = Callable[[int], Tiling | None]
+"""The tiles for a picture of so many pixels; None to evaluate it whole."""
 
 
 def _whole(_: int) -> None:
@@ -84,8 +84,8 @@ class View:
         """The part of the content to paint, (1, 3, H, W)."""
         return self.tensor(fitted(self.scene.crop, self.longest))
 
-    def targets(self, evaluate: Evaluator, weights: Weights, tiling: Look = _whole) -> Targets:
-        """What that part is to match; `tiling` says how to look at so many pixels, with the same result."""
+    def targets(self, evaluate: Evaluator, weights: Weights, tiling: TilingFor = _whole) -> Targets:
+        """What that part is to match; `tiling` gives the tiles for so many pixels, with the same result."""
         content = self.content
         mask = self._mask(self.scene.mask, content)
         masks = [_both(mask, self._mask(share, content)) for share in self.scene.shares]
@@ -108,8 +108,8 @@ class View:
     def aims(self) -> list[Aim]:
         """The paintings to match with, and where each belongs."""
         shares = [self._mask(share, self.content) for share in self.scene.shares]
-        parts = self._shares(shares, None)
-        return [Aim(*self._painting(number), *one) for number, one in enumerate(zip(shares, parts, strict=True))]
+        segments = self._shares(shares, None)
+        return [Aim(*self._painting(number), *one) for number, one in enumerate(zip(shares, segments, strict=True))]
 
     def tensor(self, picture: Picture) -> Tensor:
         """(1, 3, H, W) on the device."""

@@ -13,7 +13,7 @@ it; from there the network goes on when it is called with these maps for the pic
 picture is looked at in tiles, and with checkpoints these need narrow margins only, for a layer then sees no further
 than to the one before it; little is left after the last ones, which is looked at whole.
 
-With `unpadded`, True, it may be called with `pad` too, (down, across): where that is False its convolutions add nothing
+With `valid`, True, it may be called with `pad` too, (down, across): where that is False its convolutions add nothing
 at the borders, so that maps lose what sees beyond them, as many cells before as after, and those of which nothing is
 left are left out. Each axis is for itself. Tiles take less time so.
 """
@@ -67,9 +67,9 @@ def checkpoints(of: object) -> Mapping[str, Collection[str]]:
     return found
 
 
-def unpadded(of: object) -> bool:
+def takes_valid(of: object) -> bool:
     """Whether a network or an evaluator may be called with `pad`."""
-    return bool(getattr(of, "unpadded", False))
+    return bool(getattr(of, "valid", False))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..memory.allocator import lasting
+from ..memory.allocator import freeze_gc_after_torch
 from ..memory.plan import Estimates
 from ..pictures.codecs import check_shape
 from ..plugin.registry import registry
@@ -85,7 +85,7 @@ class Painter:
 
     def warm_up(self) -> None:
         """Load the libraries and the default network, which takes seconds."""
-        with lasting():
+        with freeze_gc_after_torch():
             from ..objective.profiles import Profile
             from ..painting.loading import Choice
 
@@ -106,7 +106,7 @@ class Painter:
         return self._done(result, {**self._last.fields, **now})
 
     def _paint(self, job: Job, request: Paint) -> Ending:
-        with lasting():
+        with freeze_gc_after_torch():
             from ..painting.paint import paint
 
         parts = job.parts

@@ -45,7 +45,7 @@ def mask(form: Form | None, parts: Parts) -> Pixels | None:
     return None if form is None else np.ascontiguousarray(samples(form, parts).encoded()[..., 0]).clip(0, 1)
 
 
-def style(asked: requests.Style, weight: float, parts: Parts) -> Style:
+def style(asked: requests.StyleRequest, weight: float, parts: Parts) -> Style:
     """The painting that is asked for. Raises `ImageError` for files that cannot be read."""
     return Style(_painting(asked, parts), weight, mask(asked.mask, parts), mask(asked.region, parts))
 
@@ -114,7 +114,7 @@ def _part(name: str, parts: Parts) -> bytes:
     return parts[name]
 
 
-def _painting(asked: requests.Style, parts: Parts) -> Picture:
+def _painting(asked: requests.StyleRequest, parts: Parts) -> Picture:
     if asked.picture is not None:
         return picture(samples(asked.picture, parts))
     if asked.file is None:

@@ -50,7 +50,7 @@ class Mask(Form):
     kind: Literal["u8", "u16", "float"]
 
 
-class Style(_Record):
+class StyleRequest(_Record):
     """A painting, given in one of three ways."""
 
     picture: Form | None = None
@@ -92,7 +92,7 @@ class Thumbnail(_Record):
     """What does this style look like, no longer than `longest` pixels?"""
 
     id: Id
-    style: Style
+    style: StyleRequest
     longest: Annotated[int, Field(ge=1, le=LONGEST_PREVIEW)] = 96
 
 
@@ -101,7 +101,7 @@ class Paint(_Record):
 
     id: Id
     content: Form
-    styles: Annotated[list[Style], Field(min_length=1, max_length=MOST_STYLES)]
+    styles: Annotated[list[StyleRequest], Field(min_length=1, max_length=MOST_STYLES)]
     mask: Mask | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     preview: Annotated[int, Field(ge=0, le=LONGEST_PREVIEW)] = LONGEST_PREVIEW

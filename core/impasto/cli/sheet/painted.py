@@ -31,7 +31,7 @@ from ..job import Job, Pictures, check
 from ..progress import progress
 from .axes import TAKEN, Axis, Plan
 
-Where = tuple[int, int]
+Cell = tuple[int, int]
 """(row, column)."""
 Read = Callable[[Path], Picture]
 
@@ -43,7 +43,7 @@ class Run:
     pictures: Pictures
     job: Job
     load: Load
-    wanted: dict[int | None, list[Where]] = field(default_factory=dict)
+    wanted: dict[int | None, list[Cell]] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,7 +63,7 @@ class Run:
         if most := max((taken for taken in self.wanted if taken and taken > total), default=0):
             raise RecipeError(f"{TAKEN} is {most}; there are {total} steps in all.", "Ask for fewer, or raise --steps.")
 
-    def cells(self) -> Iterator[tuple[Step, list[Where]]]:
+    def cells(self) -> Iterator[tuple[Step, list[Cell]]]:
         """Each step, and the cells that show it. Goes no further than it must."""
         left = set(self.wanted)
         with closing(self._paint()) as steps:
@@ -119,9 +119,9 @@ def _runs(plan: Plan, read: Read) -> list[Run]:
 
 def _paint(
     runs: Sequence[Run], interrupt: Interrupt, quiet: bool
-) -> tuple[dict[Where, Image.Image], DivergedError | None]:
+) -> tuple[dict[Cell, Image.Image], DivergedError | None]:
     """The pictures of all cells, or of those so far after Ctrl-C; a painting that diverges leaves its cells empty."""
-    cells: dict[Where, Image.Image] = {}
+    cells: dict[Cell, Image.Image] = {}
     diverged, begin = None, time.perf_counter()
     with progress(quiet, "picture") as show:
         for number, one in enumerate(runs):
