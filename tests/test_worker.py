@@ -102,6 +102,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+THIN = """
+from impasto.plugin import Recognised
+from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg.architecture import VGG16
+WEIGHTS["vgg16"].save(Recognised("caffe", random_weights(3, 4, VGG16)), "thin.pth")
+"""
+
+
 @pytest.fixture(scope="module")
 def env(home: Path) -> dict[str, str]:
     folders = {"XDG_STATE_HOME": str(home), "PYTHONPATH": str(home)}
@@ -269,6 +277,26 @@ def test_previews_are_of_the_size_asked_for_and_show_the_mask(worker: Worker) ->
         assert unlike[:, : 2 * width // 5].max() <= far
         assert unlike[:, 3 * width // 5 :].mean() > 5
     assert not [event for event in paint(worker, preview=0) if event.type == "preview"]
+
+
+def test_a_live_worker_takes_weights_that_are_normalised_anew(env: dict[str, str], tmp_path: Path) -> None:
+    env = env | {"IMPASTO_DATA": str(tmp_path / "data")}
+    subprocess.run([sys.executable, "-c", THIN], env=env, check=True)
+    asked = {"network": "vgg16", "network_options": {"weights": "normalised"}}
+
+    def normalise(seed: int) -> None:
+        Image.fromarray(drawing(seed=seed)).save(tmp_path / "picture.png")
+        command = [sys.executable, "-m", "impasto", "weights", "normalise", "vgg16", str(tmp_path / "picture.png")]
+        subprocess.run(command, env=env, check=True, capture_output=True)
+
+    normalise(1)
+    with Worker(COMMAND, env=env, start_within=HANGS) as live:
+        first = painted(live, recipe=asked).picture()
+        normalise(2)
+        second = painted(live, recipe=asked).picture()
+    with Worker(COMMAND, env=env, start_within=HANGS) as fresh:
+        expected = painted(fresh, recipe=asked).picture()
+    assert second == expected != first
 
 
 def test_styles_come_as_files_with_weights_and_masks(worker: Worker, tmp_path: Path) -> None:

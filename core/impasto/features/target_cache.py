@@ -86,10 +86,7 @@ def recalled(
 def weights_digest(info: NetworkInfo, network: Network) -> str:
     """A hash of the parameters and buffers of `network`; of stored weights, the hashes that their files have."""
     if info.weights:
-        stored = sorted(
-            info.weights.path.parent.glob(f"{info.weights.name}*.safetensors")
-        )  # variants, as the options say
-        return repr([(path.name, sorted(metadata(path).items())) for path in stored])
+        return repr([(path.name, sorted(metadata(path).items())) for path in info.weights.files])
     module, digest = cast(torch.nn.Module, network), xxhash.xxh3_128()
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         digest.update(f"{name} ".encode())

@@ -97,6 +97,11 @@ class WeightsInfo:
         return folder() / f"{'-'.join(filter(None, [self.name, self.variant]))}.safetensors"
 
     @property
+    def files(self) -> list[Path]:
+        """All that is stored of this network: the weights as they came, and variants of them."""
+        return sorted(folder().glob(f"{self.name}*.safetensors"))
+
+    @property
     def part(self) -> Path:
         """The download, as far as it has come; of a wheel nothing is kept on the way."""
         return folder() / f"{self.url.rsplit('/', 1)[-1] or self.name}.part"

@@ -18,6 +18,8 @@ from . import pictures
 from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..painting.loading import Choice, Loaded
     from ..painting.paint import Step
     from ..pictures.picture import Pixels
@@ -177,11 +179,10 @@ class Painter:
 
     def _load(self, choice: Choice) -> Loaded:
         weights = registry().network(choice.network).weights
-        stamp = weights.path.stat().st_mtime_ns if weights and weights.path.is_file() else 0
-        return self._kept(choice, stamp)
+        return self._kept(choice, tuple((path, path.stat().st_mtime_ns) for path in (weights.files if weights else ())))
 
 
-def _load(choice: Choice, stamp: int) -> Loaded:
+def _load(choice: Choice, stamp: tuple[tuple[Path, int], ...]) -> Loaded:
     """The network; `stamp` changes when the weights on disk do."""
     from ..painting.loading import load
 
