@@ -131,8 +131,9 @@ def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_smal
     assert said == ["Memory ran out, so it looks at tiles of 288 pixels and remembers 6 steps."]
     assert steps[-1].notice == ""
     assert steps[-1].loss < steps[-2].loss
-    with pytest.raises(OutOfMemory, match="Memory ran out with tiles of 128 pixels"):
+    with pytest.raises(OutOfMemory, match="Memory ran out with tiles of 128 pixels") as refused:
         list(paint(content, style, recipe, load=greedy(1000)))
+    assert "allocate memory" in str(refused.value.__cause__)  # the allocator's own words
 
 
 def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) -> None:

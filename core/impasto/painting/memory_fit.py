@@ -77,7 +77,8 @@ class MemoryFitter:
                 if not system.exhausted(error):
                     raise
                 traceback.clear_frames(error.__traceback__)  # the maps of the step are there still
-            self._shrink()
+                cause = error.with_traceback(None)
+            self._shrink(cause)
 
     def plan(self, pixels: int) -> TilingPlan:
         """The tiling plan for a picture of so many pixels."""
@@ -100,15 +101,15 @@ class MemoryFitter:
             self._last = objective, self.fit, Tiled(objective, image, tiling) if tiling else objective
         return self._last[2]
 
-    def _shrink(self) -> None:
-        """Halve the tiles, or begin to use some, and halve the history of L-BFGS."""
+    def _shrink(self, cause: Exception) -> None:
+        """Halve the tiles, or begin to use some, and halve the history of L-BFGS; `cause` says that memory ran out."""
         gc.collect()
         allocator.release()
         if self.loaded.device.startswith("cuda"):
             torch.cuda.empty_cache()
         plan = self.plan(self.size[0] * self.size[1])
         if plan.tile and plan.tile <= MIN_TILE:
-            raise OutOfMemory(f"Memory ran out with tiles of {plan.tile} pixels.", "Set a smaller size.")
+            raise OutOfMemory(f"Memory ran out with tiles of {plan.tile} pixels.", "Set a smaller size.") from cause
         half = (plan.tile or min(MAX_TILE, max(self.size))) // 2 // STRIDE * STRIDE
         least, history = max(MIN_TILE, half), max(MIN_HISTORY, plan.history // 2)
         self.fit = replace(self.fit, budget=math.inf, least=MIN_TILE, largest=least, history=history)
