@@ -118,7 +118,7 @@ def test_the_wheel_carries_them(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
         names = set(file.namelist())
-    assert {f"impasto/styles/{name}.webp" for name in api.bundled()} <= names
+    assert {f"impasto/pictures/styles/{name}.webp" for name in api.bundled()} <= names
 
 
 @pytest.mark.slow
