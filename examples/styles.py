@@ -58,20 +58,20 @@ def painted(tone: Plane, hue: Plane, *palettes: Stops) -> Plane:
 
 
 def oil() -> Plane:
-    """Thick paint laid on with a flat brush, wet in wet, on a warm ground."""
+    """Thick paint laid on with a flat brush, wet in wet, on a warm ground: slate, olive and ochre, mixed with white."""
     tone, hue = folds(11), folds(14, coarsest=4, octaves=2)
     model = painted(
         tone,
         hue,
-        [(0, (0.06, 0.05, 0.13)), (0.3, (0.12, 0.20, 0.47)), (0.7, (0.38, 0.60, 0.78)), (1, (0.93, 0.95, 0.88))],
-        [(0, (0.08, 0.10, 0.06)), (0.35, (0.22, 0.34, 0.14)), (0.7, (0.72, 0.68, 0.28)), (1, (1.0, 0.95, 0.66))],
-        [(0, (0.15, 0.05, 0.06)), (0.3, (0.50, 0.15, 0.09)), (0.65, (0.88, 0.50, 0.18)), (1, (1.0, 0.88, 0.62))],
+        [(0, (0.09, 0.10, 0.15)), (0.3, (0.20, 0.28, 0.39)), (0.7, (0.52, 0.60, 0.66)), (1, (0.92, 0.90, 0.82))],
+        [(0, (0.09, 0.09, 0.07)), (0.35, (0.28, 0.29, 0.19)), (0.7, (0.63, 0.58, 0.38)), (1, (0.95, 0.90, 0.72))],
+        [(0, (0.13, 0.07, 0.06)), (0.3, (0.42, 0.22, 0.13)), (0.65, (0.77, 0.51, 0.27)), (1, (0.98, 0.88, 0.67))],
     )
     angle = flow(18)
     canvas = Canvas((120, 74, 44), seed=1)
-    canvas.cover(model, angle, Brush(70, 240, 1500, 12, 0.05, 0.25))
-    canvas.cover(model, angle, Brush(48, 200, 2600, 10, 0.07, 0.30))
-    canvas.cover(model, angle, Brush(32, 150, 2200, 7, 0.09, 0.35))
+    canvas.cover(model, angle, Brush(70, 240, 1500, 12, 0.02, 0.25))
+    canvas.cover(model, angle, Brush(48, 200, 2600, 10, 0.025, 0.30))
+    canvas.cover(model, angle, Brush(32, 150, 2200, 7, 0.03, 0.35))
     return canvas.lit(1.7)
 
 
