@@ -66,6 +66,9 @@ def machine() -> str:
 def once(wanted: argparse.Namespace) -> Figures:
     """Paint once, with a preview of the first step and the result as files, as the command line does it."""
     begin = time.perf_counter()
+    from impasto import prepare_process
+
+    prepare_process()
     from impasto import Recipe, paint, read, write
 
     loaded, busy = time.perf_counter(), time.process_time()

@@ -16,7 +16,6 @@ Every measurement is a process of its own. The loss is that of the profile johns
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -288,7 +287,7 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    from impasto.cli.commands import QUICKER
+    from impasto import prepare_process
 
-    os.environ |= QUICKER | os.environ
+    prepare_process()
     main()

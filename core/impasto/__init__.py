@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import PluginError as PluginError
     from .errors import RecipeError as RecipeError
     from .errors import WeightsError as WeightsError
+    from .memory.process import prepare_process as prepare_process
     from .painting.layer_patches import Patch as Patch
     from .painting.layer_patches import strongest_patches as strongest_patches
     from .painting.paint import Step as Step
@@ -49,6 +50,7 @@ _HOMES = {
         "RecipeError",
         "WeightsError",
     ),
+    "memory.process": ("prepare_process",),
     "pictures.bundled_styles": ("bundled", "style"),
     "pictures.picture": ("Picture", "read", "write"),
     "recipe.recipe": ("Recipe",),

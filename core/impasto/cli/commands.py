@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,18 +11,10 @@ import click
 
 from .._version import __version__
 from ..errors import DivergedError, ImpastoError
+from ..memory.process import prepare_process
 from .options import FILE, Grouped, given, knobs, losses, masks, results
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
-
-QUICKER = {
-    # Threads that wait in a loop keep the processor from those they wait for, as soon as anyone else computes too;
-    # those that sleep at once wake up late. So many turns are a few dozen microseconds (libgomp, torch's on Linux).
-    "GOMP_SPINCOUNT": "20000",
-    # Memory in large pages, where Linux gives them when asked (torch asks): a tenth less time in tiles.
-    "THP_MEM_ALLOC_ENABLE": "1",
-}
-"""What torch reads from the environment once, unless it is set there."""
 
 
 class Elsewhere(NamedTuple):
@@ -88,8 +79,7 @@ class Impasto(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by Ctrl-C."""
-        for name, value in QUICKER.items():
-            os.environ.setdefault(name, value)
+        prepare_process()
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.ClickException as error:

@@ -39,7 +39,7 @@ def explain(
     Each patch is what one unit sees, and says how much it is excited. --size is the longest side at which the pictures
     are looked at, as when they are painted.
     """
-    from ..memory.allocator import freeze_gc_after_torch
+    from ..memory.process import freeze_gc_after_torch
     from ..pictures.picture import read, write
     from ..plugin.registry import registry
     from ..recipe.recipe import Recipe

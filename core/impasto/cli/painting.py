@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OutOfMemory
-from ..memory.allocator import freeze_gc_after_torch
+from ..memory.process import freeze_gc_after_torch
 from ..pictures.codecs import kept_kind
 from ..pictures.picture import Picture, write
 from ..recipe.provenance import Provenance

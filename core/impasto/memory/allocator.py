@@ -8,10 +8,11 @@ Of large pictures, which are evaluated in tiles, only smaller blocks are kept: o
 from __future__ import annotations
 
 import ctypes
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from .process import prepared
 
 # Options of mallopt(3), glibc's, with the values that keep and those that are its own.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -2, -3, -4, -8
@@ -24,11 +25,12 @@ USUAL = {MMAP_MAX: 65536, MMAP_THRESHOLD: 2**17, TRIM_THRESHOLD: 2**17, TOP_PAD:
 
 @contextmanager
 def keep_freed_memory(pixels: float) -> Iterator[None]:
-    """Inside, freed memory stays with the process; afterwards all of it goes back. Only on Linux's glibc.
+    """Inside, freed memory stays with the process; afterwards all of it goes back.
 
     Of a picture of more than `LARGE` pixels, blocks of more than 32 MB, the most that glibc allows, go back at once.
+    Does nothing without Linux's glibc, nor unless `prepare_process` was called: the settings are the whole process's.
     """
-    library = _glibc()
+    library = _glibc() if prepared() else None
     if library is None:
         yield
         return
@@ -42,25 +44,6 @@ def keep_freed_memory(pixels: float) -> Iterator[None]:
         library.malloc_trim(0)
 
 
-@contextmanager
-def freeze_gc_after_torch() -> Iterator[None]:
-    """For importing torch: what that makes stays to the end, so Python need not look through it for garbage, ever.
-
-    Of `import torch` this takes a sixth off, and half a second at the end of the process. Only the first time: whatever
-    is there then stays, garbage too.
-    """
-    if "torch" in sys.modules:
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        if "OpenImageIO" not in sys.modules:  # it would tell the user of what is left of it at the end, as leaks
-            gc.freeze()
-        gc.enable()
-
-
 def release() -> None:
     """Give back what is free now, inside `keep_freed_memory` too."""
     if library := _glibc():
@@ -68,5 +51,6 @@ def release() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
+    """The C library, where it is the one that has mallopt(3) and malloc_trim(3)."""
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+    return library if hasattr(library, "malloc_trim") else None

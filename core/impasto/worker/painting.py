@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..memory.allocator import freeze_gc_after_torch
 from ..memory.plan import Estimates
+from ..memory.process import freeze_gc_after_torch
 from ..pictures.codecs import check_shape
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
