@@ -136,6 +136,51 @@ def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_smal
     assert "allocate memory" in str(refused.value.__cause__)  # the allocator's own words
 
 
+@pytest.mark.parametrize("what", ["primitive", "primitive descriptor for the sum primitive"])
+def test_other_failures_of_onednn_are_no_lack_of_memory(what: str) -> None:
+    words, calls = f"could not create a {what}", []
+
+    def failing(choice: Choice) -> Loaded:
+        loaded = load(choice)
+
+        def evaluate(image: torch.Tensor, layers: Collection[str], **after: str) -> dict[str, torch.Tensor]:
+            if image.requires_grad:
+                calls.append(image.shape)
+                raise RuntimeError(words)
+            return loaded.evaluate(image, layers, **after)
+
+        return replace(loaded, evaluate=evaluate)
+
+    content, style = (Picture(drawing(64, 48, seed).astype(np.float32) / 255) for seed in (0, 1))
+    with pytest.raises(RuntimeError, match=words):
+        list(paint(content, style, Recipe.of(size=64, init="content", network="wavelet"), load=failing))
+    assert len(calls) == 1
+
+
+ONEDNN = """
+import resource, torch
+from impasto.memory import system
+
+network = torch.nn.Conv2d(64, 64, 3)
+maps, more = torch.rand(1, 64, 300, 300), [torch.rand(2**12) for _ in range(2**12)]
+network(maps)
+del maps, more  # what torch wants is free in the heap now, what oneDNN wants for its code it gets from the system
+most = system._pages(0)
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+try:
+    for side in range(20, 200):
+        network(torch.rand(1, 64, side, 20))
+except RuntimeError as error:
+    print(error, system.exhausted(error, 1e6), system.exhausted(error), sep="; ")
+"""
+
+
+@LINUX
+def test_the_same_words_of_onednn_are_lack_of_memory_where_there_is_none() -> None:
+    said = subprocess.run([sys.executable, "-c", ONEDNN], capture_output=True, text=True, check=True).stdout
+    assert said == "could not create a primitive; True; False\n"
+
+
 def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
     content = ("--init", "content", "--network", "wavelet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -13,8 +14,10 @@ UNLIMITED = 2**60
 CONTROL = Path("/sys/fs/cgroup")
 RESERVED = 300e6
 """Address space that threads and libraries set aside when they are first used, and hardly fill."""
-SHORT = re.compile("out of memory|allocate memory|bad allocation|could not create a|can't start new thread")
-"""What PyTorch, oneDNN and the interpreter say where memory has run out."""
+SHORT = re.compile("out of memory|allocate memory|bad allocation|can't start new thread")
+"""What PyTorch and the interpreter say where memory has run out."""
+UNCLEAR = re.compile("could not create a (primitive|memory)(?! descriptor)")
+"""What oneDNN says then, and of other failures too. Descriptors, which it makes before, say that it lacks support."""
 FAMILIES = (
     (CONTROL, "memory.max", "memory.current", "inactive_file"),
     (CONTROL / "unified", "memory.max", "memory.current", "inactive_file"),
@@ -52,9 +55,15 @@ def peak() -> float:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def exhausted(error: BaseException) -> bool:
-    """Whether `error` says that there was no more memory to be had, on the processor or on another device."""
-    return isinstance(error, MemoryError) or bool(SHORT.search(str(error)))
+def exhausted(error: BaseException, wanted: float = 0) -> bool:
+    """Whether `error` says that there was no more memory to be had, on the processor or on another device.
+
+    Where oneDNN does not say whether it was that, it was if less than `wanted` bytes are free now, or that is unknown.
+    """
+    if isinstance(error, MemoryError) or SHORT.search(str(error)):
+        return True
+    left = free() if UNCLEAR.search(str(error)) else math.inf
+    return left is None or left < wanted
 
 
 def _machine() -> Iterator[float]:

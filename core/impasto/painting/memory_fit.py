@@ -69,12 +69,15 @@ class MemoryFitter:
         return notice
 
     def retry_on_oom(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
-        """The result of `work`, called again with smaller tiles whenever memory runs out."""
+        """The result of `work`, called again with smaller tiles whenever memory runs out.
+
+        `work` must leave what it works on as it was unless it returns.
+        """
         while True:
             try:
                 return work(*args, **named)
             except (RuntimeError, MemoryError) as error:
-                if not system.exhausted(error):
+                if not system.exhausted(error, self.plan(self.size[0] * self.size[1]).bytes):
                     raise
                 traceback.clear_frames(error.__traceback__)  # the maps of the step are there still
                 cause = error.with_traceback(None)
