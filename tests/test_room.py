@@ -181,6 +181,87 @@ def test_the_same_words_of_onednn_are_lack_of_memory_where_there_is_none() -> No
     assert said == "could not create a primitive; True; False\n"
 
 
+@pytest.mark.parametrize("knobs", [{}, {"init": "noise"}, {"optimiser": "adam"}], ids=["lbfgs", "noise", "adam"])
+def test_a_step_retried_in_tiles_is_the_same_as_in_these_from_the_beginning(knobs: dict[str, Any]) -> None:
+    content, style = (Picture(drawing(600, 450, seed).astype(np.float32) / 255) for seed in (0, 1))
+    recipe = Recipe.of(**{"network": "wavelet", "init": "content", "size": 600, "scales": 1, "steps": 3} | knobs)
+    tiled = recipe.model_copy(update={"tile": 288, "history": 6})
+    *_, retried = paint(content, style, recipe, load=greedy(250_000))
+    *_, beginning = paint(content, style, tiled)
+    assert torch.equal(retried.image, beginning.image)
+
+
+SHORT = """
+import resource, sys
+import numpy as np, torch
+from impasto import Recipe, Picture
+from impasto.matching.matching import Aim, Matching
+from impasto.memory import system
+from impasto.optim.optimiser import LBFGS, Adam, LineSearch
+from impasto.painting.loading import load
+from impasto.painting.paint import _Painting
+from impasto.painting.scene import Scene, Style
+from impasto.recipe.schedule import stages
+
+failed = 0
+
+def done(work, short, growth=3e6):
+    \"\"\"What `work` gives, with ever more memory if `short`, until it is enough.\"\"\"
+    global failed
+    most = system._pages(0)
+    while True:
+        most += int(growth)
+        resource.setrlimit(resource.RLIMIT_AS, (most if short else -1, -1))
+        try:
+            return work()
+        except (RuntimeError, MemoryError) as error:
+            assert system.exhausted(error, 1e9), error
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+        failed += 1
+
+def optimised(optimiser, short):
+    image = torch.rand(1, 3, 1200, 1500, generator=torch.Generator().manual_seed(0))
+    goal, weight = image.flip(2), 1e-5 * (1 + image.flip(3))
+    for _ in range(3):
+        gradient = weight * (image - goal)
+        image = done(lambda: optimiser.step(image, gradient), short)
+    return image
+
+def searched(short):
+    return optimised(LineSearch(LBFGS(4), lambda at: float((at - 0.5).square().sum())), short)
+
+def matched(short):
+    content = torch.rand(1, 3, 500, 600, generator=torch.Generator().manual_seed(0))
+    matching, aim = Matching(1.0, 0.5, 0), Aim(content[..., :40, :50])
+    return done(lambda: matching.at(content, [aim]), short, 2e6).picture
+
+def begun(short):
+    recipe = Recipe.of(network="wavelet", init="noise", size=1000, scales=1, steps=2, tile=256)
+    pixels = np.random.default_rng(0).random((750, 1000, 3), np.float32)
+    painting = _Painting(Scene(Picture(pixels), [Style(Picture(pixels[::-1].copy()))], 1000), recipe, load)
+    stage, state = stages(recipe, 1000, 750, painting.finish.steps)[0], painting.noise.get_state()
+    for _ in range(1 + short):
+        _, image = done(lambda: painting._begun(stage, None, state), short)
+    return torch.cat([image.flatten(), torch.randn(9, generator=painting.noise)])
+
+works = {"lbfgs": lambda short: optimised(LBFGS(4), short), "adam": lambda short: optimised(Adam(0.1, 3), short)}
+work = (works | {"searched": searched, "matched": matched, "begun": begun})[sys.argv[1]]
+whole = work(False)
+print(torch.equal(work(True), whole), failed)
+"""
+
+
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize("work", ["adam", "lbfgs", "searched", "matched", "begun"])
+def test_what_is_done_again_for_lack_of_memory_is_the_same(work: str) -> None:
+    said = subprocess.run([sys.executable, "-c", SHORT, work], capture_output=True, text=True, check=True).stdout
+    same, failed = said.split()
+    assert same == "True"
+    assert int(failed)
+
+
 def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
     content = ("--init", "content", "--network", "wavelet")

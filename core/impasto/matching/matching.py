@@ -75,36 +75,39 @@ class Matching:
 
     @torch.no_grad()
     def at(self, content: Tensor, aims: Sequence[Aim]) -> Match:
-        """The picture at the size of `content`, (1, 3, H, W); sizes are to come as `schedule.matching` has them."""
+        """The picture at the size of `content`, (1, 3, H, W); sizes are to come as `schedule.matching` has them.
+
+        Where memory runs out in it, a size can be matched again, with the same result.
+        """
         shape = content.shape[-2:]
+        grids = [Grid(aim.painting, shape) for aim in aims]
         if content[0, 0].numel() > LARGEST and self.fields:
-            grids: Sequence[Grid] = [Grid(aim.painting, shape) for aim in aims]
             indices = [grid.index(field) for grid, field in zip(grids, self._enlarged(grids, max(shape)), strict=True)]
-            shares, distance = self._kept(grids), 0.0
+            rough, shares, distance = self.picture, self._kept(grids), 0.0
         else:
-            grids, indices, shares, distance = self._matched(content, aims)
-        self.grids, self.shares, self.longest = grids, shares, max(shape)
-        self.fields = [grid.field(index) for grid, index in zip(grids, indices, strict=True)]
+            rough, indices, shares, distance = self._matched(content, aims)
+        fields = [grid.field(index) for grid, index in zip(grids, indices, strict=True)]
         picture = _averaged(grids, indices, shares, shape, CRISP)
-        return Match(_legible(_crisp(picture, grids, indices, shares), content, aims), distance)
+        match = Match(_legible(_crisp(picture, grids, indices, shares), content, aims), distance)
+        self.picture, self.grids, self.fields, self.shares, self.longest = rough, grids, fields, shares, max(shape)
+        return match
 
     def _matched(
         self, content: Tensor, aims: Sequence[Aim]
-    ) -> tuple[list[Patches], list[Tensor], list[Tensor | None], float]:
-        """Match and average, a few times: the patches, their numbers, how much each counts, and how far they are."""
+    ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None], float]:
+        """Match and average, a few times: the picture, numbers of patches, how much each counts, how far they are."""
         shape, longest = content.shape[-2:], max(content.shape[-2:])
         generator = torch.Generator().manual_seed(self.seed + longest)
         guides = [guide(content, aim.painting, self.detail) for aim in aims]
         pairs = zip(aims, guides, strict=True)
         patches = [Patches(aim.painting, aim.weight, asked, self.odds, generator) for aim, asked in pairs]
         fields = self._enlarged(patches, longest) if self.fields else None
-        if self.picture is not None:
-            self.picture = resized(self.picture, *shape).clamp_(0, 1)
+        picture = None if self.picture is None else resized(self.picture, *shape).clamp_(0, 1)
         use: list[Tensor | None] = [None] * len(aims)
         for _ in range(ROUNDS):
             indices, distances = [], []
             for number, one in enumerate(patches):
-                queries = one.queries(self.picture)
+                queries = one.queries(picture)
                 if fields is None or len(queries) * len(one.keys) <= ALL_TRIED:
                     index = one.all_tried(queries)
                     use[number] = one.price(index, one.distance(queries, index), use[number])
@@ -114,8 +117,8 @@ class Matching:
                 distances.append(one.distance(queries, index))
             fields = [one.field(index) for one, index in zip(patches, indices, strict=True)]
             shares = _shares(aims, patches, distances)
-            self.picture = _averaged(patches, indices, shares, shape)
-        return patches, indices, shares, float(torch.stack(distances).amin(0).mean()) / (SIDE * SIDE * 3)
+            picture = _averaged(patches, indices, shares, shape)
+        return picture, indices, shares, float(torch.stack(distances).amin(0).mean()) / (SIDE * SIDE * 3)
 
     def _enlarged(self, grids: Sequence[Grid], longest: int) -> list[Tensor]:
         scale = longest / self.longest

@@ -39,11 +39,14 @@ class Optimiser(Protocol):
     """What the painting loop asks of an optimiser."""
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """The next image after `image`, (1, 3, H, W), where the loss has `gradient`."""
+        """The next image after `image`, (1, 3, H, W), where the loss has `gradient`.
+
+        Where memory runs out in it, it can be taken again, with the same result.
+        """
         ...
 
-    def keep(self, history: int) -> None:
-        """Make do with the memory of so many steps."""
+    def keep(self, history: int, kind: torch.dtype | None) -> None:
+        """Make do with the memory of so many steps, kept as `kind`, or as they come."""
         ...
 
 
@@ -91,34 +94,37 @@ class LBFGS:
             move, change = (
                 F.interpolate(maps.float(), size=(height, width), mode="bicubic") for maps in (move, change)
             )
-            other._keep(move, change * share)
+            change = change * share
+            if product := _curvature(move, change)[0]:
+                other._keep(move, change, product)
         if self.last:
             share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
             other.gamma = self.gamma / share
             other.inverse_curvature = [[number / share for number in numbers] for numbers in self.inverse_curvature]
         return other
 
-    def keep(self, history: int) -> None:
-        """Forget all but the last steps, now and from now on."""
-        if history != self.pairs.maxlen:
+    def keep(self, history: int, kind: torch.dtype | None) -> None:
+        """See `Optimiser`; now and from now on."""
+        if (history, kind) != (self.pairs.maxlen, self.kind):
             self.pairs = deque(self.pairs, maxlen=history)
+            for number, (move, change, inverse) in enumerate(self.pairs):  # one by one: memory may just have run out
+                self.pairs[number] = move.to(kind or move.dtype), change.to(kind or change.dtype), inverse
+            self.kind = kind
 
     def _remember(self, image: Tensor, gradient: Tensor) -> None:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
         if self.last is not None:
             move, change = image - self.last[0], gradient - self.last[1]
-            if gamma := self._keep(move, change):
-                self.gamma, self.inverse_curvature = gamma, inverse_curvature(move, change, gamma)
+            product, gamma = _curvature(move, change)
+            if product:
+                inverse = inverse_curvature(move, change, gamma)
+                self._keep(move, change, product)
+                self.gamma, self.inverse_curvature = gamma, inverse
         self.last = image, gradient
 
-    def _keep(self, move: Tensor, change: Tensor) -> float:
-        """s.y / y.y of a move s and a change y that are worth it (Nocedal and Wright, eq. 7.20), 0 of others."""
-        product, square = _dot(move, change), _dot(change, change)
-        if product <= FLAT * math.sqrt(_dot(move, move) * square):
-            return 0.0
+    def _keep(self, move: Tensor, change: Tensor, product: float) -> None:
         kind = self.kind or move.dtype
         self.pairs.append((move.to(kind), change.to(kind), 1 / product))
-        return product / square
 
     def _direction(self, gradient: Tensor, inverse_curvature: InverseCurvature | float) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
@@ -156,15 +162,16 @@ class LineSearch:
         move = self.inner.step(image, gradient) - image
         for halvings in range(LENGTHS):
             candidate = image.add(move, alpha=0.5**halvings)
-            self.here = self.loss(candidate)
-            if self.here <= here + SUFFICIENT * _dot(gradient, candidate - image):
+            loss = self.loss(candidate)
+            if loss <= here + SUFFICIENT * _dot(gradient, candidate - image):
+                self.here = loss
                 return candidate
         self.here = here
         return image
 
-    def keep(self, history: int) -> None:
+    def keep(self, history: int, kind: torch.dtype | None) -> None:
         """See `Optimiser`."""
-        self.inner.keep(history)
+        self.inner.keep(history, kind)
 
 
 class Adam:
@@ -173,21 +180,32 @@ class Adam:
     def __init__(self, rate: float, steps: int, betas: tuple[float, float] = (0.9, 0.99)) -> None:
         self.rate, self.steps, self.betas = rate, steps, betas
         self.count = 0
-        self.mean = self.square = torch.zeros(())
+        self.moments: tuple[Tensor, Tensor] | None = None
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         """See `Optimiser`."""
         first, second = self.betas
         fall = 0.5 + 0.5 * torch.cos(torch.tensor(torch.pi * min(self.count / self.steps, 1.0))).item()
+        mean, square = self.moments = self.moments or (torch.zeros_like(gradient), torch.zeros_like(gradient))
+        deviation, moved = torch.empty_like(gradient), torch.empty_like(image)
+        # What follows changes the state, and takes no more memory that could run out half-way.
         self.count += 1
-        self.mean = first * self.mean + (1 - first) * gradient
-        self.square = second * self.square + (1 - second) * gradient.square()
-        deviation = (self.square / (1 - second**self.count)).sqrt_().add_(1e-8)
+        mean.mul_(first).add_(torch.mul(gradient, 1 - first, out=deviation))
+        square.mul_(second).add_(torch.square(gradient, out=deviation).mul_(1 - second))
+        torch.div(square, 1 - second**self.count, out=deviation).sqrt_().add_(1e-8)
         scale = self.rate * (0.05 + 0.95 * fall) / (1 - first**self.count)
-        return image.addcdiv(self.mean, deviation, value=-scale).clamp_(0, 1)
+        return torch.addcdiv(image, mean, deviation, value=-scale, out=moved).clamp_(0, 1)
 
-    def keep(self, history: int) -> None:
+    def keep(self, history: int, kind: torch.dtype | None) -> None:
         """See `Optimiser`; it remembers no steps."""
+
+
+def _curvature(move: Tensor, change: Tensor) -> tuple[float, float]:
+    """s.y and s.y / y.y of a move s and a change y (Nocedal and Wright, eq. 7.20); zeros where they tell nothing."""
+    product, square = _dot(move, change), _dot(change, change)
+    if product <= FLAT * math.sqrt(_dot(move, move) * square):
+        return 0.0, 0.0
+    return product, product / square
 
 
 def _dot(a: Tensor, b: Tensor) -> float:

@@ -21,7 +21,7 @@ from torch import Tensor
 from ..errors import RecipeError
 from ..matching.matching import Matching
 from ..memory import allocator
-from ..memory.plan import MemoryBudget
+from ..memory.plan import MemoryBudget, TilingPlan
 from ..objective.colours import recoloured
 from ..objective.objective import Objective, Targets, Weights
 from ..objective.profiles import Profile
@@ -192,8 +192,8 @@ class _Painting:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
         sides = self.scene.crop.size
         with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
-            objective, image = self.memory.retry_on_oom(self._begun, stage, image)
-            self.optimiser = self._optimiser(stage, objective, image, self.optimiser)
+            objective, image = self.memory.retry_on_oom(self._begun, stage, image, self.noise.get_state())
+            self.optimiser = self.memory.retry_on_oom(self._optimiser, stage, objective, image, self.optimiser)
             watch, start = DivergenceCheck(self.scene, self.recipe), image
             for taken in range(1, stage.steps + 1):
                 image, losses = self.memory.retry_on_oom(self._step, image, objective, self.optimiser)
@@ -202,8 +202,12 @@ class _Painting:
                 watch.see(image, losses, last=taken == stage.steps)
                 yield _Taken(stage.size, taken / stage.steps, image, losses)
 
-    def _begun(self, stage: Stage, image: Tensor | None) -> tuple[Objective, Tensor]:
-        """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before."""
+    def _begun(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[Objective, Tensor]:
+        """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before.
+
+        `noise` is the state of the noise to draw from, so that what has to begin again draws the same.
+        """
+        self.noise.set_state(noise)
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
         targets = view.targets(self.loaded.target_evaluator, self.weights, self.memory.target_tiling)
@@ -218,7 +222,7 @@ class _Painting:
         """The image after one step, and the losses before it."""
         image = image.detach()
         plan = self.memory.plan(image[0, 0].numel())
-        optimiser.keep(plan.history)
+        optimiser.keep(plan.history, _kind(plan))
         losses, gradient = self.memory.objective_for(objective, image).value_and_grad(image)
         values = torch.stack(list(losses.values())).tolist()
         return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
@@ -258,15 +262,19 @@ class _Painting:
             return Adam(self.recipe.learning_rate, stage.steps)
         height, width = image.shape[-2:]
         plan = self.memory.plan(height * width)
-        kind = torch.bfloat16 if plan.tile else None
         plain = before.inner if isinstance(before, LineSearch) else before
         if isinstance(plain, LBFGS):
-            plain = plain.carried(height, width, plan.history, kind)
+            plain = plain.carried(height, width, plan.history, _kind(plan))
         else:
-            plain = LBFGS(plan.history, kind=kind)
+            plain = LBFGS(plan.history, kind=_kind(plan))
         if self.recipe.line_search == "none":
             return plain
         return LineSearch(plain, lambda image: self.memory.objective_for(objective, image).loss(image))
+
+
+def _kind(plan: TilingPlan) -> torch.dtype | None:
+    """How L-BFGS keeps what it remembers; see `LBFGS`."""
+    return torch.bfloat16 if plan.tile else None
 
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
