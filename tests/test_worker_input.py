@@ -7,8 +7,10 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 
 from impasto.client import Malformed, encode
+from impasto.recipe.recipe import Recipe
 from impasto.worker.server import Server
 from impasto.worker.streams import Log
 
@@ -116,6 +118,25 @@ def test_ten_thousand_mutated_streams_are_answered_or_refused() -> None:
     assert codes == {"None", "bad_request", "image_error", "recipe_error", "unknown_job"}
     assert malformed > 1000
     assert queued > 1000
+
+
+def test_a_recipe_is_built_once() -> None:
+    sink, log, built = Sink(), Log.__new__(Log), []
+    log.path = None
+    server = Server(sink, log)
+
+    def calls(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is Recipe.of.__func__.__code__:  # type: ignore[attr-defined]
+            built.append(frame)
+
+    sys.setprofile(calls)
+    try:
+        server.feed(request(recipe={"steps": 1, "init": "content", "network": "wavelet"}))
+        server.run(server._waiting.get_nowait())
+    finally:
+        sys.setprofile(None)
+    assert sink.types[-1] == "done"
+    assert len(built) == 1
 
 
 def test_mutated_streams_end_the_process_or_are_answered(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
@@ -68,6 +68,8 @@ class Job:
 
     request: Paint | Recolour
     parts: Mapping[str, bytes]
+    recipe: Recipe | None = None
+    """Of a painting; see `whole_recipe`."""
     wish: Literal["", "cancel", "finish"] = ""
     moved: float = field(default_factory=time.monotonic)
 
@@ -113,7 +115,7 @@ class Painter:
 
         parts = job.parts
         content = pictures.samples(request.content, parts)
-        recipe = self.recipe(request)
+        recipe = cast(Recipe, job.recipe)
         registry().check(recipe)
         weights = recipe.style_weights or [1.0] * len(request.styles)
         styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
@@ -142,20 +144,6 @@ class Painter:
     def _done(result: Samples, fields: Mapping[str, Any]) -> Ending:
         return "done", {"result": result.tobytes()}, {"picture": pictures.described(result, "result"), **fields}
 
-    @staticmethod
-    def recipe(request: Paint) -> Recipe:
-        """The whole recipe of `request`. Raises `RecipeError`, or `ImageError` for a size that cannot be painted."""
-        size = request.content.width, request.content.height
-        check_shape("The picture that was sent", *size)
-        given = {"size": max(size)} | request.recipe
-        weights = [style.weight for style in request.styles]
-        if any(weight is not None for weight in weights):
-            given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
-        recipe = registry().settled(Recipe.of(**given))
-        pictures.check_weights(recipe, len(weights))
-        pictures.check_fit(size, recipe.size)
-        return recipe
-
     def _pull(self, job: Job, longest: int, steps: Any) -> tuple[int, Step] | None:
         """Steps until they end or someone stops; the last and its number, or None if the job is given up."""
         previews, next_preview = pictures.Previews(longest), 0.0
@@ -180,6 +168,20 @@ class Painter:
     def _load(self, choice: Choice) -> Loaded:
         weights = registry().network(choice.network).weights
         return self._kept(choice, tuple((path, path.stat().st_mtime_ns) for path in (weights.files if weights else ())))
+
+
+def whole_recipe(request: Paint) -> Recipe:
+    """The whole recipe of `request`. Raises `RecipeError`, or `ImageError` for a size that cannot be painted."""
+    size = request.content.width, request.content.height
+    check_shape("The picture that was sent", *size)
+    given = {"size": max(size)} | request.recipe
+    weights = [style.weight for style in request.styles]
+    if any(weight is not None for weight in weights):
+        given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
+    recipe = registry().settled(Recipe.of(**given))
+    pictures.check_weights(recipe, len(weights))
+    pictures.check_fit(size, recipe.size)
+    return recipe
 
 
 def _load(choice: Choice, stamp: tuple[tuple[Path, int], ...]) -> Loaded:

@@ -18,7 +18,7 @@ from ..memory.plan import Estimates
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from . import pictures, records
-from .painting import Job, Painter, Send
+from .painting import Job, Painter, Send, whole_recipe
 from .requests import About, BadRequest, Estimate, Hello, Paint, Recolour, Thumbnail, UnknownJob, known_id, parsed
 from .streams import Log
 
@@ -84,15 +84,13 @@ class Server:
                 case Thumbnail() as request:
                     self._show(request, message.parts)
                 case Paint() as request:
-                    self._enqueue(Job(request, message.parts))
+                    self._enqueue(Job(request, message.parts, whole_recipe(request)))
                 case Recolour() as request:
                     self._enqueue(Job(request, {}))
         except Exception as error:  # whatever it is, the next request deserves an answer
             self.send("failed", id=known_id(message), **self._told(error))
 
     def _enqueue(self, job: Job) -> None:
-        if isinstance(job.request, Paint):
-            self._painter.recipe(job.request)  # so that what is wrong is said now, and not after the jobs before it
         with self._lock:
             if job.id in self._jobs:
                 raise BadRequest(f"There is a job {job.id!r} already.", "Choose another id.")
