@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,30 @@ def test_only_the_mask_is_painted_at_the_picture_s_own_size(
     before, after = np.asarray(Image.open(content)), np.asarray(Image.open(out))
     assert (after[:, 48:] == before[:, 48:]).all()
     assert (after[:, :48] != before[:, :48]).mean() > 0.5
+
+
+OPENED = """
+import os, sys
+from impasto.cli import main
+
+opened, path = [], sys.argv[1]
+sys.addaudithook(lambda event, args: opened.append(event) if event == "open" and str(args[0]) == path else None)
+try:
+    main(sys.argv[2:])
+finally:
+    print(len(opened))
+"""
+
+
+def test_a_picture_that_gives_the_size_is_decoded_once(tmp_path: Path, content: Path, style: Path, half: Path) -> None:
+    def opened(path: Path, *words: object) -> int:
+        command = [sys.executable, "-c", OPENED, path, *words, "-o", tmp_path / "out.png", *QUICK]
+        return int(subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout)
+
+    asked = opened(content, content, style, "--mask", half, "--size", 96)
+    assert asked
+    assert opened(content, content, style, "--mask", half) == asked
+    assert opened(style, "texture", style) == opened(style, content, style)
 
 
 def test_several_styles_with_weights_masks_and_regions_are_made_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -140,9 +141,11 @@ def paint(
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
+    read_once = cache(read)
     if mask and "size" not in knobs:
-        knobs["size"] = str(max(read(content).size))
-    return run(Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, extras=more))
+        knobs["size"] = str(max(read_once(content).size))
+    job = Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, extras=more)
+    return run(job, read_once)
 
 
 @impasto.command()

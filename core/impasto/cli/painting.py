@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ import click
 from ..errors import OutOfMemory
 from ..memory.process import freeze_gc_after_torch
 from ..pictures.codecs import kept_kind
-from ..pictures.picture import Picture, write
+from ..pictures.picture import Picture, read, write
 from ..recipe.provenance import Provenance
 from ..storage.files import FORMATS
 from .estimate import clock, cost
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 STOPPED, FAILED = 130, 1
 
 
-def run(job: Job) -> int:
+def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
     """Check everything, paint, and write the result. Returns the exit code: 0, or 130 after Ctrl-C.
 
-    Raises the `ImpastoError` that says what is wrong, before anything is written.
+    `read` decodes the pictures. Raises the `ImpastoError` that says what is wrong, before anything is written.
     """
     begin, job = time.perf_counter(), job.settled()
-    pictures = check(job)
+    pictures = check(job, read)
     for line in _losses(pictures.content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
     with Interrupt() as interrupt:

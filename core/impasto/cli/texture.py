@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,11 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
         raise click.UsageError("--size is the longest side; give it, or --width and --height.")
     whole = Recipe.of(**given(values.items()))  # before the picture, which takes longer to look at
     style = found(style)
-    seen = read(style).cropped(whole.style_crop).size
+    read_once = cache(read)
+    seen = read_once(style).cropped(whole.style_crop).size
     canvas = _canvas(seen, width, height, whole.size)
     recipe = Recipe.texture(seen, canvas, **given(values.items()))
-    return run(Job(None, style, recipe=recipe, canvas=canvas, **kept))
+    return run(Job(None, style, recipe=recipe, canvas=canvas, **kept), read_once)
 
 
 @click.command(cls=Grouped)
