@@ -68,6 +68,7 @@ def test_without_a_window(headless: dict[str, str], name: str) -> None:
     assert headless.get(name, "it did not run") == "PASS"
 
 
+@pytest.mark.window
 @pytest.mark.parametrize("name", scenarios(WINDOW))
 def test_in_the_window(window: dict[str, str], name: str) -> None:
     assert window.get(name, "it did not run") == "PASS"

@@ -43,18 +43,21 @@ def results(
 
 
 @pytest.mark.slow
+@pytest.mark.window
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "long"])
 def test_in_krita(results: dict[str, str], name: str) -> None:
     assert results.get(name, "it did not run") == "PASS"
 
 
 @pytest.mark.slow
+@pytest.mark.window
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_is_left_of_the_worker(results: dict[str, str], way: str) -> None:
     assert results.get(f"dies_by_{way}", "it did not run") == "PASS"
 
 
 @pytest.mark.slow
+@pytest.mark.window
 def test_every_krita_ends_well_and_quietly(results: dict[str, str]) -> None:
     ends = {name: state for name, state in results.items() if name.endswith("_ends_well")}
     assert len(ends) == 4 and set(ends.values()) == {"PASS"}, ends
