@@ -4,53 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ...errors import ImpastoError
-from . import gimp, krita
+from .editor import Editor
+from .gimp import Gimp
+from .krita import Krita
 
 WORKER = (sys.executable, "-m", "impasto", "worker")
-
-
-@dataclass(frozen=True)
-class Editor:
-    """An editor that impasto has a plug-in for."""
-
-    title: str
-    places: Callable[[], list[str]]
-    """Glob patterns of the folders in which profiles are looked for."""
-    put: Callable[[Path, Sequence[str]], Path]
-    """Put the plug-in, which is to run this worker, into a profile; returns its folder."""
-    take: Callable[[Path], Path | None]
-    """Take the plug-in out of a profile; returns its folder, or None if it was not there."""
-    problem: Callable[[Path], str]
-    """What is wrong with the plug-in in a profile, with what to do; empty if nothing is."""
-    after: str
-    """What to do next in the editor."""
-
-
-EDITORS = {
-    "gimp": Editor(
-        "GIMP 3",
-        gimp.places,
-        gimp.put,
-        gimp.take,
-        gimp.problem,
-        "Start GIMP anew: Filters > Artistic > Neural Style...",
-    ),
-    "krita": Editor(
-        "Krita",
-        krita.places,
-        krita.put,
-        krita.take,
-        krita.problem,
-        "Start Krita anew: Settings > Dockers > Neural Style.",
-    ),
-}
+EDITORS: dict[str, Editor] = {editor.name: editor for editor in (Gimp(), Krita())}
 
 
 @click.command()

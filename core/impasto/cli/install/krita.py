@@ -1,84 +1,61 @@
-"""Krita's resource folders, and what the plug-in consists of in them."""
+"""Krita's resource folders, and its plug-in in them."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ... import client
-from ..._version import __version__
-from ...errors import ImpastoError
-from .gimp import worker_problem
+from .editor import NAME, Editor
 
-NAME = "impasto"
-"""Of the package, of its .desktop and .action files, and in kritarc."""
-SETTINGS = "impasto.json"
-"""What `install` tells the plug-in: the worker's command, and the version."""
 SECTION = "[python]"
 OUT = ("flatpak-spawn", "--host")
 """How a Flatpak starts what lies outside of it."""
 
 
-def places() -> list[str]:
-    """The resource folders of Krita: as a package or AppImage, Flatpak, Snap, on Windows (and its store) and macOS."""
-    return [str(resources) for resources, _ in _known()]
+class Krita(Editor):
+    """Krita, which is told in its kritarc to load the plug-in."""
 
+    name, title, plugins = "krita", "Krita", "pykrita"
+    after = "Start Krita anew: Settings > Dockers > Neural Style."
 
-def put(profile: Path, worker: Sequence[str]) -> Path:
-    """Copy the plug-in into the resource folder `profile`, whole or not at all, and enable it."""
-    folder = profile / "pykrita" / NAME
-    new = folder.with_name(f".{NAME}.new")
-    if folder.exists() and not _ours(folder):
-        raise ImpastoError(f"{folder} is there and is not ours.", "Move it away first.")
-    command = [*(OUT if ".var/app" in profile.as_posix() else ()), *worker]
-    try:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        for path, content in _files(profile).items():
-            target = new / path.name if path.parent == folder else path
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(content)
-        (new / SETTINGS).write_text(json.dumps({"worker": command, "version": __version__}, indent=1) + "\n")
-        _remove(folder)
-        new.rename(folder)
-        _enable(kritarc(profile), True)
-    except OSError as error:
-        shutil.rmtree(new, ignore_errors=True)
-        raise ImpastoError(f"Cannot write {error.filename or folder}: {error.strerror}.") from None
-    return folder
+    def places(self) -> list[str]:
+        """The resource folders: as a package or AppImage, Flatpak, Snap, on Windows (and its store) and macOS."""
+        return [str(resources) for resources, _ in _known()]
 
+    def put(self, profile: Path, worker: Sequence[str]) -> Path:
+        """See `Editor`."""
+        return super().put(profile, [*(OUT if ".var/app" in profile.as_posix() else ()), *worker])
 
-def take(profile: Path) -> Path | None:
-    """Remove the plug-in from `profile`; a link to a checkout loses only the link."""
-    folder = profile / "pykrita" / NAME
-    if not _ours(folder):
-        return None
-    for path in _files(profile):
-        if path.parent != folder:
-            path.unlink(missing_ok=True)
-    _remove(folder)
-    _enable(kritarc(profile), False)
-    return folder
+    def worker_problem(self, command: Sequence[str]) -> str:
+        """See `Editor`; of the worker outside, as we are outside too."""
+        return super().worker_problem(command[len(OUT) :] if tuple(command[: len(OUT)]) == OUT else command)
 
+    def files(self, profile: Path) -> dict[Path, bytes]:
+        """See `Editor`."""
+        described, actions = (self.source() / f"{NAME}.{suffix}" for suffix in ("desktop", "action"))
+        return super().files(profile) | {
+            profile / self.plugins / described.name: described.read_bytes(),
+            profile / "actions" / actions.name: actions.read_bytes(),
+        }
 
-def problem(profile: Path) -> str:
-    """What keeps the plug-in in `profile` from working, in words; empty if nothing does."""
-    folder, again = profile / "pykrita" / NAME, "Run `impasto install krita` again."
-    if not _ours(folder):
-        return f"the plug-in is not there. Run `impasto install krita`. ({folder})"
-    for path, content in _files(profile).items():
-        if not path.is_file() or path.read_bytes() != content:
-            return f"{path} is missing, or not that of impasto {__version__}. {again}"
-    lines = _section(_text(kritarc(profile)))
-    if f"enable_{NAME}=true" not in lines:
-        return f"it is not enabled in {kritarc(profile)}. {again}"
-    command = json.loads((folder / SETTINGS).read_text())["worker"]
-    return worker_problem(command[len(OUT) :] if tuple(command[: len(OUT)]) == OUT else command)
+    def enable(self, profile: Path, on: bool) -> None:
+        """See `Editor`."""
+        path = kritarc(profile)
+        text = _text(path)
+        new = enabled(text, on)
+        if new != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_name(f".{path.name}.impasto")
+            beside.write_bytes(new.encode("utf-8", "surrogateescape"))
+            beside.replace(path)
+
+    def disabled(self, profile: Path) -> str:
+        """See `Editor`."""
+        path = kritarc(profile)
+        return "" if f"enable_{NAME}=true" in _section(_text(path)) else f"it is not enabled in {path}"
 
 
 def kritarc(profile: Path) -> Path:
@@ -129,16 +106,6 @@ def _known() -> list[tuple[Path, Path]]:
     ]
 
 
-def _enable(path: Path, on: bool) -> None:
-    text = _text(path)
-    new = enabled(text, on)
-    if new != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.impasto")
-        beside.write_bytes(new.encode("utf-8", "surrogateescape"))
-        beside.replace(path)
-
-
 def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
 
@@ -147,28 +114,3 @@ def _section(text: str) -> list[str]:
     """The lines of the section of Python plug-ins."""
     _, _, after = text.replace("\r\n", "\n").partition(f"{SECTION}\n")
     return re.split(r"(?m)^\[", after)[0].splitlines()
-
-
-def _ours(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file() or folder.is_symlink()
-
-
-def _remove(folder: Path) -> None:
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
-
-
-def _files(profile: Path) -> dict[Path, bytes]:
-    """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
-    package = Path(client.__file__).parent
-    checkout, wheel = package.parents[1] / "krita_plugin", package / "krita_plugin"
-    source = checkout if checkout.is_dir() else wheel
-    scripts = profile / "pykrita"
-    files = {
-        scripts / NAME / path.name: path for path in [*sorted((source / NAME).glob("*.py")), Path(client.__file__)]
-    }
-    files[scripts / f"{NAME}.desktop"] = source / f"{NAME}.desktop"
-    files[profile / "actions" / f"{NAME}.action"] = source / f"{NAME}.action"
-    return {place: path.read_bytes() for place, path in files.items()}

@@ -1,0 +1,129 @@
+"""What every editor's plug-in has in common: a folder of files in a profile, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from ... import client
+from ..._version import __version__
+from ...errors import ImpastoError
+
+NAME = "impasto"
+"""Of the plug-in's folder, and of its files that the editor itself reads."""
+SETTINGS = "impasto.json"
+"""What `install` tells the plug-in: the worker's command, and the version."""
+
+
+class Editor(ABC):
+    """An editor that impasto has a plug-in for."""
+
+    name: str
+    """As `impasto install` takes it."""
+    title: str
+    plugins: str
+    """The profile's folder of plug-ins."""
+    after: str
+    """What to do next in the editor."""
+
+    @abstractmethod
+    def places(self) -> list[str]:
+        """Glob patterns of the folders in which profiles are looked for."""
+
+    def folder(self, profile: Path) -> Path:
+        """The plug-in's in `profile`."""
+        return profile / self.plugins / NAME
+
+    def put(self, profile: Path, worker: Sequence[str]) -> Path:
+        """Put the plug-in, which is to run this worker, into `profile`; returns its folder. Raises `ImpastoError`."""
+        folder, files = self.folder(profile), self.files(profile)
+        new = folder.with_name(f".{NAME}.new")
+        if folder.exists() and not _ours(folder):
+            raise ImpastoError(f"{folder} is there and is not ours.", "Move it away first.")
+        try:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+            for path, content in files.items():
+                target = new / path.name if path.parent == folder else path
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(content)
+                if path.name == f"{NAME}.py":  # GIMP starts it by its exec bit
+                    target.chmod(0o755)
+            (new / SETTINGS).write_text(json.dumps({"worker": list(worker), "version": __version__}, indent=1) + "\n")
+            _remove(folder)
+            new.rename(folder)
+            self.enable(profile, True)
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            elsewhere = any(path.parent != folder for path in files)
+            place = (elsewhere and error.filename) or folder
+            raise ImpastoError(f"Cannot write {place}: {error.strerror}.") from None
+        return folder
+
+    def take(self, profile: Path) -> Path | None:
+        """Remove the plug-in from `profile` and return its folder, None if it was not there.
+
+        A link to a checkout loses only the link.
+        """
+        folder = self.folder(profile)
+        if not _ours(folder):
+            return None
+        for path in self.files(profile):
+            if path.parent != folder:
+                path.unlink(missing_ok=True)
+        _remove(folder)
+        self.enable(profile, False)
+        return folder
+
+    def problem(self, profile: Path) -> str:
+        """What keeps the plug-in in `profile` from working, with what to do; empty if nothing does."""
+        folder, again = self.folder(profile), f"Run `impasto install {self.name}` again."
+        if not _ours(folder):
+            return f"the plug-in is not there. Run `impasto install {self.name}`. ({folder})"
+        for path, content in self.files(profile).items():
+            if not path.is_file() or path.read_bytes() != content:
+                return f"{path} is missing, or not that of impasto {__version__}. {again}"
+        if said := self.disabled(profile):
+            return f"{said}. {again}"
+        return self.worker_problem(json.loads((folder / SETTINGS).read_text())["worker"])
+
+    def worker_problem(self, command: Sequence[str]) -> str:
+        """Why the worker does not start, in words; empty if it does, as it will for the plug-in."""
+        with client.Worker(command) as worker:
+            event = worker.wait(worker.start_within + 1)
+        if event is not None and event.type == "hello":
+            return ""
+        return f"its worker does not start: {event['message']} {event['hint']}" if event else "its worker says nothing."
+
+    def files(self, profile: Path) -> dict[Path, bytes]:
+        """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
+        folder = self.folder(profile)
+        paths = [*sorted((self.source() / NAME).glob("*.py")), Path(client.__file__)]
+        return {folder / path.name: path.read_bytes() for path in paths}
+
+    def source(self) -> Path:
+        """Where the files come from: the checkout, or the wheel."""
+        package, own = Path(client.__file__).parent, f"{self.name}_plugin"
+        checkout = package.parents[1] / own
+        return checkout if checkout.is_dir() else package / own
+
+    def enable(self, profile: Path, on: bool) -> None:  # noqa: B027  (where its place is enough)
+        """Have the editor load the plug-in, or forget it."""
+
+    def disabled(self, profile: Path) -> str:
+        """Why the editor does not load the plug-in, in words; empty if it does."""
+        return ""
+
+
+def _ours(folder: Path) -> bool:
+    return (folder / SETTINGS).is_file() or folder.is_symlink()
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
