@@ -12,10 +12,10 @@ from typing import NamedTuple
 import click
 
 from .._version import __version__
-from ..errors import ImageError, OutputError, RecipeError
+from ..errors import OutputError, RecipeError
+from ..painting.checks import check_fit, style_weights
 from ..painting.scene import Style
 from ..pictures.bundled_styles import found
-from ..pictures.codecs import SMALLEST
 from ..pictures.picture import Picture, Pixels, read, read_mask
 from ..plugin.registry import registry
 from ..recipe.knobs import MOST_STYLES
@@ -148,7 +148,7 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
     pictures = [read(path) for path in paths.values()]
     for (name, path), picture in zip(paths.items(), pictures, strict=True):
         seen = picture if name == "content" else picture.cropped(job.recipe.style_crop)
-        _check_fit(path, seen, job.recipe.size)
+        check_fit(seen.size, job.recipe.size, path)
     content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
     painters = pictures[1:] if job.content and job.style else pictures
     mask = job.extras.get("mask")
@@ -157,9 +157,7 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
 
 def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
     """Every style with its weight and its masks."""
-    weights = job.recipe.style_weights or (1.0,) * len(pictures)
-    if len(weights) != len(pictures):
-        raise RecipeError(f"There are {len(weights)} style weights for {len(pictures)} styles.", "Give one for each.")
+    weights = style_weights(job.recipe, len(pictures))
     masks = {name: read_mask(path) for name, path in job.extras.items() if name.startswith("style-")}
     numbers = ["", *map(str, range(2, len(pictures) + 1))]
     return [
@@ -190,11 +188,3 @@ def _check_start(init: str) -> None:
         seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"
         raise RecipeError(f"{seen}. There is no file of that name.", "Check the name.")
     read(init)
-
-
-def _check_fit(path: Path, picture: Picture, size: int) -> None:
-    short, long = sorted(picture.size)
-    if round(short / long * size) < SMALLEST:
-        seen = f"{path}: with a longest side of {size} pixels its short side would be {round(short / long * size)}"
-        least = -(-SMALLEST * long // short)
-        raise ImageError(f"{seen}; it needs at least {SMALLEST}.", f"Use --size {least} or more, or crop the picture.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
+from ..painting.checks import check_fit, style_weights
 from ..pictures.codecs import check_shape
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
@@ -117,7 +118,7 @@ class Painter:
         content = pictures.samples(request.content, parts)
         recipe = cast(Recipe, job.recipe)
         registry().check(recipe)
-        weights = recipe.style_weights or [1.0] * len(request.styles)
+        weights = style_weights(recipe, len(request.styles))
         styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
         mask = pictures.mask(request.mask, parts)
         job.parts = {}  # they may be large, and have all been read
@@ -179,8 +180,8 @@ def whole_recipe(request: Paint) -> Recipe:
     if any(weight is not None for weight in weights):
         given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
     recipe = registry().settled(Recipe.of(**given))
-    pictures.check_weights(recipe, len(weights))
-    pictures.check_fit(size, recipe.size)
+    style_weights(recipe, len(weights))
+    check_fit(size, recipe.size)
     return recipe
 
 

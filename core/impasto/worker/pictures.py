@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ImageError, RecipeError
+from ..errors import ImageError
 from ..painting.scene import Style, fitted, stretched
 from ..pictures import bundled_styles, codecs, colour_transfer
 from ..pictures.picture import Picture, Pixels, read
 from ..pictures.samples import Samples
-from ..recipe.recipe import Recipe
 from ..storage.files import check_input
 from . import requests
 from .requests import BadRequest, Form, Unsupported
@@ -145,19 +144,3 @@ def _scaled(span: slice, side: int, to: int) -> slice:
     first, last = span.start or 0, side if span.stop is None else span.stop
     begin = min(round(first * to / side), to - 1)
     return slice(begin, max(begin + 1, round(last * to / side)))
-
-
-def check_fit(size: tuple[int, int], longest: int) -> None:
-    """Raise `ImageError` where a result of this longest side would be too narrow."""
-    short, long = sorted(size)
-    if round(short / long * longest) < codecs.SMALLEST:
-        least = -(-codecs.SMALLEST * long // short)
-        seen = f"With a longest side of {longest} pixels the short side would be {round(short / long * longest)}"
-        raise ImageError(f"{seen}; it needs at least {codecs.SMALLEST}.", f"Set the size to {least} or more.")
-
-
-def check_weights(recipe: Recipe, styles: int) -> None:
-    """Raise `RecipeError` unless there is a weight for every style, or none."""
-    if recipe.style_weights and len(recipe.style_weights) != styles:
-        seen = f"There are {len(recipe.style_weights)} style weights for {styles} styles."
-        raise RecipeError(seen, "Give one for each.")
