@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 import stat
 import tempfile
@@ -94,20 +95,29 @@ def _check_place(path: Path) -> None:
 
 
 def replace(path: str | Path, data: bytes) -> None:
-    """Put `data` at `path` in one go, through a symbolic link if it is one.
+    """`write_atomically`, but raises `OutputError` when the disk is full or the folder is gone."""
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).", "Free some space, or move.") from None
 
-    Raises `OutputError` when the disk is full or the folder is gone, and leaves the old file as it was.
+
+def write_atomically(path: str | Path, data: bytes, sync: bool = False) -> None:
+    """Put `data` at `path` in one go, through a symbolic link if it is one; raises `OSError` and leaves the old file.
+
+    `sync`: wait until the data is on the disk, so that a power cut does not leave an empty file in its place.
     """
     target = Path(path).resolve()
     temporary = target.with_name(f".impasto-{secrets.token_hex(6)}.tmp")
     try:
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}).", "Free some space, or move.") from None
+        with temporary.open("wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def sha256(path: str | Path) -> str:

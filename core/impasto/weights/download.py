@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import WeightsError
+from ..storage import files
 
 Progress = Callable[[int, int], None]
 """(bytes so far, bytes in all, or 0 where the server does not say)."""
@@ -41,14 +41,14 @@ def download(
     the next call, unless it is complete and wrong; then it is removed.
     """
     resumed = path.exists()
-    if resumed and _sha256(path) == sha256:
+    if resumed and files.sha256(path) == sha256:
         return
     _fetch(url, path, progress, attempts, pause, timeout)
-    if resumed and _sha256(path) != sha256:
+    if resumed and files.sha256(path) != sha256:
         # What was there may be of another file of that name, so the whole is fetched once more.
         path.unlink()
         _fetch(url, path, progress, attempts, pause, timeout)
-    if (seen := _sha256(path)) != sha256:
+    if (seen := files.sha256(path)) != sha256:
         path.unlink()
         raise WeightsError(
             f"{url} sent a file with sha256 {seen[:12]}..., expected {sha256[:12]}...; it was removed.",
@@ -133,8 +133,3 @@ def _copy(answer: http.client.HTTPResponse, file: BinaryIO, start: int, total: i
         raise _InterruptedError(f"the connection ended after {done / 1e6:.0f} of {total / 1e6:.0f} MB")
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

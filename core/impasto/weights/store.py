@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
+from ..storage.files import write_atomically
 from ..storage.folders import data
 
 if TYPE_CHECKING:
@@ -139,7 +139,12 @@ class WeightsInfo:
         tensors = {name: tensor.contiguous() for name, tensor in found.tensors.items()}
         digest = _digest(safetensors.torch.save(tensors))
         metadata = {NETWORK: self.name, "kind": found.kind, "source": source, "sha256": digest}
-        _write(self.path, safetensors.torch.save(tensors, metadata))
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path, safetensors.torch.save(tensors, metadata), sync=True)
+        except OSError as error:
+            seen = f"{self.path}: cannot be written ({error.strerror})."
+            raise WeightsError(seen, "Set IMPASTO_DATA to a folder.") from None
 
 
 def read(path: Path, network: str, remedy: str = "Copy it again.") -> Stored:
@@ -187,17 +192,3 @@ def _metadata(blob: bytes) -> dict[str, str]:
 def _digest(blob: bytes) -> str:
     """sha256 of the tensor data: all that follows the header, which holds this very digest."""
     return hashlib.sha256(memoryview(blob)[8 + int.from_bytes(blob[:8], "little") :]).hexdigest()
-
-
-def _write(path: Path, blob: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise WeightsError(f"{path}: cannot be written ({error.strerror}).", "Set IMPASTO_DATA to a folder.") from None

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...storage.files import write_atomically
 from .editor import NAME, Editor
 
 SECTION = "[python]"
@@ -48,9 +49,7 @@ class Krita(Editor):
         new = enabled(text, on)
         if new != text:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.impasto")
-            beside.write_bytes(new.encode("utf-8", "surrogateescape"))
-            beside.replace(path)
+            write_atomically(path, new.encode("utf-8", "surrogateescape"))
 
     def disabled(self, profile: Path) -> str:
         """See `Editor`."""
