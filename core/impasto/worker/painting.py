@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
 from ..painting.checks import check_fit, style_weights
+from ..painting.throttle import Throttle
 from ..pictures.codecs import check_shape
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 KEPT = 2
 """Networks that stay loaded."""
-BETWEEN, SHARE = 0.5, 10
-"""Seconds between previews, and how many times what one costs is spent on painting before the next."""
 
 
 class Send(Protocol):
@@ -147,17 +146,15 @@ class Painter:
 
     def _pull(self, job: Job, longest: int, steps: Any) -> tuple[int, Step] | None:
         """Steps until they end or someone stops; the last and its number, or None if the job is given up."""
-        previews, next_preview = pictures.Previews(longest), 0.0
+        previews, throttle = pictures.Previews(longest), Throttle()
         for taken, step in enumerate(steps, 1):  # noqa: B007
             job.moved = time.monotonic()
             if job.wish == "cancel":
                 return None
             if not self.send.behind or step.fraction == 1 or step.notice:
                 self.send("progress", id=job.id, **_where(step))
-            if longest and job.moved >= next_preview and not self.send.behind:
-                self._preview(job, previews, step)
-                now = time.monotonic()
-                next_preview = now + max(BETWEEN, SHARE * (now - job.moved))
+            if longest and not self.send.behind:
+                throttle.call(partial(self._preview, job, previews, step))
             if job.wish == "finish":
                 break
         return taken, step
