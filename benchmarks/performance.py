@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from impasto import Picture
     from impasto.painting.loading import Choice, Loaded
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # random_vgg
+
 CONTENT, STYLE, SIZE, ITERATIONS = EXAMPLES / "harbour.jpg", EXAMPLES / "night.jpg", 512, 200
 RACE = {"network": "vgg19", "profile": "johnson", "init": "content", "size": SIZE, "history": 100}
 MEGAPIXELS = {"wavelet": (0.25, 1, 2, 4, 8, 16), "vgg19": (0.25, 0.5, 1, 2, 4, 8, 16)}
@@ -132,7 +134,7 @@ def textbook() -> Figures:
     from textbook import iterations
 
     from impasto import read
-    from impasto_vgg import random_weights
+    from random_vgg import random_weights
 
     content, style = (tensor(fitted(read(path))) for path in (CONTENT, STYLE))
     *_, last = iterations(content, style, random_weights(), ITERATIONS)
@@ -256,9 +258,9 @@ def untrained(choice: Choice) -> Loaded:
     """VGG-19 with random weights, which take as long as others."""
     from impasto.painting.loading import Loaded
     from impasto.plugin.registry import registry
-    from impasto_vgg import random_weights
     from impasto_vgg.architecture import VGG19
     from impasto_vgg.network import VGG
+    from random_vgg import random_weights
 
     network = VGG(random_weights(), VGG19, **dict(choice.options))
     evaluate = registry().painter("torch").build("cpu", choice.precision).load(network)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -24,8 +26,11 @@ from impasto.painting.targets import content_targets, style_targets
 from impasto.plugin import Recognised
 from impasto.recipe.recipe import Recipe
 from impasto.storage.cache import CONTENTS, STYLES
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16, VGG19
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from random_vgg import random_weights
 
 HEAD = (
     f"{'network':<9}{'backend':<9}{'px':>5}  {'target':<9}{'first':>9}{'cold':>9}{'remembered':>12}{'times faster':>14}"

@@ -17,8 +17,9 @@ from impasto.errors import DeviceError, PluginError
 from impasto.plugin import BackendInfo, NetworkInfo, Recognised
 from impasto.plugin.registry import missing, registry
 from impasto.testing import check_backend, check_network
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16, VGG19
+from random_vgg import random_weights
 
 NETWORKS, BACKENDS = registry().networks, registry().backends
 

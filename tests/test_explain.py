@@ -18,9 +18,10 @@ from impasto.errors import ImageError, RecipeError
 from impasto.painting.layer_patches import strongest_patches
 from impasto.pictures.picture import Picture, read, write
 from impasto.plugin import Recognised
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG19
 from impasto_vgg.network import VGG
+from random_vgg import random_weights
 
 Run = Callable[..., Result]
 PICTURES = [Picture(drawing(96, 72, seed=seed) / np.float32(255)) for seed in (1, 2)]

@@ -15,10 +15,11 @@ from impasto.errors import WeightsError
 from impasto.pictures.picture import read
 from impasto.plugin import Recognised
 from impasto.weights.store import folder
-from impasto_vgg import WEIGHTS, build, random_weights
+from impasto_vgg import WEIGHTS, build
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 from impasto_vgg.network import VGG
 from impasto_vgg.normalise import divisors, mean_activations
+from random_vgg import random_weights
 
 Run = Callable[..., Result]
 

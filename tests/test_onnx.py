@@ -18,10 +18,10 @@ from impasto.pictures.picture import Picture
 from impasto.plugin import Network
 from impasto.plugin.registry import missing, registry
 from impasto.storage.cache import NETWORKS
-from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG16, VGG19
 from impasto_vgg.network import VGG
 from impasto_wavelet.network import Wavelet
+from random_vgg import random_weights
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install 'impasto[onnx]'")
@@ -75,11 +75,12 @@ def test_a_picture_comes_out_the_same(tiles: dict[str, int]) -> None:
 def test_an_export_is_found_again_by_another_process(models: Path) -> None:
     def look() -> str:
         code = "import torch; from impasto_vgg.architecture import VGG19; from impasto_vgg.network import VGG; "
-        code += "from impasto_vgg import random_weights as r; "
+        code += "from random_vgg import random_weights as r; "
         code += "from impasto_onnx import impasto_backends; (b,) = impasto_backends(); "
         code += "e = b.build('cpu', 'auto').load(VGG(r(9, 2), VGG19, pooling='max')); "
         code += "print(*e(torch.rand(1, 3, 32, 32), ['pool2']))"
-        done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+        command, here = [sys.executable, "-W", "error", "-c", code], Path(__file__).parent
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
         assert done.stderr == ""
         return done.stdout
 

@@ -15,9 +15,9 @@ from impasto.plugin import Network
 from impasto.plugin.registry import registry
 from impasto.storage.cache import MEASURED
 from impasto_torch.backend import TorchBackend
-from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG19
 from impasto_vgg.network import VGG
+from random_vgg import random_weights
 
 CONTENT, STYLE = (Picture(drawing(160, 128, seed) / np.float32(255)) for seed in (1, 2))
 CLOSE = 1.02

@@ -27,9 +27,10 @@ from impasto.plugin import Recognised, Stored
 from impasto.plugin.registry import registry
 from impasto.recipe.knobs import KNOBS
 from impasto.recipe.recipe import Recipe
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16, VGG19
 from impasto_vgg.network import VGG
+from random_vgg import random_weights
 from sources import SOURCES, STYLE_LAYERS, Array, maps_of, oracle
 
 

@@ -22,7 +22,8 @@ from impasto.painting.paint import Step
 from impasto.pictures.picture import Picture, read, read_comment, write
 from impasto.plugin import Recognised
 from impasto.recipe.recipe import Recipe
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
+from random_vgg import random_weights
 
 Run = Callable[..., Result]
 QUICK = {"scales": 1, "steps": 2, "device": "cpu"}

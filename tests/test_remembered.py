@@ -144,7 +144,8 @@ def test_weights_that_are_stored_are_known_by_the_hash_of_their_file(
     from impasto.features.target_cache import weights_digest
     from impasto.plugin import Recognised
     from impasto.weights.store import metadata
-    from impasto_vgg import WEIGHTS, random_weights
+    from impasto_vgg import WEIGHTS
+    from random_vgg import random_weights
 
     monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
     vgg19, digests = registry().network("vgg19"), []

@@ -22,8 +22,9 @@ from impasto.cli.sheet.figures import planned
 from impasto.pictures.contact_sheet import EMPTY, GAP, Contact, Label, wrapped
 from impasto.pictures.picture import read, read_comment
 from impasto.plugin import Recognised
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
+from random_vgg import random_weights
 
 Run = Callable[..., Result]
 PLAIN = ("--size", 64, "--scales", 1, "--device", "cpu")

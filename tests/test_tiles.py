@@ -22,9 +22,9 @@ from impasto.painting.scene import Scene, Style
 from impasto.painting.targets import View
 from impasto.plugin import Network
 from impasto.plugin.registry import registry
-from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG19
 from impasto_vgg.network import VGG
+from random_vgg import random_weights
 
 EXACT = 1e-5
 """Of the gradient's length, and of each loss: the order of sums in float32."""

@@ -12,12 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import ImageError, RecipeError, WeightsError
-from impasto_vgg import random_weights
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 from impasto_vgg.network import VGG
 from impasto_vgg.normalise import divisors, mean_activations, normalised, rescaled
 from impasto_vgg.recognise import recognise
-from impasto_vgg.untrained import as_torchvision
+from random_vgg import as_torchvision, random_weights
 from weight_files import as_keras
 
 LAST = {VGG16: "conv5_3", VGG19: "conv5_4"}

@@ -23,10 +23,10 @@ from impasto.plugin import Recognised, WeightsInfo
 from impasto.weights.obtain import add, get
 from impasto.weights.store import folder, metadata
 from impasto.weights.tensor_files import read_tensors
-from impasto_vgg import WEIGHTS, build, random_weights
+from impasto_vgg import WEIGHTS, build
 from impasto_vgg.architecture import VGG19
-from impasto_vgg.untrained import as_torchvision
 from local_server import Server, serving, sha256
+from random_vgg import as_torchvision, random_weights
 
 VGG19_WEIGHTS = WEIGHTS["vgg19"]
 

@@ -24,10 +24,10 @@ from impasto.weights.obtain import add, get
 from impasto.weights.store import folder
 from impasto.weights.tensor_files import read_tensors
 from impasto.weights.wheel import reason
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16
-from impasto_vgg.untrained import as_torchvision
 from local_server import Server, serving, sha256
+from random_vgg import as_torchvision, random_weights
 from weight_files import as_keras, hdf5, wheel
 
 MEMBER = "tiny_weights/tiny.h5"

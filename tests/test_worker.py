@@ -104,8 +104,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 THIN = """
 from impasto.plugin import Recognised
-from impasto_vgg import WEIGHTS, random_weights
+from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16
+from random_vgg import random_weights
 WEIGHTS["vgg16"].save(Recognised("caffe", random_weights(3, 4, VGG16)), "thin.pth")
 """
 
@@ -281,7 +282,7 @@ def test_previews_are_of_the_size_asked_for_and_show_the_mask(worker: Worker) ->
 
 def test_a_live_worker_takes_weights_that_are_normalised_anew(env: dict[str, str], tmp_path: Path) -> None:
     env = env | {"IMPASTO_DATA": str(tmp_path / "data")}
-    subprocess.run([sys.executable, "-c", THIN], env=env, check=True)
+    subprocess.run([sys.executable, "-c", THIN], cwd=Path(__file__).parent, env=env, check=True)
     asked = {"network": "vgg16", "network_options": {"weights": "normalised"}}
 
     def normalise(seed: int) -> None:

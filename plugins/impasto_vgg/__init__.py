@@ -4,7 +4,6 @@ architecture.py  names, shapes, kinds of weights; no torch
 network.py       the module
 normalise.py     the paper's weight normalisation
 recognise.py     which VGG a file holds
-untrained.py     random weights for tests and benchmarks
 """
 
 from __future__ import annotations
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .architecture import Chosen, Padding, Pooling, Scale
-
-
-def random_weights(seed: int = 0, width: int = 64, architecture: Architecture = VGG19) -> dict[str, Tensor]:
-    """See `untrained.random_weights`; here so that tests and benchmarks find it without importing torch first."""
-    from .untrained import random_weights
-
-    return random_weights(seed, width, architecture)
 
 
 def _recognise(architecture: Architecture, tensors: Mapping[str, Tensor], kind: str) -> Recognised:

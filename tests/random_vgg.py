@@ -1,4 +1,4 @@
-"""Random weights in the shape of a VGG, for tests and benchmarks: the same arithmetic, and nothing to download.
+"""Random weights in the shape of a VGG: the same arithmetic, and nothing to download.
 
 They make no pictures worth looking at; they make the same speed, memory and exactness as trained ones.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .architecture import VGG19, Architecture
+from impasto_vgg.architecture import VGG19, Architecture
 
 
 def random_weights(seed: int = 0, width: int = 64, architecture: Architecture = VGG19) -> dict[str, Tensor]:
