@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import DeviceError, PluginError
-from impasto.plugin import BackendInfo, NetworkInfo, Recognised
+from impasto.plugin import BackendInfo, Capabilities, NetworkInfo, Recognised
 from impasto.plugin.registry import missing, registry
 from impasto.testing import check_backend, check_network
 from impasto_vgg import WEIGHTS
@@ -122,6 +122,10 @@ def named(**attributes: object) -> type[Sound]:
     return type("Broken", (Sound,), attributes)
 
 
+def able(**capabilities: Any) -> type[Sound]:
+    return named(capabilities=Capabilities(**capabilities))
+
+
 class Crashes(Sound):
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         found = {"fine": F.relu(F.conv2d(image, self.first, padding=1))}
@@ -146,7 +150,7 @@ class NeverThere(Sound):
 class GoesOn(Sound):
     """From the layer `fine`."""
 
-    checkpoints: Mapping[str, Collection[str]] = {"fine": ("coarse",)}
+    capabilities = Capabilities(checkpoints={"fine": ("coarse",)})
     off = 1.0
 
     def forward(self, image: Tensor, layers: Collection[str], after: str = "") -> dict[str, Tensor]:
@@ -162,7 +166,7 @@ class GoesOnOtherwise(GoesOn):
 class Shrinks(Sound):
     """Without borders where it is asked to; `lost` is what its second convolution loses then."""
 
-    valid = True
+    capabilities = Capabilities(valid=True)
     lost = 1
 
     def forward(
@@ -270,8 +274,14 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
         "style_layers names conv; expected layers of its own: fine, ",
     ),
     "no weight": (named(style_layers={"fine": 0.0}), r"style_layers weighs \['fine'\] by no positive number"),
-    "unknown alias": (named(aliases={"relu": "conv"}), "aliases names conv; expected layers of its own"),
-    "used alias": (named(aliases={"fine": "coarse"}), "an alias is the name of a layer; expected other names"),
+    "no record": (
+        named(capabilities={"valid": True}),
+        "capabilities is {'valid': True}; expected a record",
+    ),
+    "unknown alias": (able(aliases={"relu": "conv"}), "aliases names conv; expected layers of its own"),
+    "used alias": (able(aliases={"fine": "coarse"}), "an alias is the name of a layer; expected other names"),
+    "dead alias": (able(aliases={"relu": "fine"}), "layer relu: other maps than those of fine; expected the same"),
+    "unknown level": (able(levels=[("fine", ["conv"])]), "the level of fine names conv; expected layers of its own"),
     "crashes": (
         Crashes,
         r"picture of 1x1: RuntimeError: .*; expected maps, and no layer that the picture is too small",
@@ -280,12 +290,12 @@ NETWORK_FAULTS: dict[str, tuple[type[Sound], str]] = {
     "loses a layer": (LosesALayer, r"picture of 96x112: no coarse; expected what \d+x\d+ had"),
     "never there": (NeverThere, "picture of 1024x1024: no deep; expected every layer"),
     "other checkpoint": (
-        named(checkpoints={"fine": ("conv",)}),
+        able(checkpoints={"fine": ("conv",)}),
         "checkpoint fine names conv; expected layers of its own",
     ),
-    "no after": (named(checkpoints={"fine": ("coarse",)}), "after fine: TypeError: .*; expected maps"),
+    "no after": (able(checkpoints={"fine": ("coarse",)}), "after fine: TypeError: .*; expected maps"),
     "goes on otherwise": (GoesOnOtherwise, "layer coarse after fine: other maps than from the picture; expected"),
-    "no pad": (named(valid=True), "with pad: TypeError: .*; expected maps without borders"),
+    "no pad": (able(valid=True), "with pad: TypeError: .*; expected maps without borders"),
     "shrinks too little": (ShrinksTooLittle, r"after the picture: other maps with pad than inside"),
     "shrinks turned": (ShrinksTurned, "after the picture: other maps with pad than inside"),
     "gives all": (GivesAll, r"layers \['fine', 'coarse'\]; expected none but those asked for, \[\]"),

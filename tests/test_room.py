@@ -114,7 +114,7 @@ class Greedy:
     """What `greedy` loads."""
 
     def __init__(self, inner: Any, pixels: int) -> None:
-        self.inner, self.pixels, self.checkpoints = inner, pixels, inner.checkpoints
+        self.inner, self.pixels, self.capabilities = inner, pixels, inner.capabilities
 
     def __call__(self, image: torch.Tensor, layers: Collection[str], **after: str) -> dict[str, torch.Tensor]:
         if image.requires_grad and "fine1" in layers and image[0, 0].numel() > self.pixels:

@@ -25,7 +25,7 @@ from torch import Tensor
 from .errors import DeviceError, PluginError
 from .features.receptive_field import footprint_of, segments
 from .plugin.backend import Backend, BackendInfo, Evaluator
-from .plugin.network import Network, NetworkInfo, checkpoints, takes_valid
+from .plugin.network import Capabilities, Network, NetworkInfo
 from .plugin.registry import missing, registry
 
 Size = tuple[int, int]
@@ -51,20 +51,22 @@ Info = TypeVar("Info", NetworkInfo, BackendInfo)
 def check_network(network: str | NetworkInfo, **options: str) -> None:
     """Check the network, built with `options`, on the CPU: a few seconds for a VGG.
 
-    Names of layers and defaults; shape, type and values of the maps at large, odd, narrow and tiny sizes; that grids
-    follow the picture; that the same picture gives the same maps, whichever layers are asked for together and however
-    often it is built; that it goes on from its checkpoints, and without borders if it says so; that it can be moved;
-    that a finite gradient reaches the picture from every layer.
+    Names of layers, defaults and capabilities; shape, type and values of the maps at large, odd, narrow and tiny sizes;
+    that grids follow the picture; that the same picture gives the same maps, whichever layers are asked for together
+    and however often it is built; that it has the capabilities that it names; that it can be moved; that a finite
+    gradient reaches the picture from every layer.
     """
     info = _ready(registry().network(network) if isinstance(network, str) else network)
     chosen = info.chosen(options)
     built = info.build(**chosen)
     watched = _Watched(f"network {info.name}", built)
     _check_layers(watched.who, built)
+    _check_capabilities(watched.who, built)
     with torch.no_grad():
         _check_grids(watched, built.layers)
         _check_repeats(watched, built.layers, info.build(**chosen))
         _check_alone(watched, built.layers)
+        _check_aliases(watched, Capabilities.of(built).aliases)
         _check_checkpoints(watched, built)
         _check_valid(watched.who, built)
         _check_moves(watched, built, info.build(**chosen))
@@ -152,9 +154,18 @@ def _check_layers(who: str, network: Network) -> None:
         _check_known(who, what, weights, layers)
         bad = [layer for layer, weight in weights.items() if not (math.isfinite(weight) and weight > 0)]
         _expect(not bad, who, f"{what} weighs {bad} by no positive number", "positive weights")
-    aliases: Mapping[str, str] = getattr(network, "aliases", {})
-    _check_known(who, "aliases", aliases.values(), layers)
-    _expect(not set(aliases) & set(layers), who, "an alias is the name of a layer", "other names")
+
+
+def _check_capabilities(who: str, network: Network) -> None:
+    """That they are of their type and speak of layers that there are; the rest is checked with maps."""
+    found, layers = Capabilities.of(network), network.layers
+    _expect(isinstance(found, Capabilities), who, f"capabilities is {found!r}", "a record of the type Capabilities")
+    _check_known(who, "aliases", found.aliases.values(), layers)
+    _expect(not set(found.aliases) & set(layers), who, "an alias is the name of a layer", "other names")
+    for shown, style_layers in found.levels:
+        _check_known(who, f"the level of {shown}", [shown, *style_layers], layers)
+    for checkpoint, deeper in found.checkpoints.items():
+        _check_known(who, f"the checkpoint {checkpoint}", deeper, layers)
 
 
 def _check_known(who: str, what: str, names: Collection[str], layers: Collection[str]) -> None:
@@ -228,11 +239,19 @@ def _check_alone(watched: _Watched, layers: tuple[str, ...]) -> None:
             _expect(same, who, f"other maps when asked for {', '.join(asked)} than for all", "the same to the last bit")
 
 
+def _check_aliases(watched: _Watched, aliases: Mapping[str, str]) -> None:
+    """Each alias gives the maps of its layer."""
+    image = _picture((112, 96))
+    found, expected = watched(image, list(aliases)), watched(image, list(aliases.values()))
+    for alias, layer in aliases.items():
+        same = layer not in expected or (alias in found and torch.equal(found[alias], expected[layer]))
+        _expect(same, f"{watched.who}, layer {alias}", f"other maps than those of {layer}", "the same")
+
+
 def _check_checkpoints(watched: _Watched, network: Network) -> None:
     """From the maps of each, the layers that follow are what they are from the picture."""
     image = _picture((112, 96))
-    for checkpoint, deeper in checkpoints(network).items():
-        _check_known(watched.who, f"the checkpoint {checkpoint}", deeper, network.layers)
+    for checkpoint, deeper in Capabilities.of(network).checkpoints.items():
         layers = [layer for layer in watched(image, deeper) if layer != checkpoint]
         try:
             whole = cast(Any, network)(image, [checkpoint, *layers])
@@ -247,7 +266,7 @@ def _check_checkpoints(watched: _Watched, network: Network) -> None:
 
 def _check_valid(who: str, network: Network) -> None:
     """Without padding, each segment gives for a tile what it gives there for the whole picture."""
-    if takes_valid(network):
+    if Capabilities.of(network).valid:
         try:
             found = footprint_of(network, network.layers, torch.zeros(1)).valid
         except Exception as error:

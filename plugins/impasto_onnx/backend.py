@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DeviceError
-from impasto.plugin import Evaluator, Network
+from impasto.plugin import Capabilities, Evaluator, Network
 from impasto.storage.cache import NETWORKS, code
 
 from .export import IMAGE, cut, exported, plain, reached
@@ -50,7 +50,7 @@ class _Model:
 
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """See `impasto.plugin.Evaluator`; the maps are where the image is."""
-        aliases = getattr(self.network, "aliases", {})
+        aliases = Capabilities.of(self.network).aliases
         present = reached(self.network, [aliases.get(name, name) for name in layers], *image.shape[-2:])
         if not present:
             return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DeviceError
-from impasto.plugin import Evaluator, Network
-from impasto.plugin.network import checkpoints, takes_valid
+from impasto.plugin import Capabilities, Evaluator, Network
 
 from .precision import quick, shortened
 
@@ -25,14 +24,9 @@ class _Placed:
     precision: str
 
     @property
-    def checkpoints(self) -> Mapping[str, Collection[str]]:
-        """See `impasto.plugin.network`."""
-        return checkpoints(self.network)
-
-    @property
-    def valid(self) -> bool:
-        """See `impasto.plugin.network`."""
-        return takes_valid(self.network)
+    def capabilities(self) -> Capabilities:
+        """Those of the network."""
+        return Capabilities.of(self.network)
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
         """See `impasto.plugin.Evaluator`; `more` is what the network takes besides."""

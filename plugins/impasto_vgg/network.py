@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import RecipeError
+from impasto.plugin import Capabilities
 
 from .architecture import OPTIONS, Architecture, Padding, Pooling, Scale
 
@@ -32,10 +33,8 @@ class VGG(torch.nn.Module):
     Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
     """
 
-    mixed_precision = valid = True
+    mixed_precision = True
     layers: tuple[str, ...]
-    aliases: Mapping[str, str]
-    checkpoints: Mapping[str, Collection[str]]
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
     mean: Tensor
@@ -58,11 +57,14 @@ class VGG(torch.nn.Module):
         self.architecture = architecture
         self.kind, self.pooling, self.padding, self.scale = kind, pooling, padding, scale
         self.layers = layers = architecture.layers
-        self.aliases = architecture.aliases
-        self.checkpoints = {pool: layers[layers.index(pool) + 1 :] for pool in ("pool2", "pool3", "pool4")}
+        self.capabilities = Capabilities(
+            aliases=architecture.aliases,
+            levels=[(f"conv{block}_2", [f"conv{block}_1"]) for block in range(1, 6)],  # the paper's figure 1
+            checkpoints={pool: layers[layers.index(pool) + 1 :] for pool in ("pool2", "pool3", "pool4")},
+            valid=True,
+        )
         self.content_layers = {"conv4_2": 1.0}
         self.style_layers = {f"conv{block}_1": 1 / 5 for block in range(1, 6)}
-        self.levels = [(f"conv{block}_2", [f"conv{block}_1"]) for block in range(1, 6)]  # the paper's figure 1
         mean, std = architecture.kinds[kind].preparation(scale)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
@@ -85,8 +87,8 @@ class VGG(torch.nn.Module):
         One pass, which ends at the deepest of them. Block b has h_l = H / 2^(b-1), rounded down at each pooling; what
         a pooling of fewer than two rows or columns would feed is left out. Raises `RecipeError` for an unknown layer.
         """
-        known = self.layers
-        wanted = {self.aliases.get(name, name) for name in layers}
+        known, aliases = self.layers, self.architecture.aliases
+        wanted = {aliases.get(name, name) for name in layers}
         self._check_layers(wanted)
         maps: dict[str, Tensor] = {}
         x = (image if after else (image - self.mean) / self.std).to(self.conv1_1.weight.dtype)
@@ -102,7 +104,7 @@ class VGG(torch.nn.Module):
                 x = F.avg_pool2d(x, 2) if self.pooling == "average" else F.max_pool2d(x, 2)
             if layer in wanted:
                 maps[layer] = x
-        return {name: maps[found] for name in layers if (found := self.aliases.get(name, name)) in maps}
+        return {name: maps[found] for name in layers if (found := aliases.get(name, name)) in maps}
 
     def _check_layers(self, names: Collection[str]) -> None:
         for name in names:

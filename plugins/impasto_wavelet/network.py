@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import RecipeError
+from impasto.plugin import Capabilities
 
 from .bank import DenseBank, bank
 from .filters import PHASES, blob, block_diagonal, coloured, streaks, wavelets
@@ -68,11 +69,12 @@ class Wavelet(torch.nn.Module):
         depths = {
             level: [name for name in self.style_layers if _level(name) == level] for level in range(1, LEVELS + 1)
         }
-        self.checkpoints = {
+        checkpoints = {
             f"half{level}": tuple(name for name in self.layers if _level(name) > level and name != f"pair{level}")
             for level in range(1, 4)
         }
-        self.levels = [(f"band{level}", names) for level, names in depths.items()]  # the shapes see no colour
+        levels = [(f"band{level}", names) for level, names in depths.items()]  # the shapes see no colour
+        self.capabilities = Capabilities(levels=levels, checkpoints=checkpoints)
 
     def _names(self) -> Iterator[str]:
         yield "fine1"
@@ -89,7 +91,7 @@ class Wavelet(torch.nn.Module):
         """
         wanted = self._known(layers)
         found: dict[str, Tensor] = {}
-        looking = {name for name in wanted if name not in self.checkpoints}
+        looking = {name for name in wanted if name not in self.capabilities.checkpoints}
         used = {_level(name) for name in looking} | {_level(name) - 1 for name in looking if name.startswith("pair")}
         x, finer = image if after else image - 0.5, None
         for level in range(_level(after) + 1 if after else 1, max(map(_level, wanted), default=0) + 1):
@@ -111,7 +113,7 @@ class Wavelet(torch.nn.Module):
         return {layer: found[layer] for layer in layers if layer in found}
 
     def _known(self, layers: Collection[str]) -> set[str]:
-        unknown = sorted(set(layers) - {*self.layers, *self.checkpoints})
+        unknown = sorted(set(layers) - {*self.layers, *self.capabilities.checkpoints})
         if unknown:
             raise RecipeError(f"The network wavelet has no layer {unknown[0]!r}.", f"Layers: {', '.join(self.layers)}.")
         return set(layers)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..errors import PluginError, RecipeError
-from ..plugin.network import Network
+from ..errors import PluginError
+from ..plugin.network import own_layer
 from ..plugin.registry import missing, registry
 from ..recipe.knobs import KNOBS
 from ..storage.files import check_output, replace
@@ -30,20 +30,10 @@ def export(network: str, file: Path, layers: str | None, network_options: str | 
             raise PluginError(need)
     pairs = (item.partition("=") for item in (network_options or "").split(",") if item)
     built = info.build(**info.chosen({option.strip(): value.strip() for option, _, value in pairs}))
-    wanted = _known(built, network, layers)
+    asked = built.layers if layers is None else layers.split(",")
+    wanted = [own_layer(built, layer.strip(), network) for layer in asked]
     if backend.export is None:
         raise PluginError("The backend onnx exports nothing.", "Update it.")
     data, form = backend.export(built, wanted)
     replace(file, data)
     click.echo(f"{file}: {network}, {len(wanted)} layers, {form}, {len(data) / 1e6:.1f} MB.")
-
-
-def _known(network: Network, name: str, layers: str | None) -> list[str]:
-    if layers is None:
-        return list(network.layers)
-    aliases = getattr(network, "aliases", {})
-    asked = [layer.strip() for layer in layers.split(",")]
-    for layer in asked:
-        if aliases.get(layer, layer) not in network.layers:
-            raise RecipeError(f"The network {name} has no layer {layer!r}.", f"Layers: {', '.join(network.layers)}.")
-    return [aliases.get(layer, layer) for layer in asked]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..plugin.backend import Evaluator
-from ..plugin.network import checkpoints, takes_valid
+from ..plugin.network import Capabilities
 
 FURTHEST = 192
 """Radius of the receptive field, in positions, above which a layer is evaluated on the whole picture."""
@@ -45,7 +45,7 @@ class Segment:
         return list(dict.fromkeys([*self.layers, *([self.checkpoint] if self.checkpoint else [])]))
 
     def __call__(self, maps: Tensor, pad: tuple[bool, bool] = (True, True)) -> dict[str, Tensor]:
-        """The maps `asked`, from `maps` of `source`, (1, N, h, w); for `pad` see `impasto.plugin.network`."""
+        """The maps `asked`, from `maps` of `source`, (1, N, h, w); for `pad` see `Capabilities.valid`."""
         more: dict[str, Any] = {} if self.source is None else {"after": self.source}
         if not all(pad):
             more["pad"] = pad
@@ -55,7 +55,7 @@ class Segment:
 def segments(evaluate: Evaluator, layers: Sequence[str]) -> list[Segment]:
     """The segments of a network up to the deepest of `layers`; a single one where it names no checkpoints."""
     found, source, left = [], None, list(layers)
-    for checkpoint, deeper in checkpoints(evaluate).items():
+    for checkpoint, deeper in Capabilities.of(evaluate).checkpoints.items():
         beyond = [layer for layer in left if layer in deeper]
         if not beyond:
             break
@@ -101,7 +101,7 @@ def footprint_of(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Fo
         before, after = segment(maps), segment(other)
         radius |= {layer: _spread(before[layer] != after[layer], maps.shape[2]) for layer in before}
         near = {layer: found for layer, found in before.items() if radius[layer] <= FURTHEST}
-        if near and takes_valid(evaluate) and (tile := _valid_tile(segment, maps, near)):
+        if near and Capabilities.of(evaluate).valid and (tile := _valid_tile(segment, maps, near)):
             valid[segment.source] = tile
         grad_bytes[segment.source] = kept(segment, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
         positions[segment.source] = maps[0, 0].numel()

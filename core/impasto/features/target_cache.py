@@ -16,7 +16,7 @@ import xxhash
 from torch import Tensor
 
 from ..plugin.backend import Backend, Evaluator
-from ..plugin.network import Network, NetworkInfo, checkpoints, takes_valid
+from ..plugin.network import Capabilities, Network, NetworkInfo
 from ..storage.cache import Shelf, capacity, code
 from ..weights.store import metadata
 
@@ -32,14 +32,9 @@ class Remembering:
     """All that its maps depend on besides the image."""
 
     @property
-    def checkpoints(self) -> Mapping[str, Collection[str]]:
-        """See `impasto.plugin.network`."""
-        return checkpoints(self.evaluate)
-
-    @property
-    def valid(self) -> bool:
-        """See `impasto.plugin.network`."""
-        return takes_valid(self.evaluate)
+    def capabilities(self) -> Capabilities:
+        """Those of `evaluate`."""
+        return Capabilities.of(self.evaluate)
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> Maps:
         """See `Evaluator`; on the device of `image`, wherever they were computed."""

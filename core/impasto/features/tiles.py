@@ -26,7 +26,7 @@ from torch import Tensor
 
 from ..features.grid import Grids
 from ..plugin.backend import Evaluator
-from ..plugin.network import checkpoints
+from ..plugin.network import Capabilities
 from .grid import ALL, Box
 from .receptive_field import FURTHEST, PROBE, Footprint, Segment, ValidTile, fineness, segments
 
@@ -227,7 +227,7 @@ def _tiled(
 ) -> tuple[list[TiledSegment], Segment | None]:
     """The segments in tiles, and the tail that follows them whole; two strips of `like` tell the sizes of layers."""
     found, footprint, most = list[TiledSegment](), tiling.footprint, 0.0
-    deeper = next(iter(checkpoints(evaluate).values()), ())
+    deeper = next(iter(Capabilities.of(evaluate).checkpoints.values()), ())
     near = [layer for layer in layers if layer in deeper or footprint.radius.get(layer, PROBE) <= FURTHEST]
     size, tall, wide = (like.shape[2], like.shape[3]), like[..., :NARROW], like[..., :NARROW, :]
     left = segments(evaluate, near) if near else []

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import ImageError, RecipeError
 from ..pictures.picture import Picture
+from ..plugin.network import own_layer
 from ..plugin.registry import registry
 from .scene import fitted
 
@@ -93,8 +94,7 @@ class _Look:
     def __init__(self, layer: str, size: int, name: str, options: Mapping[str, str], device: str) -> None:
         info, backend = registry().network(name), registry().backend("torch").build(device, "float32")
         network = info.build(**info.chosen(options))
-        if layer not in (*network.layers, *getattr(network, "aliases", {})):
-            raise RecipeError(f"The network {name} has no layer {layer!r}.", f"Layers: {', '.join(network.layers)}.")
+        own_layer(network, layer, name)
         self.layer, self.device, self.evaluate = layer, backend.device, backend.load(network)
         self.field = self._field(size)
 

@@ -35,7 +35,7 @@ from ..memory.plan import (
 from ..objective.objective import Objective
 from ..objective.tiled import Tiled
 from ..plugin.backend import Evaluator
-from ..plugin.network import checkpoints, takes_valid
+from ..plugin.network import Capabilities
 from ..recipe.recipe import Recipe
 from .loading import Loaded
 
@@ -129,9 +129,9 @@ class MemoryFitter:
 
     @cached_property
     def _target_footprint(self) -> Footprint:
-        one, other = self.loaded.target_evaluator, self.loaded.evaluate
-        alike = checkpoints(one) == checkpoints(other) and takes_valid(one) == takes_valid(other)
-        return self._footprint if alike else self._measure(one)
+        one, other = (Capabilities.of(each) for each in (self.loaded.target_evaluator, self.loaded.evaluate))
+        alike = one.checkpoints == other.checkpoints and one.valid == other.valid
+        return self._footprint if alike else self._measure(self.loaded.target_evaluator)
 
     def _measure(self, evaluate: Evaluator) -> Footprint:
         return footprint_of(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))

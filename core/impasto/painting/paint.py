@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import RecipeError
 from ..matching.matching import Matching
 from ..memory import allocator
 from ..memory.plan import MemoryBudget, TilingPlan
@@ -30,7 +29,7 @@ from ..optim.start import calmed, detailed, grainy
 from ..pictures.filters import resized
 from ..pictures.frame import inside
 from ..pictures.picture import Picture, Pixels, read
-from ..plugin.network import Network
+from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, stages
@@ -294,12 +293,8 @@ def _layers(
 
 def _known(kind: str, asked: Mapping[str, float], name: str, network: Network) -> dict[str, float]:
     """`asked` by the network's own names of the layers; one that is asked for by two names counts twice."""
-    aliases: Mapping[str, str] = getattr(network, "aliases", {})
     layers: dict[str, float] = {}
     for layer, weight in asked.items():
-        own = aliases.get(layer, layer)
-        if own not in network.layers:
-            seen = f"The network {name} has no layer {layer!r}, asked for as a {kind} layer."
-            raise RecipeError(seen, f"Layers: {', '.join(network.layers)}.")
+        own = own_layer(network, layer, name, f", asked for as a {kind} layer")
         layers[own] = layers.get(own, 0.0) + weight
     return layers

@@ -8,11 +8,12 @@ See docs/plugins.md.
 from ..weights.store import Recognised, Stored, WeightsInfo, Wheel
 from .backend import Backend, BackendInfo, Evaluator
 from .hooks import hookimpl
-from .network import Finish, Network, NetworkInfo
+from .network import Capabilities, Finish, Network, NetworkInfo
 
 __all__ = [
     "Backend",
     "BackendInfo",
+    "Capabilities",
     "Evaluator",
     "Finish",
     "Network",

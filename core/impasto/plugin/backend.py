@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Evaluator(Protocol):
-    """A network placed on a device in a precision."""
+    """A network placed on a device in a precision.
+
+    Its attribute `capabilities`, if it has one, says which of the network's it passes on.
+    """
 
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Feature maps as `Network.__call__` gives them, on the device of the evaluator."""

@@ -3,24 +3,13 @@
 A network is a torch module that knows its layers, which of them describe content and style by default, its own input
 normalisation and the weights it needs. It knows nothing of losses. See `docs/plugins.md` for a complete one.
 
-What it computes follows from its options, its code, and its parameters and buffers: by these it is remembered.
-
-It may also have `aliases`, a mapping of other names of its layers, as relu1_1 for conv1_1: recipes may use them too.
-And `levels`, for the figures of `impasto sheet`: from shallow to deep, (the layer that shows best what the level sees
-of a content, its style layers). And `checkpoints`, a mapping of names, shallow to deep, to the layers that
-follow from the maps of that name alone. It may be a layer, or something else that the network gives if it is asked for
-it; from there the network goes on when it is called with these maps for the picture, and `after`, the name. A large
-picture is looked at in tiles, and with checkpoints these need narrow margins only, for a layer then sees no further
-than to the one before it; little is left after the last ones, which is looked at whole.
-
-With `valid`, True, it may be called with `pad` too, (down, across): where that is False its convolutions add nothing
-at the borders, so that maps lose what sees beyond them, as many cells before as after, and those of which nothing is
-left are left out. Each axis is for itself. Tiles take less time so.
+What it computes follows from its options, its code, and its parameters and buffers: by these it is remembered. What it
+can do besides stands in an attribute `capabilities`, if there is anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -61,15 +50,44 @@ class Network(Protocol):
         ...
 
 
-def checkpoints(of: object) -> Mapping[str, Collection[str]]:
-    """Those of a network or an evaluator, none if it has none."""
-    found: Mapping[str, Collection[str]] = getattr(of, "checkpoints", {})
-    return found
+@dataclass(frozen=True)
+class Capabilities:
+    """What a network, or an evaluator of it, can do besides giving its layers; by default nothing."""
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other names of its layers, as relu1_1 for conv1_1: it can be asked for these too, and recipes may use them."""
+    levels: Sequence[tuple[str, Collection[str]]] = ()
+    """For the figures of `impasto sheet`, shallow to deep: (the layer that shows best what the level sees of a content,
+    the level's style layers). If empty, each style layer is a level."""
+    checkpoints: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Names, shallow to deep, of maps from which deeper layers follow -> these layers.
+
+    A checkpoint is a layer, or something else that the network gives if it is asked for it. The network goes on from
+    there if it is called with these maps as the picture, and with `after`, the name. Tiles of large pictures then have
+    narrow halos, since a layer sees no further than to the checkpoint before it."""
+    valid: bool = False
+    """Whether it can be called with `pad`, (down, across): on an axis where that is False convolutions do not pad.
+
+    Maps then lose as many cells before as after, and those of which nothing is left are left out. Tiles take less time
+    so."""
+
+    @staticmethod
+    def of(network: object) -> Capabilities:
+        """Those that a network or an evaluator names; the default ones if it names none."""
+        found: Capabilities = getattr(network, "capabilities", Capabilities())
+        return found
 
 
-def takes_valid(of: object) -> bool:
-    """Whether a network or an evaluator may be called with `pad`."""
-    return bool(getattr(of, "valid", False))
+def own_layer(network: Network, layer: str, name: str, role: str = "") -> str:
+    """The own name of `layer`, which may be an alias. Raises `RecipeError` if `network`, called `name`, has none such.
+
+    role: how the error goes on, as ", asked for as a style layer".
+    """
+    own = Capabilities.of(network).aliases.get(layer, layer)
+    if own not in network.layers:
+        seen = f"The network {name} has no layer {layer!r}{role}."
+        raise RecipeError(seen, f"Layers: {', '.join(network.layers)}.")
+    return own
 
 
 @dataclass(frozen=True)

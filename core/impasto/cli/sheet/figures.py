@@ -19,7 +19,7 @@ from ...errors import RecipeError
 from ...objective.profiles import Profile
 from ...pictures.bundled_styles import found
 from ...pictures.picture import Picture, read
-from ...plugin.network import Network
+from ...plugin.network import Capabilities, Network
 from ...plugin.registry import registry
 from ...recipe.recipe import Recipe
 from ..job import Job
@@ -84,7 +84,7 @@ class _Levels:
         self.network: Network = info.build(**info.chosen(recipe.network_options or {}, self.profile.network_options))
         seen = self._reached(content.fit(recipe.size))
         both = seen & self._reached(style.fit(recipe.size * recipe.style_scale))
-        own = getattr(self.network, "levels", [(layer, (layer,)) for layer in self.network.style_layers])
+        own = Capabilities.of(self.network).levels or [(layer, (layer,)) for layer in self.network.style_layers]
         here = [(shown, [layer for layer in layers if layer in both]) for shown, layers in own if shown in seen]
         self.levels = here[: len(ascii_uppercase)]
         if not any(layers for _, layers in self.levels):
