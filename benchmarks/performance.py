@@ -263,8 +263,9 @@ def untrained(choice: Choice) -> Loaded:
     from random_vgg import random_weights
 
     network = VGG(random_weights(), VGG19, **dict(choice.options))
-    evaluate = registry().painter("torch").build("cpu", choice.precision).load(network)
-    return Loaded(network, "cpu", evaluate, evaluate)
+    backend = registry().painter("torch").build("cpu", choice.precision)
+    evaluate = backend.load(network)
+    return Loaded(network, "cpu", backend.precision, evaluate, evaluate)
 
 
 def fitted(picture: Picture) -> Picture:

@@ -349,16 +349,32 @@ def test_a_broken_network_is_refused(name: str) -> None:
     assert str(refused.value).endswith(".")
 
 
+class TooFine(Sound):
+    """Needs more digits than bfloat16 has."""
+
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        same = F.conv2d(image, torch.eye(3)[:, :, None, None].to(image))
+        return super().forward(image + 1000 * same - 1000 * image, layers)
+
+
+def test_mixed_precision_is_checked_where_it_is_claimed() -> None:
+    check_network(NetworkInfo("sound", "", build=Sound, mixed_precision=True))
+    with pytest.raises(AssertionError, match=r"layer fine: maps off by .* in bfloat16, .*; expected at most 0.1"):
+        check_network(NetworkInfo("fine", "", build=TooFine, mixed_precision=True))
+
+
 # Broken backends
 
 
 class Plain:
     """Nothing is wrong with it."""
 
+    identity: object = ""
+
     def __init__(self, device: str, precision: str) -> None:
         if device != "cpu":
             raise DeviceError(f"There is no {device}.")
-        self.device, self.precision = device, precision
+        self.device, self.precision = device, "float32" if precision == "auto" else precision
 
     def load(self, network: Any) -> Any:
         return network
@@ -380,6 +396,16 @@ class RaisesAnything(Plain):
 
 class OtherPrecision(Plain):
     precision = property(lambda _: "bfloat16", lambda *_: None)
+
+
+class StaysAuto(Plain):
+    def __init__(self, device: str, precision: str) -> None:
+        super().__init__(device, precision)
+        self.precision = precision
+
+
+class NoIdentity(Plain):
+    identity = None
 
 
 class OtherDevice(Plain):
@@ -424,6 +450,8 @@ BACKEND_FAULTS: dict[str, tuple[type[Plain], str]] = {
     "any device": (TakesAnyDevice, "device nowhere-at-all: it was accepted; expected a DeviceError"),
     "key error": (RaisesAnything, "device nowhere-at-all: KeyError: .*; expected a DeviceError"),
     "precision": (OtherPrecision, "precision is 'bfloat16'; expected 'float32', as it was asked for"),
+    "auto": (StaysAuto, "precision auto became 'auto'; expected float32 or bfloat16"),
+    "identity": (NoIdentity, "identity is None; expected a str"),
     "device": (OtherDevice, "device is 'meta'; expected 'cpu'"),
     "off": (loads(each(lambda maps: maps * 1.001)), r"off by \S+ where values reach \S+; expected at most 0.0001 of"),
     "transposed": (loads(each(lambda maps: maps.mT)), r"layer \S+, picture of 448x512: shape .*; expected \(1, "),

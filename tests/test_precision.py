@@ -9,7 +9,8 @@ import pytest
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
-from impasto.painting.loading import Choice, Loaded
+from impasto.objective.profiles import IMPASTO
+from impasto.painting.loading import Choice, Loaded, load
 from impasto.pictures.picture import write
 from impasto.plugin import Network
 from impasto.plugin.registry import registry
@@ -28,32 +29,30 @@ def vgg() -> Network:
     return VGG(random_weights(width=8), VGG19, "torchvision")
 
 
-def chosen(network: Network) -> str:
-    return str(TorchBackend("cpu", "auto").load(network).precision)
-
-
 def loaded(choice: Choice) -> Loaded:
     network = vgg()
-    evaluate = registry().painter("torch").build("cpu", choice.precision).load(network)
-    return Loaded(network, "cpu", evaluate, evaluate)
+    backend = registry().painter("torch").build("cpu", choice.precision)
+    evaluate = backend.load(network)
+    return Loaded(network, "cpu", backend.precision, evaluate, evaluate)
 
 
 def test_auto_measures_the_machine_once() -> None:
-    first = chosen(vgg())
+    first = TorchBackend("cpu", "auto").precision
     assert first in ("float32", "bfloat16")
     (entry,) = MEASURED.entries()
-    assert chosen(vgg()) == first
+    assert TorchBackend("cpu", "auto").precision == first
     for other in ("bfloat16", "float32"):  # what is remembered counts, so this is no second measurement
         MEASURED.put(entry.path.name, other.encode())
-        assert chosen(vgg()) == other
+        assert TorchBackend("cpu", "auto").precision == other
     assert [entry.path for entry in MEASURED.entries()] == [entry.path]
 
 
 def test_auto_is_float32_where_a_network_does_not_say_that_it_bears_less() -> None:
-    chosen(vgg())
+    TorchBackend("cpu", "auto")
     (entry,) = MEASURED.entries()
     MEASURED.put(entry.path.name, b"bfloat16")
-    assert chosen(registry().network("wavelet").build()) == "float32"
+    assert load(Choice.of(Recipe.of(network="wavelet"), IMPASTO)).precision == "float32"
+    assert loaded(Choice.of(Recipe.of(network="vgg19"), IMPASTO)).precision == "bfloat16"
 
 
 @pytest.mark.parametrize("knobs", [{"network": "wavelet"}, {"network": "vgg19", "profile": "johnson", "tv_weight": 0}])

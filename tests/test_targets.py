@@ -24,7 +24,7 @@ from impasto.plugin import hookimpl
 
 
 class Dimmed:
-    precision = "float32"
+    precision, identity = "float32", ""
 
     def __init__(self, device, precision):
         self.device = device

@@ -208,7 +208,7 @@ def test_targets_by_what_knows_neither_checkpoints_nor_borders() -> None:
     """As ONNX Runtime does, for a network that has no checkpoints either."""
     network, layers = VGG(random_weights(width=4), VGG19), ["conv1_1", "conv2_1"]
     network.capabilities = replace(network.capabilities, checkpoints={})
-    loaded = Loaded(network, "cpu", network, lambda image, layers: network(image, layers))
+    loaded = Loaded(network, "cpu", "float32", network, lambda image, layers: network(image, layers))
     room, image = MemoryFitter(loaded, layers, Recipe.of(size=300, tile=96), (300, 260)), torch.rand(1, 3, 260, 300)
     assert room.tiling(300 * 260).footprint.valid
     whole = network(image, layers)

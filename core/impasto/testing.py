@@ -44,6 +44,8 @@ LOST = 2
 """Rows or columns by which a grid may differ from the picture's divided by the stride, for what edges cost or add."""
 RTOL = 1e-4
 """float32 sums in another order: this share of the largest value of a layer."""
+MIXED = 0.1
+"""This share of a layer's length is what bfloat16, of eight bits, may cost."""
 NOWHERE = "nowhere-at-all"
 Info = TypeVar("Info", NetworkInfo, BackendInfo)
 
@@ -64,16 +66,18 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
     _check_capabilities(watched.who, built)
     with torch.no_grad():
         _check_grids(watched, built.layers)
-        _check_repeats(watched, built.layers, info.build(**chosen))
+        _check_same(watched, watched, built.layers, "asked again")
+        _check_same(watched, _Watched(watched.who, info.build(**chosen)), built.layers, "built again")
         _check_alone(watched, built.layers)
         _check_aliases(watched, Capabilities.of(built).aliases)
         _check_checkpoints(watched, built)
         _check_valid(watched.who, built)
+        if info.mixed_precision:
+            _check_mixed(watched, built.layers)
         _check_moves(watched, built, info.build(**chosen))
     for layer, slope in _slopes(watched, _picture(ODD), built.layers).items():
-        _expect(
-            bool(slope.any()), f"{watched.who}, layer {layer}", "the gradient is zero", "one that reaches the picture"
-        )
+        who = f"{watched.who}, layer {layer}"
+        _expect(bool(slope.any()), who, "the gradient is zero", "one that reaches the picture")
     _slopes(watched, torch.full((1, 3, *ODD), 0.5), built.layers)  # where roots and quotients have no slope
 
 
@@ -92,6 +96,8 @@ def check_backend(
     _check_devices(info)
     placed = info.build(device, "float32")
     _check_placed(who, placed, device)
+    became = info.build(device, "auto").precision
+    _expect(became in ("float32", "bfloat16"), who, f"precision auto became {became!r}", "float32 or bfloat16")
     given, own = other.build(), other.build()
     watched, reference = _Watched(who, placed.load(given), placed.device), _Watched(f"network {other.name}", own)
     with torch.no_grad():
@@ -121,9 +127,8 @@ class _Watched:
         try:
             maps = self.evaluate(image, layers)
         except Exception as error:
-            _refuse(
-                who, f"{type(error).__name__}: {error}", "maps, and no layer that the picture is too small for", error
-            )
+            expected = "maps, and no layer that the picture is too small for"
+            _refuse(who, f"{type(error).__name__}: {error}", expected, error)
         if not image.is_meta:
             _expect(torch.equal(image.detach(), before), who, "the picture was written to", "it as it was")
         _expect(set(maps) <= set(layers), who, f"layers {list(maps)}", f"none but those asked for, {list(layers)}")
@@ -148,8 +153,7 @@ def _check_layers(who: str, network: Network) -> None:
     _expect(isinstance(layers, tuple) and bool(layers), who, f"layers is {layers!r}", "a tuple of names")
     twice = sorted({layer for layer in layers if layers.count(layer) > 1})
     _expect(not twice, who, f"layers names {', '.join(twice)} more than once", "each once")
-    defaults = {"content_layers": network.content_layers, "style_layers": network.style_layers}
-    for what, weights in defaults.items():
+    for what, weights in (("content_layers", network.content_layers), ("style_layers", network.style_layers)):
         _expect(bool(weights), who, f"{what} is empty", "at least one layer")
         _check_known(who, what, weights, layers)
         bad = [layer for layer, weight in weights.items() if not (math.isfinite(weight) and weight > 0)]
@@ -211,11 +215,6 @@ def _check_grid(who: str, size: Size, grid: list[int], full: list[int]) -> None:
         _expect(grown, who, seen, f"fewer positions than {LARGE[1]}x{LARGE[0]} has")
 
 
-def _check_repeats(watched: _Watched, layers: Collection[str], again: Network) -> None:
-    _check_same(watched, watched, layers, "asked again")
-    _check_same(watched, _Watched(watched.who, again), layers, "built again")
-
-
 def _check_same(one: _Watched, other: _Watched, layers: Collection[str], when: str) -> None:
     image = _picture(ODD)
     first, second = one(image, layers), other(image, layers)
@@ -241,10 +240,9 @@ def _check_alone(watched: _Watched, layers: tuple[str, ...]) -> None:
 
 def _check_aliases(watched: _Watched, aliases: Mapping[str, str]) -> None:
     """Each alias gives the maps of its layer."""
-    image = _picture((112, 96))
-    found, expected = watched(image, list(aliases)), watched(image, list(aliases.values()))
+    found = watched(_picture((112, 96)), [*aliases, *aliases.values()])
     for alias, layer in aliases.items():
-        same = layer not in expected or (alias in found and torch.equal(found[alias], expected[layer]))
+        same = layer not in found or (alias in found and torch.equal(found[alias], found[layer]))
         _expect(same, f"{watched.who}, layer {alias}", f"other maps than those of {layer}", "the same")
 
 
@@ -276,13 +274,24 @@ def _check_valid(who: str, network: Network) -> None:
             _expect(segment.source in found, f"{who}, after {segment.source or 'the picture'}", seen, "the same")
 
 
+def _check_mixed(watched: _Watched, layers: Collection[str]) -> None:
+    """Under autocast nearly the same maps."""
+    image = _picture(ODD)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = watched.evaluate(image, layers)
+    for layer, maps in watched(image, layers).items():
+        size, off = float(maps.norm()), float((found[layer] - maps).norm())
+        seen = f"maps off by {off:.2g} in bfloat16, where their length is {size:.2g}"
+        _expect(off <= MIXED * size, f"{watched.who}, layer {layer}", seen, f"at most {MIXED:g} of that")
+
+
 def _check_moves(watched: _Watched, network: Network, spare: Network) -> None:
     """To float64 and back; and to another device, which is `meta`, without values, where there is none."""
     layers, image = network.layers, _picture(ODD)
     before = watched(image, layers)
     module = cast(torch.nn.Module, network)
     _Watched(f"{watched.who}, moved to float64", cast(Network, module.double()))(image.double(), layers, torch.float64)
-    for device in _others():
+    for device in ["cuda"] if torch.cuda.is_available() else []:
         moved = _Watched(f"{watched.who}, moved to {device}", cast(Network, module.to(device)), device)
         moved(image.double(), layers, torch.float64)
     module.float().to("cpu")
@@ -294,10 +303,6 @@ def _check_moves(watched: _Watched, network: Network, spare: Network) -> None:
     for layer, maps in before.items():
         same = layer in found and found[layer].shape == maps.shape
         _expect(same, f"{watched.who}, layer {layer}", "another shape on the device meta", f"{tuple(maps.shape)}")
-
-
-def _others() -> list[str]:
-    return ["cuda"] if torch.cuda.is_available() else []
 
 
 # Backends
@@ -317,6 +322,8 @@ def _check_placed(who: str, placed: Backend, device: str) -> None:
     kind = placed.device.partition(":")[0]
     _expect(device in ("auto", kind, placed.device), who, f"device is {placed.device!r}", f"{device!r}")
     _expect(placed.precision == "float32", who, f"precision is {placed.precision!r}", "'float32', as it was asked for")
+    identity = getattr(placed, "identity", None)
+    _expect(isinstance(identity, str), who, f"identity is {identity!r}", "a str")
 
 
 def _check_parity(one: _Watched, other: _Watched, size: Size, layers: Collection[str], rtol: float) -> None:

@@ -21,7 +21,7 @@ class _Placed:
 
     network: Network
     kind: str
-    precision: str
+    short: bool
 
     @property
     def capabilities(self) -> Capabilities:
@@ -30,29 +30,27 @@ class _Placed:
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
         """See `impasto.plugin.Evaluator`; `more` is what the network takes besides."""
-        with torch.autocast(self.kind, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with torch.autocast(self.kind, torch.bfloat16, enabled=self.short):
             return self.network(image, layers, **more)
 
 
 class TorchBackend:
     """Differentiable evaluation on `device`; `precision` "bfloat16" runs the network under autocast.
 
-    "auto" takes the fastest device there is, and the quicker precision of that for networks that bear both.
+    "auto" takes the fastest device there is, and the quicker precision of that.
     """
+
+    identity = ""
 
     def __init__(self, device: str, precision: str) -> None:
         self.device = _device(device)
-        self.precision = precision
+        self.precision = quick(self.device) if precision == "auto" else precision
 
     def load(self, network: Network) -> Evaluator:
         """`network` on this device, channels last, its arithmetic in this backend's precision."""
         module = cast(torch.nn.Module, network).to(self.device).to(memory_format=torch.channels_last)
-        precision = self.precision
-        if precision == "auto":
-            precision = quick(self.device) if getattr(network, "mixed_precision", False) else "float32"
-        if precision == "bfloat16":
-            module = shortened(module)
-        return _Placed(cast(Network, module), self.device.partition(":")[0], precision)
+        short = self.precision == "bfloat16"
+        return _Placed(cast(Network, shortened(module) if short else module), self.device.partition(":")[0], short)
 
 
 def _device(name: str) -> str:

@@ -119,4 +119,5 @@ def _network(architecture: Architecture, summary: str, rank: int) -> NetworkInfo
         options=OPTIONS,
         finish=FINISH,
         rank=rank,
+        mixed_precision=True,
     )

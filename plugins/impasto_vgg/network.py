@@ -33,7 +33,6 @@ class VGG(torch.nn.Module):
     Pooling rounds odd sizes down, as torchvision does; Caffe rounds up. Raises `RecipeError` for any other option.
     """
 
-    mixed_precision = True
     layers: tuple[str, ...]
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]

@@ -51,8 +51,7 @@ def remembering(
         sorted(options.items()),
         weights_digest(info, network),
         *(code(module) for module in (__name__, info.build.__module__, type(network).__module__)),
-        *(code(type(backend).__module__), backend.device, getattr(evaluate, "precision", backend.precision)),
-        getattr(backend, "identity", ""),
+        *(code(type(backend).__module__), backend.device, backend.precision, backend.identity),
         # Sums are split differently between threads and vector units.
         *(torch.__version__, torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()),
     ]

@@ -30,7 +30,9 @@ class Choice:
         info = registry().network(recipe.network)
         options = info.chosen(recipe.network_options or {}, profile.network_options)
         targets = recipe.targets or recipe.backend
-        return cls(info.name, tuple(options.items()), recipe.backend, targets, recipe.device, recipe.precision)
+        return cls(
+            info.name, tuple(options.items()), recipe.backend, targets, recipe.device, info.precision(recipe.precision)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Loaded:
 
     network: Network
     device: str
+    precision: str
     evaluate: Evaluator
     target_evaluator: Evaluator
     """Computes the targets, and gives them on the same device; remembers them."""
@@ -58,6 +61,5 @@ def load(choice: Choice) -> Loaded:
         target_evaluator = registry().backend(choice.targets).build(choice.device, choice.precision)
         other = target_evaluator.load(network)
     evaluate = backend.load(network)
-    return Loaded(
-        network, backend.device, evaluate, remembering(other or evaluate, info, options, network, target_evaluator)
-    )
+    remembered = remembering(other or evaluate, info, options, network, target_evaluator)
+    return Loaded(network, backend.device, backend.precision, evaluate, remembered)

@@ -56,8 +56,7 @@ class MemoryFitter:
     def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
         self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
         free, taken = _memory(loaded.device)
-        precision = getattr(loaded.evaluate, "precision", recipe.precision)
-        cost = costs(recipe.network, precision) if recipe.network in COSTS else self._measured()
+        cost = costs(recipe.network, loaded.precision) if recipe.network in COSTS else self._measured()
         enough = math.inf if loaded.device.startswith("cuda") else DEFAULT_BUDGET
         self.fit = fit(size[0] * size[1], recipe, free, taken, cost, enough)
         self._notice = self.fit.said(size[0] * size[1], taken)

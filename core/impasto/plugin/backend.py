@@ -27,14 +27,14 @@ class Evaluator(Protocol):
 
 
 class Backend(Protocol):
-    """Places networks on one device in one precision.
-
-    If that is "auto", what it loads may have a `precision` itself. It may also have an `identity`, a str: what its
-    results depend on besides these and its own code.
-    """
+    """Places networks on one device in one precision."""
 
     device: str
+    """In torch's words; what "auto" became."""
     precision: str
+    """float32 or bfloat16; what "auto" became."""
+    identity: str
+    """What its results depend on besides these and its own code; "" if on nothing."""
 
     def load(self, network: Network) -> Evaluator:
         """`network`, ready to be evaluated here."""

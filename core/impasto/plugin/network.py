@@ -124,6 +124,12 @@ class NetworkInfo:
     finish: Finish = field(default_factory=Finish)
     rank: int | None = None
     """`auto` takes the network of the highest rank that is ready; None is never taken."""
+    mixed_precision: bool = False
+    """Whether it can be evaluated in bfloat16, under autocast; the precision "auto" then takes what is quicker."""
+
+    def precision(self, asked: str) -> str:
+        """What to ask a backend for: `asked`, but float32 for "auto" unless this network has mixed precision."""
+        return "float32" if asked == "auto" and not self.mixed_precision else asked
 
     def chosen(self, asked: Mapping[str, str], wished: Mapping[str, str] | None = None) -> dict[str, str]:
         """What to build with: `asked`, and where that is silent `wished`, as far as this network knows of it.

@@ -9,12 +9,14 @@ from impasto.plugin import BackendInfo, hookimpl
 class Exact:
     """On the processor, where float64 is only twice as slow."""
 
+    identity = ""
+
     def __init__(self, device, precision):
         if device not in ("auto", "cpu"):
             raise DeviceError(f"The backend exact has no device {device!r}.", "Use --device cpu, or auto.")
         if precision == "bfloat16":
             raise DeviceError("The backend exact computes in float64, not in bfloat16.", "Leave --precision out.")
-        self.device, self.precision = "cpu", precision
+        self.device, self.precision = "cpu", "float32"  # that of the maps it gives
 
     def load(self, network):
         """An evaluator: takes a picture, gives maps in the picture's dtype, rounded once."""
