@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import DeviceError, PluginError
-from impasto.plugin import BackendInfo, Capabilities, NetworkInfo, Recognised
+from impasto.plugin import BackendInfo, Capabilities, Cost, NetworkInfo, Recognised
 from impasto.plugin.registry import missing, registry
 from impasto.testing import check_backend, check_network
 from impasto_vgg import WEIGHTS
@@ -361,6 +362,12 @@ def test_mixed_precision_is_checked_where_it_is_claimed() -> None:
     check_network(NetworkInfo("sound", "", build=Sound, mixed_precision=True))
     with pytest.raises(AssertionError, match=r"layer fine: maps off by .* in bfloat16, .*; expected at most 0.1"):
         check_network(NetworkInfo("fine", "", build=TooFine, mixed_precision=True))
+
+
+def test_a_cost_is_of_something() -> None:
+    cost = Cost(seconds=1e-6, step=100, tile=-1, far=math.nan, margin=0, whole=math.inf)
+    with pytest.raises(AssertionError, match="network sound: cost says less than nothing for tile, far; expected"):
+        check_network(NetworkInfo("sound", "", build=Sound, cost=cost))
 
 
 # Broken backends

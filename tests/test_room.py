@@ -20,7 +20,7 @@ from PIL import Image
 from conftest import drawing
 from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
-from impasto.memory.plan import COSTS, DEFAULT_BUDGET, GOOD_TILE_MARGINS, USABLE_SHARE, fit
+from impasto.memory.plan import DEFAULT_BUDGET, GOOD_TILE_MARGINS, UNKNOWN, USABLE_SHARE, cost_of, fit
 from impasto.painting.loading import Choice, Load, Loaded, load
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,7 +33,7 @@ def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(net
     for pixels in (10_000, 400_000, 3_000_000, 12_000_000, 64_000_000):
         for free in (2e9, 4e9, 16e9, 400e9):
             try:
-                found = fit(pixels, recipe, free, 0.6e9)
+                found = fit(pixels, recipe, cost_of(network, "float32"), free, 0.6e9)
             except OutOfMemory:
                 assert pixels >= 12_000_000
                 assert free < 100 * pixels * 4
@@ -51,24 +51,25 @@ def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(net
 
 
 def test_three_gigabytes_are_enough_if_they_will_do_and_as_few_more_as_will() -> None:
+    cost = cost_of("wavelet", "float32")
     for pixels, enough in ((3_000_000, DEFAULT_BUDGET), (12_000_000, 1.15 * DEFAULT_BUDGET)):
-        look = fit(pixels, Recipe.of(network="wavelet", init="content"), 400e9, 0.6e9).plan(pixels)
+        look = fit(pixels, Recipe.of(network="wavelet", init="content"), cost, 400e9, 0.6e9).plan(pixels)
         assert look
         assert look.bytes + 0.6e9 <= enough
         assert look.tile
-        assert look.tile >= GOOD_TILE_MARGINS * COSTS["wavelet"].margin
+        assert look.tile >= GOOD_TILE_MARGINS * cost.margin
 
 
 def test_the_size_that_is_named_would_do_and_a_larger_one_would_not() -> None:
     recipe = Recipe.of(size=8000, memory=2.0)
     with pytest.raises(OutOfMemory) as raised:
-        fit(8000 * 6000, recipe, None, 0.6e9)
+        fit(8000 * 6000, recipe, UNKNOWN, None, 0.6e9)
     found = re.search(r"--size (\d+), which", str(raised.value))
     assert found
     size = int(found[1])
-    assert fit(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), None, 0.6e9).plan(size * size * 3 // 4)
+    assert fit(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), UNKNOWN, None, 0.6e9).plan(size * size * 3 // 4)
     with pytest.raises(OutOfMemory):
-        fit((size + 96) ** 2 * 3 // 4, Recipe.of(size=size + 96, memory=2.0), None, 0.6e9)
+        fit((size + 96) ** 2 * 3 // 4, Recipe.of(size=size + 96, memory=2.0), UNKNOWN, None, 0.6e9)
 
 
 def pictures(folder: Path, width: int, height: int) -> tuple[Path, Path]:

@@ -209,7 +209,8 @@ def test_targets_by_what_knows_neither_checkpoints_nor_borders() -> None:
     network, layers = VGG(random_weights(width=4), VGG19), ["conv1_1", "conv2_1"]
     network.capabilities = replace(network.capabilities, checkpoints={})
     loaded = Loaded(network, "cpu", "float32", network, lambda image, layers: network(image, layers))
-    room, image = MemoryFitter(loaded, layers, Recipe.of(size=300, tile=96), (300, 260)), torch.rand(1, 3, 260, 300)
+    room = MemoryFitter(loaded, layers, Recipe.of(network="vgg19", size=300, tile=96), (300, 260))
+    image = torch.rand(1, 3, 260, 300)
     assert room.tiling(300 * 260).footprint.valid
     whole = network(image, layers)
     pieces = list(TiledForward(loaded.target_evaluator, layers, image, room.target_tiling(300 * 260)).pieces(image))

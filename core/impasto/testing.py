@@ -64,6 +64,8 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
     watched = _Watched(f"network {info.name}", built)
     _check_layers(watched.who, built)
     _check_capabilities(watched.who, built)
+    bad = [name for name, figure in vars(info.cost).items() if not figure >= 0] if info.cost else []
+    _expect(not bad, watched.who, f"cost says less than nothing for {', '.join(bad)}", "seconds, bytes and pixels")
     with torch.no_grad():
         _check_grids(watched, built.layers)
         _check_same(watched, watched, built.layers, "asked again")

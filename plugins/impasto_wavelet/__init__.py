@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from impasto.plugin import Finish, Network, NetworkInfo, hookimpl
+from impasto.plugin import Cost, Finish, Network, NetworkInfo, hookimpl
 
 
 def _build() -> Network:
@@ -23,5 +23,6 @@ def impasto_networks() -> Iterable[NetworkInfo]:
             build=_build,
             finish=Finish(steps=0),
             rank=0,
+            cost=Cost(seconds=1.5e-6, step=650, tile=1150, far=10, margin=32, whole=4e6),
         )
     ]

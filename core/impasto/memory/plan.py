@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import OutOfMemory
+from ..plugin.network import Cost
 from ..plugin.registry import AUTO, registry
 from ..recipe.knobs import OURS
 from ..recipe.recipe import Recipe
@@ -26,44 +27,13 @@ USABLE_SHARE = 0.85
 DEFAULT_BUDGET, BUDGET_GROWTH = 3e9, 1.1
 """Bytes to make do with, the program included, if nothing is said: an editor with the same picture wants some too. And
 by how much that is raised while it will not do."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network costs. All bytes are in float32, without a graphics card."""
-
-    seconds: float
-    """For each pixel and step, on two cores."""
-    step: float
-    """Bytes for each pixel of a picture that is evaluated whole."""
-    tile: float
-    """Bytes for each pixel of a tile, its halo included."""
-    far: float
-    """Bytes for each pixel of a picture in tiles: content, checkpoints, and layers with a wide receptive field."""
-    margin: int
-    """Width of the widest halo, in pixels."""
-    whole: float
-    """Pixels above which tiles are no slower."""
-
-    def short(self) -> Cost:
-        """The same in bfloat16, which the losses are not."""
-        return replace(
-            self, step=BFLOAT16_SHARE * self.step, tile=BFLOAT16_SHARE * self.tile, far=BFLOAT16_SHARE * self.far
-        )
-
-
-VGG19 = Cost(2e-5, 2500, 2200, 90, 8, math.inf)
-COSTS = {
-    "wavelet": Cost(1.5e-6, 650, 1150, 10, 32, 4e6),
-    "vgg16": replace(VGG19, seconds=1.7e-5),  # a tenth less memory, too, which is left as a margin
-    "vgg19": VGG19,
-}
-OTHERS = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
+UNKNOWN = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
+"""Of a network whose record says nothing."""
 PICTURE_BYTES, LOSSES_BYTES = 66, 115
 """Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
 takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
 BFLOAT16_SHARE = 0.6
-"""What maps in bfloat16 take beside those in float32."""
+"""What a network takes in bfloat16, which the losses are not, beside what it takes in float32."""
 PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
 """Bytes for each pixel and step that L-BFGS remembers; for a picture in tiles, in half the precision."""
 MATCHED_BYTES = 200
@@ -168,12 +138,7 @@ class MemoryBudget:
 
 
 def fit(
-    pixels: int,
-    recipe: Recipe,
-    free: float | None,
-    taken: float,
-    cost: Cost | None = None,
-    enough: float = DEFAULT_BUDGET,
+    pixels: int, recipe: Recipe, cost: Cost, free: float | None, taken: float, enough: float = DEFAULT_BUDGET
 ) -> MemoryBudget:
     """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
 
@@ -181,7 +146,7 @@ def fit(
     will do with tiles of `GOOD_TILE_MARGINS` margins. Raises `OutOfMemory`, with the size that would do, where no tiles
     will do.
     """
-    cost, most = cost or costs(recipe.network, recipe.precision), math.inf if free is None else free * USABLE_SHARE
+    most = math.inf if free is None else free * USABLE_SHARE
     if recipe.colour == "palette":
         return MemoryBudget(recipe, cost, math.inf)
     if not _steps(recipe):
@@ -204,10 +169,11 @@ def _check_laid(pixels: int, recipe: Recipe, budget: float) -> None:
         raise OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
 
 
-def costs(network: str, precision: str) -> Cost:
-    """What a network costs, as far as that is known."""
-    cost = COSTS.get(network, OTHERS)
-    return cost.short() if precision == "bfloat16" else cost
+def cost_of(network: str, precision: str) -> Cost:
+    """What a network costs in this precision, in bfloat16 less memory; `UNKNOWN` if its record does not say."""
+    cost = registry().network(network).cost or UNKNOWN
+    share = BFLOAT16_SHARE if precision == "bfloat16" else 1
+    return replace(cost, step=share * cost.step, tile=share * cost.tile, far=share * cost.far)
 
 
 def at_hand() -> tuple[float | None, float]:
@@ -241,7 +207,7 @@ class Estimates:
         scale = recipe.size / max(width, height)
         width, height = (max(1, round(side * scale)) for side in (width, height))
         pixels = width * height
-        found = fit(pixels, recipe, free, taken)
+        found = fit(pixels, recipe, cost_of(recipe.network, recipe.precision), free, taken)
         plan = found.plan(pixels) or TilingPlan(None, recipe.history, 0)
         if recipe.colour == "palette":
             time, plan = RECOLOUR_SECONDS * pixels, TilingPlan(None, recipe.history, PICTURE_BYTES * pixels)

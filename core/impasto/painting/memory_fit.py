@@ -18,24 +18,23 @@ from ..features.receptive_field import Footprint, Segment, footprint_of, kept
 from ..features.tiles import Tiling
 from ..memory import allocator, system
 from ..memory.plan import (
-    COSTS,
     DEFAULT_BUDGET,
     MAX_TILE,
     MIN_HISTORY,
     MIN_TILE,
-    OTHERS,
     STRIDE,
-    Cost,
+    UNKNOWN,
     MemoryBudget,
     TilingPlan,
     at_hand,
-    costs,
+    cost_of,
     fit,
 )
 from ..objective.objective import Objective
 from ..objective.tiled import Tiled
 from ..plugin.backend import Evaluator
-from ..plugin.network import Capabilities
+from ..plugin.network import Capabilities, Cost
+from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from .loading import Loaded
 
@@ -56,9 +55,10 @@ class MemoryFitter:
     def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
         self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
         free, taken = _memory(loaded.device)
-        cost = costs(recipe.network, loaded.precision) if recipe.network in COSTS else self._measured()
+        known = registry().network(recipe.network).cost
+        cost = cost_of(recipe.network, loaded.precision) if known else self._measured()
         enough = math.inf if loaded.device.startswith("cuda") else DEFAULT_BUDGET
-        self.fit = fit(size[0] * size[1], recipe, free, taken, cost, enough)
+        self.fit = fit(size[0] * size[1], recipe, cost, free, taken, enough)
         self._notice = self.fit.said(size[0] * size[1], taken)
         self._last: tuple[Objective, MemoryBudget, Objective | Tiled] | None = None
 
@@ -120,7 +120,8 @@ class MemoryFitter:
     @property
     def _long(self) -> bool:
         """Whether the network is known to compute for long: memory that it frees seldom fragments."""
-        return self.recipe.network in COSTS and self.fit.cost.seconds > LONG
+        known = registry().network(self.recipe.network).cost
+        return known is not None and known.seconds > LONG
 
     @cached_property
     def _footprint(self) -> Footprint:
@@ -136,10 +137,10 @@ class MemoryFitter:
         return footprint_of(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))
 
     def _measured(self) -> Cost:
-        """The cost of a network that is not listed, by the bytes it keeps for its gradient on a small picture."""
+        """The cost where no record says it, by the bytes that the network keeps for its gradient on a small picture."""
         image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device)
         step = BESIDE * kept(Segment(self.loaded.evaluate, None, None, tuple(self.layers)), image)
-        return replace(OTHERS, step=step, tile=step, far=step / 5)
+        return replace(UNKNOWN, step=step, tile=step, far=step / 5)
 
 
 def _memory(device: str) -> tuple[float | None, float]:

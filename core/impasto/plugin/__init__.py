@@ -8,12 +8,13 @@ See docs/plugins.md.
 from ..weights.store import Recognised, Stored, WeightsInfo, Wheel
 from .backend import Backend, BackendInfo, Evaluator
 from .hooks import hookimpl
-from .network import Capabilities, Finish, Network, NetworkInfo
+from .network import Capabilities, Cost, Finish, Network, NetworkInfo
 
 __all__ = [
     "Backend",
     "BackendInfo",
     "Capabilities",
+    "Cost",
     "Evaluator",
     "Finish",
     "Network",

@@ -108,6 +108,24 @@ class Finish:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a network costs. All bytes are in float32, without a graphics card."""
+
+    seconds: float
+    """For each pixel and step, on two cores."""
+    step: float
+    """Bytes for each pixel of a picture that is evaluated whole."""
+    tile: float
+    """Bytes for each pixel of a tile, its halo included."""
+    far: float
+    """Bytes for each pixel of a picture in tiles: content, checkpoints, and layers with a wide receptive field."""
+    margin: int
+    """Width of the widest halo, in pixels."""
+    whole: float
+    """Pixels above which tiles are no slower."""
+
+
+@dataclass(frozen=True)
 class NetworkInfo:
     """A network as the registry lists it, before anything heavy is imported."""
 
@@ -126,6 +144,8 @@ class NetworkInfo:
     """`auto` takes the network of the highest rank that is ready; None is never taken."""
     mixed_precision: bool = False
     """Whether it can be evaluated in bfloat16, under autocast; the precision "auto" then takes what is quicker."""
+    cost: Cost | None = None
+    """What it takes of time and memory, for the plan of a painting; if None, the memory of a step is measured first."""
 
     def precision(self, asked: str) -> str:
         """What to ask a backend for: `asked`, but float32 for "auto" unless this network has mixed precision."""
