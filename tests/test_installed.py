@@ -130,7 +130,7 @@ from impasto.plugin.registry import registry
 from impasto.testing import check_backend, check_network
 
 check_network("squeezenet")
-check_backend("exact", network="squeezenet")
+check_backend("exact", "squeezenet")
 
 
 def refusal(kind, build, *args, **options):

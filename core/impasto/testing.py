@@ -4,7 +4,7 @@
 
     def test_mine():
         check_network("mine", pooling="max")
-        check_backend("mine", device="cuda")
+        check_backend("mine", "wavelet", device="cuda")
 
 Both take a name, of what is installed, or the record itself. They return nothing, and raise `AssertionError` with a
 sentence that says which network, which layer and which picture, what was seen and what was expected; or `PluginError`
@@ -84,7 +84,7 @@ def check_network(network: str | NetworkInfo, **options: str) -> None:
 
 
 def check_backend(
-    backend: str | BackendInfo, device: str = "cpu", network: str | NetworkInfo = "wavelet", rtol: float = RTOL
+    backend: str | BackendInfo, network: str | NetworkInfo, device: str = "cpu", rtol: float = RTOL
 ) -> None:
     """Check the backend on `device` against `network` itself on the CPU, in float32.
 

@@ -47,4 +47,4 @@ def impasto_backends() -> Iterable[BackendInfo]:
     """The backend `onnx`."""
     summary = "ONNX Runtime; computes targets, gives no gradients"
     devices = ("cpu", "cuda", "mps") if any(distributions(name="onnxruntime-gpu")) else ("cpu", "mps")
-    return [BackendInfo("onnx", summary, False, _build, missing, devices, _export)]
+    return [BackendInfo("onnx", summary, False, _build, missing, devices, {".onnx": _export})]

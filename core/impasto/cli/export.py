@@ -23,8 +23,12 @@ def export(network: str, file: Path, layers: str | None, network_options: str | 
 
     Its input `image` is a float32 picture, (1, 3, height, width), sRGB-encoded in [0, 1].
     """
-    file = check_output(file, formats=(".onnx",))
-    info, backend = registry().network(network), registry().backend("onnx")
+    backends = {suffix: backend for backend in registry().backends.values() for suffix in backend.exports}
+    if not backends:
+        raise PluginError("No backend exports anything.", "`impasto plugins` says what is missing.")
+    file = check_output(file, formats=backends)
+    suffix = file.suffix.lower()
+    info, backend = registry().network(network), backends[suffix]
     for need in (missing(info), missing(backend)):
         if need:
             raise PluginError(need)
@@ -32,8 +36,6 @@ def export(network: str, file: Path, layers: str | None, network_options: str | 
     built = info.build(**info.chosen({option.strip(): value.strip() for option, _, value in pairs}))
     asked = built.layers if layers is None else layers.split(",")
     wanted = [own_layer(built, layer.strip(), network) for layer in asked]
-    if backend.export is None:
-        raise PluginError("The backend onnx exports nothing.", "Update it.")
-    data, form = backend.export(built, wanted)
+    data, form = backend.exports[suffix](built, wanted)
     replace(file, data)
     click.echo(f"{file}: {network}, {len(wanted)} layers, {form}, {len(data) / 1e6:.1f} MB.")

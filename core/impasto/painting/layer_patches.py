@@ -18,7 +18,8 @@ from torch import Tensor
 from ..errors import ImageError, RecipeError
 from ..pictures.picture import Picture
 from ..plugin.network import own_layer
-from ..plugin.registry import registry
+from ..plugin.registry import AUTO, registry
+from ..recipe.recipe import Recipe
 from .scene import fitted
 
 TRIES = 30
@@ -57,7 +58,7 @@ def strongest_patches(
     *,
     count: int = 9,
     size: int = 512,
-    network: str = "wavelet",
+    network: str = AUTO,
     network_options: Mapping[str, str] | None = None,
     device: str = "auto",
 ) -> dict[int, list[Patch]]:
@@ -68,7 +69,8 @@ def strongest_patches(
     `RecipeError` for a layer or channel that there is none of or that answers to nothing here, and `ImageError` for a
     picture that does not reach the layer.
     """
-    look = _Look(layer, size, network, network_options or {}, device)
+    settled = registry().settled(Recipe.of(network=network, init="content"))
+    look = _Look(layer, size, settled.network, network_options or {}, device)
     most = count if len(pictures) == 1 else max(3, -(-2 * count // len(pictures)))
     found: dict[int, list[Patch]] = {channel: [] for channel in channels}
     for number, picture in enumerate(pictures):

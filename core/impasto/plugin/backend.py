@@ -5,8 +5,8 @@ A differentiable backend can drive the optimisation; any backend can compute tar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ class BackendInfo:
     """Empty when ready; otherwise what is missing and the command that gets it. Must not import torch."""
     devices: tuple[str, ...] = ("cpu",)
     """The kinds of device it can use where the machine has them, in torch's words: cpu, cuda, mps."""
-    export: Callable[[Network, Sequence[str]], tuple[bytes, str]] | None = None
-    """(network, layers) -> the bytes of a file with these layers for other programs, and its format in words."""
+    exports: Mapping[str, Callable[[Network, Sequence[str]], tuple[bytes, str]]] = field(default_factory=dict)
+    """Suffix, as .onnx -> (network, layers) -> a file with these layers for other programs, and its format in words."""

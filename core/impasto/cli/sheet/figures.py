@@ -27,8 +27,7 @@ from .axes import NOTHING, RATIO, Axis, Mark, Plan, span
 
 OURS = {"scales": 1, "steps": 60, "init": "noise"}
 PAPERS = {"profile": "gatys2016"}
-LIKE_THE_PAPERS = ("vgg16", "vgg19")
-"""Networks whose figures are made with the losses of the paper."""
+"""The losses of the paper, for networks with trained weights, as its own."""
 RATIOS = (1e-2, 1e-1, 1, 10)
 """Times the profile's own alpha/beta: with that of the paper, 1e-3, they are the columns of its figure."""
 Layers = dict[str, float]
@@ -39,7 +38,8 @@ def planned(
 ) -> Plan:
     """The figure of this number, "1" or "3". `knobs` replace those that figures start with, `columns` those of 3."""
     style = found(style)
-    knobs = {**OURS, **(PAPERS if knobs.get("network") in LIKE_THE_PAPERS else {}), **knobs}
+    trained = [name for name, info in registry().networks.items() if info.weights]
+    knobs = {**OURS, **(PAPERS if knobs.get("network") in trained else {}), **knobs}
     if number == "1":
         return _representations(knobs, content, style, output)
     return _trade_off(knobs, content, style, output, columns)
