@@ -199,7 +199,7 @@ def grown(network: str, megapixels: str) -> Figures:
     recipe = Recipe.of(network=network, size=side, scales=1, steps=3)
     for taken in paint(content, read(STYLE), recipe, **named):
         marks.append(taken.seconds)
-    look = taken.fit.look(round(float(megapixels) * 1e6))
+    look = taken.fit.plan(round(float(megapixels) * 1e6))
     return {
         "seconds for a step": min(after - before for before, after in pairwise(marks)),
         "side of tiles, 0 for none": look.tile or 0,
@@ -226,7 +226,7 @@ def stepped(width: int, height: int, **knobs: float) -> Figures:
     marks = list[float]()
     for taken in paint(content, read(STYLE), recipe, load=untrained):
         marks.append(taken.seconds)
-    look = taken.fit.look(width * height)
+    look = taken.fit.plan(width * height)
     return {
         "seconds a megapixel": median(after - before for before, after in pairwise(marks)) / (width * height / 1e6),
         "side of tiles, 0 for none": look.tile or 0,
