@@ -20,8 +20,19 @@ from PIL import Image
 from conftest import drawing
 from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
-from impasto.memory.plan import DEFAULT_BUDGET, GOOD_TILE_MARGINS, UNKNOWN, USABLE_SHARE, cost_of, fit
+from impasto.memory.plan import (
+    DEFAULT_BUDGET,
+    GOOD_TILE_MARGINS,
+    UNKNOWN,
+    USABLE_SHARE,
+    Estimates,
+    at_hand,
+    cost_of,
+    fit,
+)
 from impasto.painting.loading import Choice, Load, Loaded, load
+from impasto.storage.cache import MEASURED
+from impasto_torch.backend import TorchBackend
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to limits of address space")
@@ -276,5 +287,38 @@ def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) 
         refused = process("estimate", photo, *words)
         assert refused.returncode == 2
         assert re.search(r"megapixels take .* can be had\. Use --size \d+, which would do\.", refused.stderr)
+    refused = process("estimate", photo, "--device", "cuda:99")
+    assert refused.returncode == 2
+    assert "The device 'cuda:99' is not there" in refused.stderr
     matched = process("estimate", photo, "--size", 4096, "--network", "wavelet").stdout
     assert re.match(r"time     \d+:\d\d\nmemory   [23]\.\d GB\ntiles    none, all at once\n", matched)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_estimate_is_for_the_precision_that_auto_becomes(precision: str) -> None:
+    TorchBackend("cpu", "auto")
+    (entry,) = MEASURED.entries()
+    MEASURED.put(entry.path.name, precision.encode())
+    recipes = [Recipe.of(network="vgg19", device="cpu", precision=asked) for asked in ("auto", precision)]
+    auto, named = (Estimates().of(1200, 900, recipe)["bytes"] for recipe in recipes)
+    assert auto == pytest.approx(named, abs=5e7)  # what the process has taken besides may differ
+
+
+def test_the_first_line_tells_of_the_part_that_is_painted(process: Process, tmp_path: Path) -> None:
+    """The mask leaves a hundredth of the picture, all of which would take 2 GB."""
+    photo, style = pictures(tmp_path, 1500, 1500)
+    mask = np.zeros((1500, 1500), np.uint8)
+    mask[:150, :150] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    words = ("--mask", tmp_path / "mask.png", "--size", 1500, "--init", "content", "--network", "wavelet", "--steps", 1)
+    stderr = process(photo, style, "-o", tmp_path / "out.png", *words).stderr
+    found = re.search(r"network wavelet, about \d+:\d\d and (\d\.\d) GB of memory", stderr)
+    assert found, stderr
+    assert float(found[1]) < 1.2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no graphics card")
+def test_on_a_graphics_card_its_own_memory_counts() -> None:
+    free, taken = at_hand("cuda")
+    assert free is not None
+    assert 0 <= taken < free + taken <= torch.cuda.get_device_properties("cuda").total_memory

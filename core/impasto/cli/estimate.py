@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import FILE, Grouped, given, knobs
-
-if TYPE_CHECKING:
-    from ..recipe.recipe import Recipe
 
 
 @click.command(cls=Grouped)
@@ -24,6 +19,7 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
 
     From measurements on two cores without a graphics card; the time is a first guess on others.
     """
+    from ..memory.plan import Estimates
     from ..pictures.bundled_styles import found
     from ..pictures.picture import read
     from ..plugin.registry import registry
@@ -33,7 +29,7 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
     registry().check(recipe)
     for path in style:
         read(found(path))
-    expected = cost(read(content).size, recipe)
+    expected = Estimates().of(*read(content).size, recipe)
     tiles = f"of {expected['tile']} pixels" if expected["tile"] else "none, all at once"
     click.echo(f"time     {clock(expected['seconds'])}")
     click.echo(f"memory   {expected['bytes'] / 1e9:.1f} GB")
@@ -42,13 +38,6 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
         click.echo(f"history  {expected['history']} steps")
     if expected["notice"]:
         click.echo(expected["notice"])
-
-
-def cost(size: tuple[int, int], recipe: Recipe) -> Mapping[str, Any]:
-    """What `Estimates.of` says of a content of this size, in a process that has painted nothing. `OutOfMemory`."""
-    from ..memory.plan import Estimates
-
-    return Estimates().of(*size, recipe)
 
 
 def clock(seconds: float) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import OutOfMemory
+from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
 from ..pictures.codecs import kept_kind
 from ..pictures.picture import Picture, read, write
 from ..recipe.provenance import Provenance
 from ..storage.files import FORMATS
-from .estimate import clock, cost
+from .estimate import clock
 from .interrupt import Interrupt
 from .job import Job, Pictures, check
 from .losses.record import Curves
@@ -69,7 +70,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
         try:
             for taken, step in enumerate(steps, 1):
                 if taken == 1:  # all that was given is right, and the first size is a small one
-                    _say_cost(job, content)
+                    _say_cost(job, step)
                 if step.notice:
                     _say(job, step.notice)
                 show(step)
@@ -91,11 +92,10 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     return step, picture, failed
 
 
-def _say_cost(job: Job, content: Picture) -> None:
-    with suppress(OutOfMemory):  # the painting itself knows better, and how much of the picture counts
-        expected = cost(job.canvas or content.size, job.recipe)
-        time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
-        _say(job, f"network {job.recipe.network}, about {time_} and {memory}.")
+def _say_cost(job: Job, step: Step) -> None:
+    expected = Estimates().told(*step.scene.crop.size, step.fit)
+    time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
+    _say(job, f"network {job.recipe.network}, about {time_} and {memory}.")
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:

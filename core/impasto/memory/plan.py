@@ -2,7 +2,7 @@
 
 Time is proportional to the pixels of all steps. Memory has three parts: bytes for each pixel of the picture, bytes for
 each pixel that is evaluated at once, and the history of L-BFGS. The constants were measured; a process learns its own
-speed. Nothing here imports torch.
+speed. A painting and its estimate have the same plan, `memory_budget`; only an estimate has to ask which device it is.
 """
 
 from __future__ import annotations
@@ -65,11 +65,12 @@ class TilingPlan:
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """Plans for pictures of any size within `budget` bytes, besides those that the process has already."""
+    """Plans for pictures of any size within `budget` bytes, besides those that are `taken` already."""
 
     recipe: Recipe
     cost: Cost
     budget: float
+    taken: float
     least: int = MIN_TILE
     """Sides of tiles in pixels: plans go below `least` only where the recipe asks for it, and never above `largest`."""
     largest: int = MAX_TILE
@@ -89,15 +90,15 @@ class MemoryBudget:
                 return found if self.recipe.tile else None  # as was asked for: it may do
             history = max(MIN_HISTORY, history // 2)
 
-    def said(self, pixels: int, taken: float) -> str:
-        """What is stepped down for so many pixels, in a sentence, or nothing; `taken` is what the process has."""
+    def said(self, pixels: int) -> str:
+        """What is stepped down for so many pixels, in a sentence, or nothing."""
         plan = self.plan(pixels)
         if plan is None or not _steps(self.recipe):
             return ""
         changed = [f"looks at tiles of {plan.tile} pixels"] if plan.tile and plan.tile != self.recipe.tile else []
         if plan.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
             changed.append(f"remembers {plan.history} steps")
-        most = (plan.bytes + taken) / 1e9
+        most = (plan.bytes + self.taken) / 1e9
         return f"To make do with {most:.1f} GB of memory, it {' and '.join(changed)}." if changed else ""
 
     def too_large(self, pixels: int) -> OutOfMemory:
@@ -137,6 +138,16 @@ class MemoryBudget:
         return max(looking, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels
 
 
+def memory_budget(pixels: int, recipe: Recipe, device: str, precision: str, cost: Cost | None = None) -> MemoryBudget:
+    """How to paint so many pixels on `device` in `precision`, with the memory there is now. Raises as `fit`.
+
+    cost: what a network takes whose record does not say.
+    """
+    free, taken = at_hand(device)
+    enough = math.inf if device.startswith("cuda") else DEFAULT_BUDGET
+    return fit(pixels, recipe, cost or cost_of(recipe.network, precision), free, taken, enough)
+
+
 def fit(
     pixels: int, recipe: Recipe, cost: Cost, free: float | None, taken: float, enough: float = DEFAULT_BUDGET
 ) -> MemoryBudget:
@@ -148,14 +159,14 @@ def fit(
     """
     most = math.inf if free is None else free * USABLE_SHARE
     if recipe.colour == "palette":
-        return MemoryBudget(recipe, cost, math.inf)
+        return MemoryBudget(recipe, cost, math.inf, taken)
     if not _steps(recipe):
         _check_laid(pixels, recipe, min(most, recipe.memory * 1e9 - taken if recipe.memory else most))
-        return MemoryBudget(recipe, cost, math.inf)
+        return MemoryBudget(recipe, cost, math.inf, taken)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * BUDGET_GROWTH**times for times in range(64)]
     budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_MARGINS * cost.margin)
     for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (MIN_TILE, budgets[-1])]:
-        found = MemoryBudget(recipe, cost, budget, least)
+        found = MemoryBudget(recipe, cost, budget, taken, least)
         if found.plan(pixels):
             return found
     raise found.too_large(pixels)
@@ -176,8 +187,10 @@ def cost_of(network: str, precision: str) -> Cost:
     return replace(cost, step=share * cost.step, tile=share * cost.tile, far=share * cost.far)
 
 
-def at_hand() -> tuple[float | None, float]:
-    """Bytes that are free, None if that is unknown, and that are taken: once all libraries are there."""
+def at_hand(device: str) -> tuple[float | None, float]:
+    """Bytes of `device` that are free, None if that is unknown, and that are taken: once all libraries are there."""
+    if device.startswith("cuda"):
+        return system.on_card(device)
     allocator.release()  # what reading pictures has left is no part of either
     free, taken = system.free(), system.taken()
     most = max(BASE, taken)
@@ -202,12 +215,15 @@ class Estimates:
         self._seen: dict[Key, Seen] = {}
 
     def of(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
-        """The fields of `estimate` for a content of so many pixels. Raises `OutOfMemory`."""
-        seen, (free, taken) = self._seen.get(_key(recipe), Seen()), at_hand()
+        """The fields of `estimate` for a content of so many pixels. Loads torch. `OutOfMemory`, `DeviceError`."""
         scale = recipe.size / max(width, height)
         width, height = (max(1, round(side * scale)) for side in (width, height))
-        pixels = width * height
-        found = fit(pixels, recipe, cost_of(recipe.network, recipe.precision), free, taken)
+        return self.told(width, height, memory_budget(width * height, recipe, *_resolved(recipe)))
+
+    def told(self, width: int, height: int, found: MemoryBudget) -> Mapping[str, Any]:
+        """The fields of `estimate` for painting so many pixels as `found` says."""
+        recipe, pixels = found.recipe, width * height
+        seen = self._seen.get(_key(recipe), Seen())
         plan = found.plan(pixels) or TilingPlan(None, recipe.history, 0)
         if recipe.colour == "palette":
             time, plan = RECOLOUR_SECONDS * pixels, TilingPlan(None, recipe.history, PICTURE_BYTES * pixels)
@@ -215,14 +231,24 @@ class Estimates:
             time, plan = _time(width, height, found), TilingPlan(None, recipe.history, MATCHED_BYTES * pixels)
         else:
             time = _time(width, height, found) * (seen.seconds / seen.expected if seen.expected else 1.0)
-        said = {"tile": plan.tile, "history": plan.history, "notice": found.said(pixels, taken)}
-        return {"seconds": time, "bytes": taken + plan.bytes, "measured": bool(seen.expected), **said}
+        said = {"tile": plan.tile, "history": plan.history, "notice": found.said(pixels)}
+        return {"seconds": time, "bytes": found.taken + plan.bytes, "measured": bool(seen.expected), **said}
 
     def learn(self, width: int, height: int, found: MemoryBudget, seconds: float) -> None:
         """Take in what painting so many pixels took."""
         seen = self._seen.setdefault(_key(found.recipe), Seen())
         seen.seconds += seconds
         seen.expected += _time(width, height, found)
+
+
+def _resolved(recipe: Recipe) -> tuple[str, str]:
+    """The device and the precision in which `recipe` is painted here; where no network is needed the processor's."""
+    if recipe.colour == "palette":
+        return "cpu", "float32"
+    precision = registry().network(recipe.network).precision(recipe.precision)
+    with allocator.freeze_gc_after_torch():
+        backend = registry().painter(recipe.backend).build(recipe.device, precision)
+    return backend.device, backend.precision
 
 
 def _time(width: int, height: int, found: MemoryBudget) -> float:

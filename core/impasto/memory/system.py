@@ -45,6 +45,14 @@ def taken() -> float:
     return 0
 
 
+def on_card(device: str) -> tuple[float, float]:
+    """What may still be taken on a CUDA device, and what the process has there. Not tried on one yet."""
+    import torch
+
+    taken = torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - taken, taken
+
+
 def peak() -> float:
     """The most that this process has had; 0 where that cannot be told."""
     try:

@@ -18,7 +18,6 @@ from ..features.receptive_field import Footprint, Segment, footprint_of, kept
 from ..features.tiles import Tiling
 from ..memory import allocator, system
 from ..memory.plan import (
-    DEFAULT_BUDGET,
     MAX_TILE,
     MIN_HISTORY,
     MIN_TILE,
@@ -26,9 +25,7 @@ from ..memory.plan import (
     UNKNOWN,
     MemoryBudget,
     TilingPlan,
-    at_hand,
-    cost_of,
-    fit,
+    memory_budget,
 )
 from ..objective.objective import Objective
 from ..objective.tiled import Tiled
@@ -54,12 +51,9 @@ class MemoryFitter:
 
     def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
         self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
-        free, taken = _memory(loaded.device)
-        known = registry().network(recipe.network).cost
-        cost = cost_of(recipe.network, loaded.precision) if known else self._measured()
-        enough = math.inf if loaded.device.startswith("cuda") else DEFAULT_BUDGET
-        self.fit = fit(size[0] * size[1], recipe, cost, free, taken, enough)
-        self._notice = self.fit.said(size[0] * size[1], taken)
+        pixels, cost = size[0] * size[1], None if registry().network(recipe.network).cost else self._measured()
+        self.fit = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost)
+        self._notice = self.fit.said(pixels)
         self._last: tuple[Objective, MemoryBudget, Objective | Tiled] | None = None
 
     def take_notice(self) -> str:
@@ -141,11 +135,3 @@ class MemoryFitter:
         image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device)
         step = BESIDE * kept(Segment(self.loaded.evaluate, None, None, tuple(self.layers)), image)
         return replace(UNKNOWN, step=step, tile=step, far=step / 5)
-
-
-def _memory(device: str) -> tuple[float | None, float]:
-    """Bytes that are free and that are taken, where the painting will be."""
-    if not device.startswith("cuda"):
-        return at_hand()
-    taken = torch.cuda.memory_allocated(device)
-    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - taken, taken

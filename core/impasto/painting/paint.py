@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..matching.matching import Matching
 from ..memory import allocator
-from ..memory.plan import MemoryBudget, TilingPlan
+from ..memory.plan import MemoryBudget, TilingPlan, memory_budget
 from ..objective.colours import recoloured
 from ..objective.objective import Objective, Targets, Weights
 from ..objective.profiles import Profile
@@ -74,7 +74,7 @@ class Step:
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
     scene: Scene
-    fit: MemoryBudget | None = None
+    fit: MemoryBudget
     """How it was made to fit into memory."""
     notice: str = ""
     """What has just been changed for that, in a sentence."""
@@ -131,7 +131,9 @@ def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
     begin, content = time.perf_counter(), scene.crop.pixels
     pixels = content + np.float32(min(recipe.strength / 50, 1.0)) * (scene.palette() - content)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-    yield Step(0, 1, max(scene.crop.size), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene)
+    width, height = scene.crop.size
+    fit = memory_budget(width * height, recipe, "cpu", "float32")
+    yield Step(0, 1, max(width, height), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene, fit)
 
 
 @dataclass(frozen=True)

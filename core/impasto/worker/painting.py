@@ -128,7 +128,7 @@ class Painter:
         if last is None:
             return "cancelled", {}, {}
         taken, step = last
-        if not job.wish and step.fit:
+        if not job.wish and recipe.colour != "palette":
             self.estimates.learn(*step.scene.crop.size, step.fit, step.seconds)
         result = pictures.result(content, step, mask)
         fields: dict[str, Any] = {
