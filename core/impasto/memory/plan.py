@@ -18,7 +18,7 @@ from ..plugin.registry import AUTO, registry
 from ..recipe.knobs import OURS
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import stages
-from . import allocator, system
+from . import allocator, process, system
 
 BASE = 640e6
 """Bytes before anything is painted: mostly the libraries."""
@@ -246,7 +246,7 @@ def _resolved(recipe: Recipe) -> tuple[str, str]:
     if recipe.colour == "palette":
         return "cpu", "float32"
     precision = registry().network(recipe.network).precision(recipe.precision)
-    with allocator.freeze_gc_after_torch():
+    with process.freeze_gc_after_torch():
         backend = registry().painter(recipe.backend).build(recipe.device, precision)
     return backend.device, backend.precision
 
