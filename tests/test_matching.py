@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, Style, paint
+from impasto.matching.flow import along_edges, strokes
 from impasto.matching.guide import guide, light
 from impasto.matching.matching import Aim, Match, Matching
 from impasto.matching.patches import Patches
@@ -170,3 +172,35 @@ def test_a_frame_is_left_out() -> None:
     left, top, width, height = inside(Picture(pixels))
     assert (left, top, height) == pytest.approx((0.02, 0.02, 0.96))
     assert 285 / 300 - 0.02 <= left + width <= 285 / 300
+
+
+def lines(angle: float, width: int = 64, height: int = 64, period: float = 4.0) -> torch.Tensor:
+    """Strokes that go this way, in degrees from rightwards to downwards: their light, (1, 1, H, W)."""
+    down, across = torch.meshgrid(torch.arange(height).float(), torch.arange(width).float(), indexing="ij")
+    beside = math.cos(math.radians(angle)) * down - math.sin(math.radians(angle)) * across
+    return (0.5 + 0.4 * torch.sin(2 * math.pi * beside / period))[None, None]
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, 135, 170])
+def test_the_direction_of_strokes_is_found(angle: float) -> None:
+    x, y = strokes(lines(angle, period=8))[0, :, 32, 32].tolist()
+    across = math.degrees(math.atan2(y, x)) / 2  # that of the gradient, which is at right angles to the stroke
+    assert (across - angle) % 180 == pytest.approx(90, abs=4)
+    assert math.hypot(x, y) > 0.8
+
+
+def test_a_plain_place_takes_the_direction_of_the_edge_beside_it() -> None:
+    content = torch.full((1, 1, 96, 400), 0.3)
+    content[..., 200:] = 0.8
+    flow = along_edges(content)
+    assert flow.direction[0, 0, 48, 206] > 0.95  # the gradient points across
+    assert flow.sure[0, 0, 48, 206] > 5 * flow.sure[0, 0, 48, 300]
+
+
+def test_strokes_follow_the_edges_of_the_content() -> None:
+    """Both halves of the painting have the same tones; in one, strokes go across, in the other down."""
+    painting = torch.cat([lines(0, 96, 48), lines(90, 96, 48)], 2).expand(1, 3, 96, 96).contiguous()
+    content = 0.5 + 0.3 * torch.sin(torch.arange(96) / 5).expand(1, 3, 64, 96)  # its edges go down
+    laid = light(matched(content.contiguous(), [Aim(painting)]).picture)
+    across, down = (laid.diff(dim=dim).abs().mean() for dim in (3, 2))
+    assert float(across) > 2 * float(down)

@@ -260,7 +260,10 @@ def begun(short):
 works = {"lbfgs": lambda short: optimised(LBFGS(4), short), "adam": lambda short: optimised(Adam(0.1, 3), short)}
 work = (works | {"searched": searched, "matched": matched, "begun": begun})[sys.argv[1]]
 whole = work(False)
-print(torch.equal(work(True), whole), failed)
+found = work(True)
+# With no memory for its buffers, a product of matrices may round otherwise, and another patch be as near.
+alike = torch.equal(found, whole) or sys.argv[1] == "matched" and float((found - whole).abs().mean()) < 1e-3
+print(alike, failed)
 """
 
 

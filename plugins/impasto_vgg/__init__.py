@@ -68,7 +68,7 @@ def _weights(architecture: Architecture, **where: Any) -> WeightsInfo:
     )
 
 
-FINISH = Finish(6, "absolute", 5.0, 500.0, {"pooling": "max", "scale": "256"})
+FINISH = Finish(6, "absolute", 5.0, 500.0, {"pooling": "max", "scale": "256"}, "wavelet")
 """With the w_l of 1/5, the weights of jcjohnson/neural-style. On worn weights relative errors of all layers alike cover
 pictures in grain, and what is matched has no need of long strokes from the deep layers."""
 

@@ -1,8 +1,9 @@
-"""What a painting is asked for at each place of the content: how light, of what hue, and how strictly.
+"""What a painting is asked for at each place of the content: how light, of what hue, with strokes that go which way.
 
-Light and dark follow the content, in the painting's own range. Where the content is plain, a clear sky say, there is
-nothing to follow, and a nearest patch would be a plain one everywhere: there the guide is how the painting itself is
-laid out at that place, mirrored, so that its sky goes into the sky.
+Light and dark follow the content, in the painting's own range; hues are those that the painting has for what is alike
+(`hypercolumns`). Where the content is plain, a clear sky say, there is no light to follow, and a nearest patch would be
+a plain one everywhere: there the guide is how the painting itself is laid out at that place, mirrored, so that its sky
+goes into the sky.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from torch import Tensor
 from ..objective.colours import matched
 from ..pictures.colour_axes import RED_GREEN, YELLOW_BLUE
 from ..pictures.filters import blurred, resized
+from .flow import Flow, along_edges
+from .hypercolumns import Hues
 
 LIGHT = (0.379, 0.587, 0.034)
 """Luma, with warm colours lighter and cool ones darker: what differs in hue only is told apart."""
@@ -28,10 +31,10 @@ EVEN = 0.25
 """How far tones are made even."""
 AGREE = 0.5
 """Difference of light at which the layout counts for a third: nothing of a moon on a dark roof."""
-LAID_OUT, LEVEL = 1.0, 0.6
-"""How much of the painting's layout plain places take: of its forms, and of its light and dark on the whole."""
-OWN_HUE = 0.4
-"""How much the content's own hue counts where it is not plain, beside the layout's elsewhere."""
+LEVEL = 0.6
+"""How much of the painting's light and dark on the whole plain places take."""
+ALIKE = 0.6
+"""How much the hues of what is alike in the painting count beside the content's own, in the painting's range."""
 SOFT, FORMS = 0.7, 1.5
 """Pixels by which light and tint are blurred."""
 
@@ -48,6 +51,8 @@ class Guide:
     """One channel, 0 to 1: how much the tint counts."""
     form: Tensor
     """One channel: light before anything of the painting's layout came to it, by which edges are told."""
+    flow: Flow
+    """Which way strokes are to go."""
 
 
 def light(image: Tensor) -> Tensor:
@@ -61,7 +66,7 @@ def tint(image: Tensor) -> Tensor:
     return blurred(F.conv2d(image, axes[:, :, None, None]), FORMS)
 
 
-def guide(content: Tensor, painting: Tensor, detail: float) -> Guide:
+def guide(content: Tensor, painting: Tensor, detail: float, hues: Hues | None = None) -> Guide:
     """What `content` asks of `painting`, both (1, 3, H, W) in [0, 1] at one scale.
 
     detail: 0 to 1, how far the content's fine detail is raised above its large lights and darks.
@@ -75,10 +80,14 @@ def guide(content: Tensor, painting: Tensor, detail: float) -> Guide:
     laid = light(layout)
     large, own_large = (blurred(maps, longest * LARGE) for maps in (laid, form))
     plain = plainness(form, longest) * torch.exp(-(((large - form) / AGREE) ** 2))
-    asked = form + plain * (LAID_OUT * (laid - large) + LEVEL * (large - own_large))
-    counts = OWN_HUE * (1 - plain) ** 3
-    hue = (plain * tint(layout) + counts * _ranged(tint(content), tint(painting))) / (plain + counts)
-    return Guide(blurred(asked, SOFT), hue, plain + counts, form)
+    asked = form + plain * (laid - large + LEVEL * (large - own_large))
+    hue, strict = tint(layout), plain
+    if hues is not None:
+        theirs = tint(painting)
+        alike = _ranged(tint(hues.at(light(content))), theirs)
+        own = torch.lerp(_ranged(tint(content), theirs), alike, ALIKE)
+        hue, strict = torch.lerp(own, hue, plain), torch.ones_like(plain)
+    return Guide(blurred(asked, SOFT), hue, strict, form, along_edges(light(content)))
 
 
 def _tones(own: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ..pictures.filters import blurred, resized
 from .guide import guide, light
+from .hypercolumns import Hues
 from .patches import HALF, SIDE, Grid, Patches
 
 ALL_TRIED = 2.2e8
@@ -64,9 +65,12 @@ class Match:
 class Matching:
     """Matches a content to paintings, size after size. The same for the same `seed` on one machine."""
 
-    def __init__(self, odds: float, detail: float, seed: int) -> None:
-        """odds: what the content counts beside the painting, above 0; 1 is the middle. detail: see `guide`."""
-        self.odds, self.detail, self.seed = odds, detail, seed
+    def __init__(self, odds: float, detail: float, seed: int, hues: Sequence[Hues] = ()) -> None:
+        """odds: what the content counts beside the painting, above 0; 1 is the middle. detail: see `guide`.
+
+        hues: of each painting, those that belong to the content; without any, hues do not count.
+        """
+        self.odds, self.detail, self.seed, self.hues = odds, detail, seed, hues
         self.picture: Tensor | None = None
         self.grids: Sequence[Grid] = []
         self.fields: list[Tensor] = []
@@ -98,7 +102,8 @@ class Matching:
         """Match and average, a few times: the picture, numbers of patches, how much each counts, how far they are."""
         shape, longest = content.shape[-2:], max(content.shape[-2:])
         generator = torch.Generator().manual_seed(self.seed + longest)
-        guides = [guide(content, aim.painting, self.detail) for aim in aims]
+        hues: Sequence[Hues | None] = self.hues or [None] * len(aims)
+        guides = [guide(content, aim.painting, self.detail, own) for aim, own in zip(aims, hues, strict=True)]
         pairs = zip(aims, guides, strict=True)
         patches = [Patches(aim.painting, aim.weight, asked, self.odds, generator) for aim, asked in pairs]
         fields = self._enlarged(patches, longest) if self.fields else None

@@ -1,7 +1,7 @@
 """The patches of a painting at one size, in numbers that can be compared with what a content asks for.
 
-The score of a patch for a place is one product of a row of `queries` and one of `keys`: colours, light and tint, each
-with its square, and a price. Colours and light stand there as their principal components.
+The score of a patch for a place is one product of a row of `queries` and one of `keys`: colours, light, tint and the
+direction of strokes, each with its square, and a price. Colours and light stand there as their principal components.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..pictures.filters import blurred
 from ..recipe.schedule import MATCHED
+from .flow import strokes
 from .guide import Guide, light, tint
 
 SIDE, HALF = 7, 3
@@ -28,8 +29,10 @@ DENSE = 96
 BARRED = 1e6
 STRICT, FADING = 16.0, 0.35
 """What light counts beside colour at `MATCHED`, and by which power of the size it counts less at others."""
-TINTED, PALING = 3.0, 0.7
+TINTED, PALING = 4.0, 0.7
 """The same of tint."""
+FLOWING = 1.0
+"""What the direction of strokes counts beside colour."""
 EDGE, LEAST = 0.06, 0.05
 """Deviation of light in a patch at which it counts half of `STRICT`, and the share that it always has."""
 OFTEN = 0.4
@@ -111,18 +114,27 @@ class Patches(Grid):
         own, hues = light(painting), tint(painting)
         self.colours = _components(painting - self.mean, window, SEEN, generator)
         lights = _components(own, window, LIT, generator)
-        strict = STRICT * odds * (MATCHED / longest) ** FADING
-        tinted = TINTED * min(1.0, odds) * (MATCHED / longest) ** PALING
-        self.lit = strict * (LEAST + (1 - LEAST) * self._edges(asked.form, window))
-        self.hued = tinted * self.at_places(asked.strict)
-        middle = hues.mean((2, 3), keepdim=True)
-        wanted = _rows(F.conv2d(self._framed(asked.light), lights, stride=self.step))
-        self.asked = torch.cat([self.lit * wanted, self.hued * SIDE * self.at_places(asked.tint - middle)], 1)
-        inner = (hues - middle)[..., HALF : HALF + self.height, HALF : HALF + self.width]
+        middle, flow = hues.mean((2, 3), keepdim=True), strokes(own)
+        lit = STRICT * odds * (MATCHED / longest) ** FADING * (LEAST + (1 - LEAST) * self._edges(asked.form, window))
+        hued = TINTED * min(1.0, odds) * (MATCHED / longest) ** PALING * self.at_places(asked.strict)
+        flowing = FLOWING * min(1.0, odds) * self.at_places(asked.flow.sure)
+        self.counts = torch.cat([lit, hued, flowing], 1)
+        wanted = [
+            _rows(F.conv2d(self._framed(asked.light), lights, stride=self.step)),
+            SIDE * self.at_places(asked.tint - middle),
+            SIDE * flow.square().sum(1).mean().sqrt() * self.at_places(asked.flow.direction),
+        ]
+        counted = list(zip(torch.split(self.counts, 1, 1), wanted, strict=True))
+        self.asked = torch.cat([count * numbers for count, numbers in counted], 1)
+        self.squares = sum((count[:, 0] * numbers.square().sum(1) for count, numbers in counted), torch.zeros(()))
         seen = F.conv2d(painting - self.mean, self.colours)
-        parts = [_rows(seen), _rows(F.conv2d(own, lights)), SIDE * _rows(inner)]
+        parts = [_rows(seen), _rows(F.conv2d(own, lights)), self._inner(hues - middle), self._inner(flow)]
         squares = [-part.square().sum(1, keepdim=True) / 2 for part in parts]
         self.keys = torch.cat([*parts, *squares, self._barred(weight)], 1)
+
+    def _inner(self, maps: Tensor) -> Tensor:
+        """Of (1, C, h, w) of the painting, the rows at the centres of its patches, as large as a whole patch is."""
+        return SIDE * _rows(maps[..., HALF : HALF + self.height, HALF : HALF + self.width])
 
     def _edges(self, form: Tensor, window: Tensor) -> Tensor:
         """0 to 1, (Q, 1): how much there is in each patch to follow."""
@@ -149,19 +161,17 @@ class Patches(Grid):
 
         Without a `picture`, (1, 3, H, W), only what the guide asks for.
         """
-        one = torch.ones_like(self.lit)
+        one = torch.ones_like(self.counts[:, :1])
         if picture is None:
             seen, on = one.new_zeros(len(one), SEEN), 0 * one
         else:
             seen, on = _rows(F.conv2d(self._framed(picture - self.mean), self.colours, stride=self.step)), one
-        return torch.cat([seen, self.asked, on, self.lit, self.hued, one], 1)
+        return torch.cat([seen, self.asked, on, self.counts, one], 1)
 
     def distance(self, queries: Tensor, nearest: Tensor) -> Tensor:
         """Of each query to its patch, squared, but for the price; (Q,)."""
-        seen, lit, hued = torch.split(queries[:, : SEEN + LIT + 2], [SEEN, LIT, 2], 1)
-        guided = (lit.square() / self.lit).sum(1) + (hued.square() / self.hued.clamp_min(1e-6)).sum(1)
         product = (queries[:, :-1] * self.keys[nearest, :-1]).sum(1)
-        return torch.clamp_min(seen.square().sum(1) + guided - 2 * product, 0)
+        return torch.clamp_min(queries[:, :SEEN].square().sum(1) + self.squares - 2 * product, 0)
 
     def price(self, index: Tensor, distance: Tensor, use: Tensor | None) -> Tensor:
         """Put a price on patches that are used often; `use`, and what is returned: how often, over the last rounds."""

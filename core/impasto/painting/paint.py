@@ -12,12 +12,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..matching.guide import light
+from ..matching.hypercolumns import Hues, Hypercolumns
 from ..matching.matching import Matching
 from ..memory import allocator
 from ..memory.plan import MemoryBudget, TilingPlan, memory_budget
@@ -32,9 +34,9 @@ from ..pictures.picture import Picture, Pixels, read
 from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import Stage, stages
+from ..recipe.schedule import Stage, guiding, stages
 from .divergence import DivergenceCheck
-from .loading import Choice, Load, load
+from .loading import Choice, Load, Loaded, load
 from .memory_fit import MemoryFitter
 from .scene import Scene, Style
 from .targets import View
@@ -153,7 +155,8 @@ class _Painting:
         self.scene, self.recipe = scene, recipe
         self.finish = registry().network(recipe.network).finish
         self.profile = Profile.of(recipe, self.finish)
-        self.loaded = load(Choice.of(recipe, self.profile))
+        self.load, self.choice = load, Choice.of(recipe, self.profile)
+        self.loaded = load(self.choice)
         self.weights = _weights(recipe, self.profile, self.loaded.network)
         self.scales = scene.scales(recipe.style_scale, recipe.stroke_size)
         self.start = read(recipe.start_file) if recipe.start_file else None
@@ -181,13 +184,32 @@ class _Painting:
         Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
         """
         odds, most = ODDS * (100 / self.recipe.strength - 1), min(1.0, self.recipe.strength / FAINT)
-        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed)
+        hues = self.memory.retry_on_oom(self._hues, stage.sizes)
+        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed, hues)
         work = [size**2 for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
             view = View(self.scene, size, self.loaded.device, self.scales)
             match = self.memory.retry_on_oom(matching.at, view.content, view.aims())
             image = torch.lerp(view.content, match.picture, most)
             yield _Taken(size, sum(work[:number]) / sum(work), image, {"match": match.distance})
+
+    def _hues(self, sizes: Sequence[int]) -> list[Hues]:
+        """The hues of each painting that belong to the content."""
+        loaded = self._hue_network()
+        columns = Hypercolumns(loaded.evaluate, loaded.network.layers)
+        views = [View(self.scene, size, loaded.device, self.scales) for size in guiding(sizes)]
+        aims, found = [view.aims() for view in views], []
+        for paintings in zip(*aims, strict=True):
+            sights = [(view.content, aim.painting, aim.weight) for view, aim in zip(views, paintings, strict=True)]
+            found.append(columns.hues(sights, light(views[-1].content)))
+        return found
+
+    def _hue_network(self) -> Loaded:
+        asked = self.finish.hues
+        info = registry().networks.get(asked)
+        if info is None or info.missing():
+            return self.loaded
+        return self.load(replace(self.choice, network=asked, options=tuple(info.chosen({}).items())))
 
     def _descended(self, stage: Stage, image: Tensor | None) -> Iterator[_Taken]:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""

@@ -105,6 +105,8 @@ class Finish:
     style_weight: float = 1.0
     options: Mapping[str, str] = field(default_factory=dict)
     """How to build it, where the recipe does not say."""
+    hues: str = ""
+    """The network whose hypercolumns tell which hues of a painting go where, if it is there; "" for this one."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .knobs import OURS
@@ -17,6 +18,7 @@ SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 """Steps beside `STEPS`, by quality."""
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
+GUIDED = 300
 MATCHING = 8e-6
 """Seconds that it takes for each pixel of each size, on two cores."""
 
@@ -60,6 +62,12 @@ def matching(longest: int, narrow: float = 1.0) -> tuple[int, ...]:
     count = max(0, round(math.log(longest / MATCHED, RATIO)))
     sizes = [round(longest / RATIO**down) for down in range(count, -1, -1)]
     return tuple(size for size in sizes if size * narrow >= NARROW or size == longest)
+
+
+def guiding(sizes: Sequence[int]) -> Sequence[int]:
+    """Those of the `sizes` of matching at which hypercolumns are compared: each other one, up to `GUIDED`."""
+    small = [size for size in sizes if size <= GUIDED] or sizes[:1]
+    return small[::-2][::-1]
 
 
 def _stages(recipe: Recipe, longest: int, shortest: int, steps: int) -> list[Stage]:

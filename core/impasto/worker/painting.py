@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..pictures.picture import Pixels
     from ..pictures.samples import Samples
 
-KEPT = 2
+KEPT = 3
 """Networks that stay loaded."""
 
 
