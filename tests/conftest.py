@@ -27,6 +27,14 @@ def drawing(width: int = 96, height: int = 64, seed: int = 0) -> NDArray[np.uint
     return ((np.stack(planes, axis=2) + 1) * 127.5).astype(np.uint8)
 
 
+def cut_out(hidden: tuple[int, int, int], width: int = 160, height: int = 120, seed: int = 1) -> NDArray[np.uint8]:
+    """A disc cut out of a drawing, with an edge that is not sharp, and `hidden` where it is transparent."""
+    y, x = np.mgrid[:height, :width]
+    alpha = ((height / 3 - np.hypot(x - width / 2, y - height / 2)) / 2 + 0.5).clip(0, 1)
+    colours = np.where(alpha[..., None] > 0, drawing(width, height, seed), np.array(hidden, np.uint8))
+    return np.dstack([colours, (alpha * 255).round().astype(np.uint8)]).astype(np.uint8)
+
+
 @pytest.fixture(autouse=True)
 def cached(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the cache: no test reads or writes what the user's pictures left, nor another test's."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import impasto
-from conftest import drawing
+from conftest import cut_out, drawing
 from impasto.client import ENDS, Message, Pixels, Worker
 from impasto.recipe.knobs import KNOBS
 from impasto.worker.streams import MOST_LOG
@@ -113,7 +113,8 @@ WEIGHTS["vgg16"].save(Recognised("caffe", random_weights(3, 4, VGG16)), "thin.pt
 
 @pytest.fixture(scope="module")
 def env(home: Path) -> dict[str, str]:
-    folders = {"XDG_STATE_HOME": str(home), "PYTHONPATH": str(home)}
+    path = os.pathsep.join([str(home), *filter(None, [os.environ.get("PYTHONPATH")])])
+    folders = {"XDG_STATE_HOME": str(home), "PYTHONPATH": path}
     return os.environ | folders | {"IMPASTO_CACHE": "off", "OMP_NUM_THREADS": "1"}
 
 
@@ -278,6 +279,19 @@ def test_previews_are_of_the_size_asked_for_and_show_the_mask(worker: Worker) ->
         assert unlike[:, : 2 * width // 5].max() <= far
         assert unlike[:, 3 * width // 5 :].mean() > 5
     assert not [event for event in paint(worker, preview=0) if event.type == "preview"]
+
+
+def test_hidden_colours_show_in_no_preview_result_or_thumbnail(worker: Worker, tmp_path: Path) -> None:
+    found = []
+    for hidden in ((255, 0, 255), (0, 160, 60)):
+        layer = cut_out(hidden)
+        Image.fromarray(layer).save(tmp_path / "layer.png")
+        events = paint(worker, pixels(layer), recipe={"size": 96}, preview=80)
+        preview = next(event for event in events if event.type == "preview").picture()
+        thumbnail = answer(worker, "thumbnail", style={"file": str(tmp_path / "layer.png")}, longest=40).picture()
+        assert thumbnail.data[:3] == bytes((230, 230, 230))
+        found.append((array(events[-1].picture())[layer[..., 3] > 0].tobytes(), preview.data, thumbnail.data))
+    assert found[0] == found[1]
 
 
 def test_a_live_worker_takes_weights_that_are_normalised_anew(env: dict[str, str], tmp_path: Path) -> None:

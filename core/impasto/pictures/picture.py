@@ -17,7 +17,7 @@ from ..errors import ImageError, OutputError
 from ..storage import files
 from . import codecs
 from .colour_spaces import Floats
-from .samples import FAINTEST, LUMA, Samples, resample
+from .samples import LUMA, Samples, divisor, lanczos, resample, without_hidden
 
 Pixels = Floats
 
@@ -42,9 +42,14 @@ class Picture:
 
     @classmethod
     def of(cls, samples: Samples) -> Picture:
-        """The working copy of `samples`: sRGB-encoded, clipped to [0, 1], its alpha None if all is opaque."""
-        alpha = samples.alpha
-        return cls(samples.encoded().clip(0, 1), alpha if alpha is not None and alpha.min() < 1 else None, samples)
+        """The working copy of `samples`: sRGB-encoded, clipped to [0, 1], its alpha None if all is opaque.
+
+        What is transparent has the mean colour of the rest.
+        """
+        pixels, alpha = samples.encoded().clip(0, 1), samples.alpha
+        if alpha is None or alpha.min() == 1:
+            return cls(pixels, samples=samples)
+        return cls(without_hidden(pixels, alpha), alpha, samples)
 
     @classmethod
     def blank(cls, width: int, height: int) -> Picture:
@@ -69,10 +74,10 @@ class Picture:
         plain = resample(self.pixels, width, height)
         if self.alpha is None:
             return Picture(plain, samples=samples)
-        alpha = resample(self.alpha[..., None], width, height)
-        colour = resample(self.pixels * self.alpha[..., None], width, height) / np.maximum(alpha, FAINTEST)
-        pixels = np.where(alpha > FAINTEST, colour.clip(0, 1), plain).astype(np.float32)
-        return Picture(pixels, alpha[..., 0], samples)
+        alpha = lanczos(self.alpha[..., None], width, height)
+        colour = lanczos(self.pixels * self.alpha[..., None], width, height) / divisor(alpha)
+        pixels = np.where(alpha > 0, colour.clip(0, 1), plain)
+        return Picture(pixels, alpha[..., 0].clip(0, 1), samples)
 
     def cropped(self, part: tuple[float, float, float, float] | None) -> Picture:
         """The part at (left, top, width, height), each a share of this picture; all of it for None.

@@ -22,8 +22,6 @@ LARGEST = {1: np.float32(255), 2: np.float32(65535)}
 """Of whole numbers, by their bytes."""
 LUMA = np.array(colour_axes.LUMA, np.float32)
 """Weights of luma (ITU-R BT.601), as in YIQ and YCbCr."""
-FAINTEST = 1e-3
-"""Alpha below which a resampled pixel has no colour of its own: 8 bits cannot show it."""
 MOST = 65504.0
 """The largest finite half; stands for all that is larger where one has to compute with it."""
 
@@ -118,7 +116,7 @@ class Samples:
         colours = _finite(self.array[..., :1] if self.grey else self.array[..., :3])
         alpha = self.alpha
         if self.associated and alpha is not None:
-            colours /= np.where(alpha > 0, alpha, np.float32(1))[..., None]
+            colours /= divisor(alpha)[..., None]
         colours = np.repeat(colours, 3, axis=2) if self.grey else colours
         if known := _space(self.icc, self.grey):
             return known.decoded(colours)
@@ -161,14 +159,15 @@ class Samples:
 
     def resized(self, width: int, height: int) -> Samples:
         """Lanczos-resampled, in the same form and range; colours are weighted by alpha."""
-        values = _finite(self.array)
+        values, alpha = _finite(self.array), None if self.associated else self.alpha
+        if alpha is not None:
+            values[..., :-1] = without_hidden(values[..., :-1], alpha)
         low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
-        weighted = self.alpha is not None and not self.associated
-        if weighted:
+        if alpha is not None:
             values[..., :-1] *= values[..., -1:]
         resized = lanczos(values, width, height)
-        if weighted:
-            resized[..., :-1] /= np.maximum(resized[..., -1:], FAINTEST)
+        if alpha is not None:
+            resized[..., :-1] /= divisor(resized[..., -1:])
         return replace(self, array=_stored(resized.clip(low, high), self.kind))
 
     def tobytes(self) -> bytes:
@@ -192,6 +191,19 @@ def _stored(values: Floats, kind: str) -> NDArray[np.generic]:
     if form.kind == "f":
         return values.clip(-MOST, MOST).astype(form) if kind == "half" else values.astype(form, copy=False)
     return (values.clip(0, 1) * LARGEST[form.itemsize]).round().astype(form)
+
+
+def without_hidden(colours: Floats, alpha: Floats) -> Floats:
+    """`colours` (H, W, C), where `alpha` (H, W) is 0 the mean of all others: what nobody sees must not count."""
+    shown = alpha > 0
+    if shown.all() or not shown.any():
+        return colours
+    return np.where(shown[..., None], colours, colours[shown].mean(axis=0, dtype=np.float64).astype(np.float32))
+
+
+def divisor(alpha: Floats) -> Floats:
+    """What turns colours weighted by `alpha` into straight ones; 1 where nothing is left of them."""
+    return np.where(alpha > 0, alpha, np.float32(1))
 
 
 def lanczos(array: Floats, width: int, height: int) -> Floats:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Parts = Mapping[str, bytes]
 PAPER = 0.9
-"""Grey that transparent pixels of a preview lie on."""
+"""Grey that transparent pixels of a preview or thumbnail lie on."""
 
 
 def samples(form: Form, parts: Parts) -> Samples:
@@ -50,9 +50,10 @@ def style(asked: requests.StyleRequest, weight: float, parts: Parts) -> Style:
 
 
 def thumbnail(asked: requests.Thumbnail, parts: Parts) -> Samples:
-    """RGB, u8. Raises as `style`."""
+    """RGB, u8; what is transparent lies on light grey. Raises as `style`."""
     found = _painting(asked.style, parts)
-    return Samples.of(fitted(found, min(asked.longest, max(found.size))).pixels)
+    small = fitted(found, min(asked.longest, max(found.size)))
+    return _on_paper(small.pixels, small.alpha)
 
 
 def result(content: Samples, step: Step, where: Pixels | None, mode: str | None = None) -> Samples:
@@ -65,7 +66,7 @@ def result(content: Samples, step: Step, where: Pixels | None, mode: str | None 
     pixels[scene.box] = scene.coloured(_painted(step).pixels, mode)
     width, height = content.size
     weight = None if where is None else stretched(where, width, height)
-    return content.painted(Picture(pixels).resized(width, height).pixels, weight)
+    return content.painted(Picture(pixels, scene.canvas.alpha).resized(width, height).pixels, weight)
 
 
 def described(found: Samples, part: str) -> dict[str, Any]:
@@ -101,10 +102,13 @@ class Previews:
             weight = stretched(scene.mask, across.stop - across.start, down.stop - down.start)[..., None]
             painted = pixels[down, across] * (1 - weight) + painted * weight
         pixels[down, across] = painted
-        if self._canvas.alpha is not None:
-            alpha = self._canvas.alpha[..., None]
-            pixels = pixels * alpha + PAPER * (1 - alpha)
-        return Samples.of(pixels)
+        return _on_paper(pixels, self._canvas.alpha)
+
+
+def _on_paper(pixels: Pixels, alpha: Pixels | None) -> Samples:
+    if alpha is not None:
+        pixels = pixels * alpha[..., None] + PAPER * (1 - alpha[..., None])
+    return Samples.of(pixels)
 
 
 def _part(name: str, parts: Parts) -> bytes:
