@@ -92,6 +92,10 @@ def test_several_styles_with_weights_masks_and_regions_are_made_again(
         (["--style-mask", "-", "--style-mask", "-"], "There are 2 --style-mask for 1 styles."),
         (["--mask", "nothing.png"], "nothing.png"),
         (["--mask", "black.png"], "The mask leaves nothing of the picture."),
+        (["--style-weights", "0"], "No style has a weight above 0, so there is nothing to paint with."),
+        (["--style-mask", "black.png"], "No style applies anywhere in what is painted"),
+        (["--style-mask", "left.png", "--mask", "right.png"], "No style applies anywhere in what is painted"),
+        (["--style-mask", "left.png", "--mask", "angle.png"], "No style applies anywhere in what is painted"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -102,12 +106,24 @@ def test_what_does_not_fit_is_refused(
     args: list[str],
     words: str,
 ) -> None:
-    Image.new("L", (96, 64)).save(tmp_path / "black.png")
+    left, right, top = (0, 16, 40, 64), (48, 0, 96, 64), (0, 0, 96, 8)
+    for name, white in {"black": [], "left": [left], "right": [right], "angle": [right, top]}.items():
+        mask = Image.new("L", (96, 64))
+        for box in white:
+            mask.paste(255, box)
+        mask.save(tmp_path / f"{name}.png")
     here = [str(tmp_path / arg) if arg.endswith(".png") else arg for arg in args]
     done = impasto(content, style, "-o", tmp_path / "out.png", *here)
     assert done.exit_code == 2
     assert words in " ".join(done.stderr.split())
     assert not (tmp_path / "out.png").exists()
+
+
+def test_two_styles_that_count_nothing_are_refused(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
+    done = impasto(content, style, style, "-o", tmp_path / "out.png", "--style-weights", "0,0")
+    assert (done.exit_code, done.stdout) == (2, "")
+    expected = "impasto: error: No style has a weight above 0, so there is nothing to paint with. Raise one weight.\n"
+    assert done.stderr == expected
 
 
 def test_nine_styles_are_too_many(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:

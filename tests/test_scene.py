@@ -152,6 +152,15 @@ def test_a_style_of_no_weight_is_not_there() -> None:
     assert (with_it == stylized(content, style, **QUICK).pixels).all()
 
 
+def test_a_style_that_applies_outside_the_mask_only_is_not_there() -> None:
+    content, style = picture(), picture(80, 80, 2)
+    beside, mask = np.zeros((64, 96), np.float32), np.zeros((64, 96), np.float32)
+    beside[16:, :40], mask[:8], mask[:, 48:] = 1, 1, 1  # the rectangle around the mask is the whole picture
+    both = [Style(style), Style(picture(seed=9), mask=beside)]
+    alone = stylized(content, [Style(style, mask=1 - beside)], mask, **QUICK).pixels
+    assert (stylized(content, both, mask, **QUICK).pixels == alone).all()
+
+
 def test_masks_that_overlap_share_the_pixels_by_weight() -> None:
     styles = [Style(picture(), 1.0, np.ones((4, 4), np.float32)), Style(picture(), 3.0, left(4, 4))]
     first, second = Scene(picture(), styles, 96).shares

@@ -421,6 +421,8 @@ def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
         ({"recipe": {"network": "vgg19"}}, "plugin_error", "weights"),
         ({"recipe": {"device": "cuda:77"}}, "device_error", "cuda:77"),
         ({"recipe": {"style_weights": [1, 2]}}, "recipe_error", "2 style weights for 1"),
+        ({"styles": [STYLE | {"weight": 0}]}, "recipe_error", "No style has a weight above 0"),
+        ({"styles": [STYLE | {"mask": pixels(np.zeros((64, 96, 1), np.uint8))}]}, "image_error", "No style applies"),
         ({"styles": [{"file": str(tmp_path / "no.png")}]}, "image_error", "no such file"),
         ({"styles": [{"file": "a\0b"}]}, "image_error", "no name of a file"),
         ({"styles": [{"name": "starry"}]}, "unsupported", "starry"),

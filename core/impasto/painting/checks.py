@@ -11,11 +11,21 @@ from ..recipe.recipe import Recipe
 
 
 def style_weights(recipe: Recipe, styles: int) -> Sequence[float]:
-    """The weight of each of so many styles. Raises `RecipeError` where `recipe` has weights for more or fewer."""
+    """The weight of each of so many styles.
+
+    Raises `RecipeError` where `recipe` has weights for more or fewer, or 0 for all of them.
+    """
     weights = recipe.style_weights or (1.0,) * styles
     if len(weights) != styles:
         raise RecipeError(f"There are {len(weights)} style weights for {styles} styles.", "Give one for each.")
+    check_weights(weights)
     return weights
+
+
+def check_weights(weights: Sequence[float]) -> None:
+    """Raise `RecipeError` where none of the style weights is above 0."""
+    if not any(weights):
+        raise RecipeError("No style has a weight above 0, so there is nothing to paint with.", "Raise one weight.")
 
 
 def check_fit(size: tuple[int, int], longest: int, path: Path | None = None) -> None:

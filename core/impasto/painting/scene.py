@@ -19,6 +19,7 @@ from ..pictures import colour_transfer
 from ..pictures.picture import Picture, Pixels, shares
 from ..pictures.samples import resample
 from ..pictures.stroke_width import stroke_width
+from .checks import check_weights
 
 Box = tuple[slice, slice]
 NARROWEST = 64
@@ -55,7 +56,7 @@ class Scene:
 
     `canvas` is the whole content at the size of the result, `crop` the rectangle of it to paint, `mask` float32 (h, w)
     how much each pixel of the crop is painted, or None for all of them fully; `shares` the same for each style. `mode`
-    is the knob `colour`. Raises `ImageError` for masks that leave nothing.
+    is the knob `colour`. Raises `ImageError` for masks that leave nothing, and `RecipeError` where no style counts.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Scene:
         self.box = _box(whole) if whole is not None else (slice(None), slice(None))
         self.mask = None if whole is None else whole[self.box]
         self.crop = _filled(self.canvas.pixels[self.box], self.mask)
-        self.styles, self.shares = _shared(styles, self.canvas.size, self.box)
+        self.styles, self.shares = _shared(styles, self.canvas.size, self.box, self.mask)
         self.paintings, self.mode = [_painting(style) for style in self.styles], mode
         if mode == "match":
             pairs = zip(self.paintings, self.shares, strict=True)
@@ -131,8 +132,7 @@ def _both(mask: Pixels | None, share: Pixels | None) -> Pixels | None:
     """How much a pixel counts by both; None where all count alike."""
     if mask is None or share is None:
         return share if mask is None else mask
-    both = mask * share
-    return both if both.any() else mask
+    return mask * share
 
 
 def fitted(picture: Picture, longest: float) -> Picture:
@@ -199,15 +199,24 @@ def _spread(sums: Pixels, weights: Pixels) -> Pixels:
     return np.where(weights > 0, mean, around)
 
 
-def _shared(styles: Sequence[Style], size: tuple[int, int], box: Box) -> tuple[list[Style], list[Pixels | None]]:
-    """The styles that count, and the part of each pixel of the crop that is theirs; None for equal parts everywhere."""
+def _shared(
+    styles: Sequence[Style], size: tuple[int, int], box: Box, mask: Pixels | None
+) -> tuple[list[Style], list[Pixels | None]]:
+    """The styles that count, and the part of each pixel of the crop that is theirs; None for equal parts everywhere.
+
+    `mask` is that of the crop. Raises `RecipeError` where all weights are 0, `ImageError` where no style applies.
+    """
+    check_weights([style.weight for style in styles])
     counting = [style for style in styles if style.weight]
     if all(style.mask is None for style in counting):
         return counting, [None] * len(counting)
     masks = [_style_mask(style, size)[box] for style in counting]
     total = np.maximum(sum(style.weight * mask for style, mask in zip(counting, masks, strict=True)), 1e-6)
     shares = [(style.weight * mask / total).astype(np.float32) for style, mask in zip(counting, masks, strict=True)]
-    kept = [number for number, share in enumerate(shares) if share.any()]
+    kept = [number for number, share in enumerate(shares) if (share if mask is None else mask * share).any()]
+    if not kept:
+        seen = "No style applies anywhere in what is painted: the masks of the styles are black there."
+        raise ImageError(seen, "Paint some of it white in the mask of a style, or leave out that mask.")
     return [counting[number] for number in kept], [shares[number] for number in kept]
 
 
