@@ -71,13 +71,24 @@ def test_several_styles_with_weights_masks_and_regions_are_made_again(
     impasto: Run, tmp_path: Path, content: Path, style: Path, other: Path, half: Path
 ) -> None:
     out = tmp_path / "out.png"
-    masks = ("--style-mask", "-", "--style-mask", half, "--style-region", half, "--style-weights", "1,3")
+    Image.new("L", (40, 80), 255).crop((0, 0, 80, 80)).save(tmp_path / "region.png")
+    masks = (
+        "--style-mask",
+        "-",
+        "--style-mask",
+        half,
+        "--style-region",
+        tmp_path / "region.png",
+        "--style-weights",
+        "1,3",
+    )
     assert impasto(content, style, other, "-o", out, "--size", 96, *masks, *QUICK).exit_code == 0
-    half.rename(tmp_path / "elsewhere.png")
+    for name in ("half", "region"):
+        (tmp_path / f"{name}.png").rename(tmp_path / f"moved-{name}.png")
     done = impasto("again", out, "-q")
     assert done.exit_code == 2
     assert "--moved style-mask2=FILE" in done.stderr
-    moved = [f"{name}={tmp_path / 'elsewhere.png'}" for name in ("style-mask2", "style-region")]
+    moved = [f"style-mask2={tmp_path / 'moved-half.png'}", f"style-region={tmp_path / 'moved-region.png'}"]
     done = impasto("again", out, "-q", "--moved", moved[0], "--moved", moved[1])
     assert done.exit_code == 0, done.stderr
     assert (tmp_path / "out-again.png").read_bytes() != b""
@@ -92,6 +103,11 @@ def test_several_styles_with_weights_masks_and_regions_are_made_again(
         (["--style-mask", "-", "--style-mask", "-"], "There are 2 --style-mask for 1 styles."),
         (["--mask", "nothing.png"], "nothing.png"),
         (["--mask", "black.png"], "The mask leaves nothing of the picture."),
+        (["--mask", "turned.png"], "The mask is 64x96 pixels and its picture 96x64; expected the same shape."),
+        (["--style-mask", "turned.png"], "The mask of style 1 is 64x96 pixels"),
+        (["--style-region", "turned.png"], "The part of the style to look at is 64x96 pixels and its picture 80x80"),
+        (["--mask", "red.png"], "red.png: this mask has colours; expected white where it is to count"),
+        (["--style-mask", "red.png"], "red.png: this mask has colours"),
         (["--style-weights", "0"], "No style has a weight above 0, so there is nothing to paint with."),
         (["--style-mask", "black.png"], "No style applies anywhere in what is painted"),
         (["--style-mask", "left.png", "--mask", "right.png"], "No style applies anywhere in what is painted"),
@@ -106,6 +122,8 @@ def test_what_does_not_fit_is_refused(
     args: list[str],
     words: str,
 ) -> None:
+    Image.new("L", (64, 96), 255).save(tmp_path / "turned.png")
+    Image.new("RGB", (96, 64), (255, 0, 0)).save(tmp_path / "red.png")
     left, right, top = (0, 16, 40, 64), (48, 0, 96, 64), (0, 0, 96, 8)
     for name, white in {"black": [], "left": [left], "right": [right], "angle": [right, top]}.items():
         mask = Image.new("L", (96, 64))
@@ -117,6 +135,20 @@ def test_what_does_not_fit_is_refused(
     assert done.exit_code == 2
     assert words in " ".join(done.stderr.split())
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_mask_is_turned_as_its_exif_says(
+    impasto: Run, tmp_path: Path, content: Path, style: Path, half: Path
+) -> None:
+    exif, turned = Image.Exif(), tmp_path / "turned.jpg"
+    exif[0x0112] = 6  # the top of the stored rows is the right side
+    with Image.open(half) as mask:
+        mask.transpose(Image.Transpose.ROTATE_90).convert("RGB").save(turned, exif=exif, quality=100)
+    for mask in (half, turned):
+        done = impasto(content, style, "-o", tmp_path / f"{mask.stem}-out.png", "--mask", mask, *QUICK)
+        assert done.exit_code == 0, done.stderr
+    one, other = (np.asarray(Image.open(tmp_path / f"{name}-out.png")) for name in ("half", "turned"))
+    assert np.array_equal(one, other)
 
 
 def test_two_styles_that_count_nothing_are_refused(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:

@@ -103,15 +103,25 @@ def test_a_speck_is_seen_with_room_around_it() -> None:
 @pytest.mark.parametrize(
     ("mask", "words"),
     [
-        (np.zeros((8, 8), np.float32), "The mask leaves nothing of the picture. Select something"),
+        (np.zeros((6, 9), np.float32), "The mask leaves nothing of the picture. Select something"),
         (np.ones((8, 8)), r"The mask is float64 \(8, 8\); expected float32 \(H, W\), values 0 to 1."),
         (np.ones((8, 8, 3), np.float32), r"The mask is float32 \(8, 8, 3\)"),
         (np.full((8, 8), np.nan, np.float32), "expected float32"),
+        (
+            np.ones((96, 64), np.float32),
+            "The mask is 64x96 pixels and its picture 96x64; expected the same",
+        ),
+        (np.ones((660, 960), np.float32), "The mask is 960x660 pixels"),
     ],
 )
 def test_masks_that_cannot_be_used(mask: Pixels, words: str) -> None:
     with pytest.raises(ImageError, match=words):
         paint(picture(), picture(), Recipe(**QUICK), mask)
+
+
+@pytest.mark.parametrize("shape", [(32, 48), (33, 50), (21, 32), (641, 960), (1, 2)])
+def test_a_mask_may_be_of_another_size_and_of_another_shape_within_a_pixel(shape: tuple[int, int]) -> None:
+    Scene(picture(), [Style(picture(), mask=np.ones(shape, np.float32))], 96, np.ones(shape, np.float32))
 
 
 def test_a_picture_that_is_all_transparent() -> None:
@@ -162,7 +172,7 @@ def test_a_style_that_applies_outside_the_mask_only_is_not_there() -> None:
 
 
 def test_masks_that_overlap_share_the_pixels_by_weight() -> None:
-    styles = [Style(picture(), 1.0, np.ones((4, 4), np.float32)), Style(picture(), 3.0, left(4, 4))]
+    styles = [Style(picture(), 1.0, np.ones((4, 6), np.float32)), Style(picture(), 3.0, left(6, 4))]
     first, second = Scene(picture(), styles, 96).shares
     assert first is not None and second is not None
     assert first[0, 0] == pytest.approx(0.25) and second[0, 0] == pytest.approx(0.75)

@@ -409,7 +409,7 @@ def test_jobs_have_one_id_each_and_are_not_without_number(worker: Worker) -> Non
 
 def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
     short = CONTENT._replace(data=CONTENT.data[:-1])
-    tiny = Pixels(4, 4, 3, "u8", bytes(48))
+    tiny, turned = Pixels(4, 4, 3, "u8", bytes(48)), pixels(np.full((96, 64, 1), 255, np.uint8))
     cases = [
         ({"content": short}, "image_error", "18431 bytes"),
         ({"content": tiny}, "image_error", "4x4"),
@@ -430,6 +430,9 @@ def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
         ({"styles": [{"weight": 1}]}, "bad_request", "picture, file and name"),
         ({"mask": pixels(drawing())}, "bad_request", "mask.channels"),
         ({"mask": Pixels(1, 1, 1, "u8", b"\0")}, "image_error", "leaves nothing"),
+        ({"mask": turned}, "image_error", "The mask is 64x96 pixels and its picture 96x64"),
+        ({"styles": [STYLE, STYLE | {"mask": turned}]}, "image_error", "The mask of style 2 is 64x96 pixels"),
+        ({"styles": [STYLE | {"region": turned}]}, "image_error", "its picture 80x80"),
         ({"preview": 513}, "bad_request", "preview"),
         ({"recipe": odd("raise")}, "internal", "KeyError: 'odd'"),
         ({"recipe": odd("leave")}, "internal", "SystemExit: 3"),

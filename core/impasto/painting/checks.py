@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import ImageError, RecipeError
 from ..pictures.codecs import SMALLEST
+from ..pictures.picture import Pixels
 from ..recipe.recipe import Recipe
 
 
@@ -26,6 +29,21 @@ def check_weights(weights: Sequence[float]) -> None:
     """Raise `RecipeError` where none of the style weights is above 0."""
     if not any(weights):
         raise RecipeError("No style has a weight above 0, so there is nothing to paint with.", "Raise one weight.")
+
+
+def check_mask(mask: Pixels | None, size: tuple[int, int], name: str) -> None:
+    """Raise `ImageError` unless `mask`, called `name`, has the shape of its picture, of this (width, height).
+
+    Sizes may differ, and shapes as far as whole pixels make them.
+    """
+    if mask is None:
+        return
+    if mask.ndim != 2 or mask.dtype != np.float32 or not np.isfinite(mask).all():
+        raise ImageError(f"The {name} is {mask.dtype} {mask.shape}; expected float32 (H, W), values 0 to 1.")
+    (down, across), (width, height) = mask.shape, size
+    if abs(across * height - down * width) > max(across, down, width, height):
+        seen = f"The {name} is {across}x{down} pixels and its picture {width}x{height}; expected the same shape."
+        raise ImageError(seen, "Turn or crop the mask as the picture is.")
 
 
 def check_fit(size: tuple[int, int], longest: int, path: Path | None = None) -> None:

@@ -112,9 +112,9 @@ def paint(
 ) -> Generator[Step, None, None]:
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
-    `mask`, float32 (H, W) in [0, 1], of any size, is where to paint: what is outside counts nowhere, and is returned
-    as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step,
-    and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
+    `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
+    nowhere, and is returned as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or
+    `RecipeError` before the first step, and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe)
     styles = [Style(style)] if isinstance(style, Picture) else list(style)

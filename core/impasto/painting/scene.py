@@ -19,13 +19,14 @@ from ..pictures import colour_transfer
 from ..pictures.picture import Picture, Pixels, shares
 from ..pictures.samples import resample
 from ..pictures.stroke_width import stroke_width
-from .checks import check_weights
+from .checks import check_mask, check_weights
 
 Box = tuple[slice, slice]
 NARROWEST = 64
 """Pixels that a network needs to see to tell a stroke from a dot."""
 
 SHORTEST, MOST = 16, 8
+REGION = "part of the style to look at"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +34,18 @@ class Style:
     """A painting, how much it counts beside others, and the parts of both pictures that belong together.
 
     `mask` is where on the content it applies, `region` the part of the painting to look at: float32 (H, W) in [0, 1],
-    stretched to their picture; None for all of it. Where several masks overlap, styles share a pixel by weight.
+    of any size, in the shape of their picture; None for all of it. Where several masks overlap, styles share a pixel by
+    weight. `ImageError` for a region of another shape.
     """
 
     picture: Picture
     weight: float = 1.0
     mask: Pixels | None = None
     region: Pixels | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a region that would be distorted."""
+        check_mask(self.region, self.picture.size, REGION)
 
     def cropped(self, part: tuple[float, float, float, float] | None) -> Style:
         """The same as if its painting were only that part of it; see `Picture.cropped`."""
@@ -56,12 +62,16 @@ class Scene:
 
     `canvas` is the whole content at the size of the result, `crop` the rectangle of it to paint, `mask` float32 (h, w)
     how much each pixel of the crop is painted, or None for all of them fully; `shares` the same for each style. `mode`
-    is the knob `colour`. Raises `ImageError` for masks that leave nothing, and `RecipeError` where no style counts.
+    is the knob `colour`. Raises `ImageError` for masks that leave nothing or have another shape than their picture, and
+    `RecipeError` where no style counts.
     """
 
     def __init__(
         self, content: Picture, styles: Sequence[Style], longest: int, mask: Pixels | None = None, mode: str = "style"
     ) -> None:
+        check_mask(mask, content.size, "mask")
+        for number, style in enumerate(styles, 1):
+            check_mask(style.mask, content.size, f"mask of style {number}")
         self.canvas = fitted(content, longest)
         whole = _weight(self.canvas, mask, "mask")
         self.box = _box(whole) if whole is not None else (slice(None), slice(None))
@@ -150,8 +160,6 @@ def stretched(mask: Pixels, width: int, height: int) -> Pixels:
 def _weight(picture: Picture, mask: Pixels | None, name: str) -> Pixels | None:
     """How much each pixel counts by `mask` and the picture's own alpha; None where all of them count fully."""
     if mask is not None:
-        if mask.ndim != 2 or mask.dtype != np.float32 or not np.isfinite(mask).all():
-            raise ImageError(f"The {name} is {mask.dtype} {mask.shape}; expected float32 (H, W), values 0 to 1.")
         mask = stretched(mask, *picture.size).clip(0, 1)
     if picture.alpha is not None:
         seen = (picture.alpha > 0).astype(np.float32)  # what shows faintly is painted as the rest, and shows faintly
@@ -229,7 +237,7 @@ def _style_mask(style: Style, size: tuple[int, int]) -> Pixels:
 
 def _painting(style: Style) -> tuple[Picture, Pixels | None]:
     """The part of a painting to look at, cut out and filled, and how much each of its pixels counts."""
-    weight = _weight(style.picture, style.region, "part of the style to look at")
+    weight = _weight(style.picture, style.region, REGION)
     if weight is None:
         return replace(style.picture, samples=None), None  # nothing is written of it
     box = _box(weight)

@@ -20,6 +20,8 @@ from .colour_spaces import Floats
 from .samples import LUMA, Samples, divisor, lanczos, resample, without_hidden
 
 Pixels = Floats
+TINT = 0.1
+"""Difference between channels from which on a mask has colours: profiles and JPEG give grey a little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +128,15 @@ def read(path: str | Path) -> Picture:
 
 
 def read_mask(path: str | Path) -> Pixels:
-    """The mask in a file, float32 (H, W): white is 1, black and transparent are 0; `ImageError` as for `read`."""
+    """The mask in a file, float32 (H, W): white is 1, black and transparent are 0.
+
+    `ImageError` as for `read`, and for a mask that is not grey.
+    """
     picture = read(path)
+    tint = np.ptp(picture.pixels, axis=2) * (1 if picture.alpha is None else picture.alpha)
+    if tint.max() > TINT:
+        expected = "white where it is to count, black where not, and grey between"
+        raise ImageError(f"{path}: this mask has colours; expected {expected}.", "Convert it to grey.")
     red, green, blue = np.moveaxis(picture.pixels, 2, 0)
     luma = green + LUMA[0] * (red - green) + LUMA[2] * (blue - green)  # exact for grey
     seen: Pixels = luma if picture.alpha is None else luma * picture.alpha
