@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from impasto.plugin import Backend, BackendInfo, hookimpl
 
+DEVICES = ("cpu", "cuda", "mps")
+
 
 def _build(device: str, precision: str) -> Backend:
     from .backend import TorchBackend
@@ -16,5 +18,4 @@ def _build(device: str, precision: str) -> Backend:
 @hookimpl
 def impasto_backends() -> Iterable[BackendInfo]:
     """The backend `torch`."""
-    devices = ("cpu", "cuda", "mps")
-    return [BackendInfo("torch", "PyTorch autograd", differentiable=True, build=_build, devices=devices)]
+    return [BackendInfo("torch", "PyTorch autograd", differentiable=True, build=_build, devices=DEVICES)]

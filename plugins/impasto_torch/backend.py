@@ -12,7 +12,10 @@ from torch import Tensor
 from impasto.errors import DeviceError
 from impasto.plugin import Capabilities, Evaluator, Network
 
+from . import DEVICES
 from .precision import quick, shortened
+
+CARDS = "Use --device auto for the fastest; a graphics card is called cuda (NVIDIA or AMD) or mps (Apple)."
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,14 @@ class TorchBackend:
 
 
 def _device(name: str) -> str:
+    cards = [kind for kind, there in (("cuda", torch.cuda), ("mps", torch.backends.mps)) if there.is_available()]
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return (cards or ["cpu"])[0]
     try:
         torch.zeros(1, device=name).item()  # the device `meta` has no values to give back
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
-        raise DeviceError(f"The device {name!r} is not there: {reason}.", "Use --device cpu, or auto.") from None
+        known = name.partition(":")[0] in DEVICES  # of others torch lists all that there are anywhere
+        seen = f"The device {name!r} is not there{f' ({reason})' if known else ''}"
+        raise DeviceError(f"{seen}; expected one of {', '.join(['auto', 'cpu', *cards])}.", CARDS) from None
     return name
