@@ -102,7 +102,8 @@ def test_several_styles_with_weights_masks_and_regions_are_made_again(
         (["--style-weights", "1,x"], "style_weights.1 is 'x'; expected numbers, 0 to 1e+12, with commas between"),
         (["--style-mask", "-", "--style-mask", "-"], "There are 2 --style-mask for 1 styles."),
         (["--mask", "nothing.png"], "nothing.png"),
-        (["--mask", "black.png"], "The mask leaves nothing of the picture."),
+        (["--mask", "black.png"], "The mask is black all over; expected white where it is to count."),
+        (["--style-region", "dark.png"], "The part of the style to look at is black all over"),
         (["--mask", "turned.png"], "The mask is 64x96 pixels and its picture 96x64; expected the same shape."),
         (["--style-mask", "turned.png"], "The mask of style 1 is 64x96 pixels"),
         (["--style-region", "turned.png"], "The part of the style to look at is 64x96 pixels and its picture 80x80"),
@@ -123,6 +124,7 @@ def test_what_does_not_fit_is_refused(
     words: str,
 ) -> None:
     Image.new("L", (64, 96), 255).save(tmp_path / "turned.png")
+    Image.new("L", (80, 80)).save(tmp_path / "dark.png")
     Image.new("RGB", (96, 64), (255, 0, 0)).save(tmp_path / "red.png")
     left, right, top = (0, 16, 40, 64), (48, 0, 96, 64), (0, 0, 96, 8)
     for name, white in {"black": [], "left": [left], "right": [right], "angle": [right, top]}.items():

@@ -103,7 +103,7 @@ def test_a_speck_is_seen_with_room_around_it() -> None:
 @pytest.mark.parametrize(
     ("mask", "words"),
     [
-        (np.zeros((6, 9), np.float32), "The mask leaves nothing of the picture. Select something"),
+        (np.zeros((6, 9), np.float32), "The mask is black all over; expected white where it is to count. Paint"),
         (np.ones((8, 8)), r"The mask is float64 \(8, 8\); expected float32 \(H, W\), values 0 to 1."),
         (np.ones((8, 8, 3), np.float32), r"The mask is float32 \(8, 8, 3\)"),
         (np.full((8, 8), np.nan, np.float32), "expected float32"),
@@ -124,12 +124,22 @@ def test_a_mask_may_be_of_another_size_and_of_another_shape_within_a_pixel(shape
     Scene(picture(), [Style(picture(), mask=np.ones(shape, np.float32))], 96, np.ones(shape, np.float32))
 
 
-def test_a_picture_that_is_all_transparent() -> None:
+def test_a_picture_that_is_all_transparent_is_said_to_be() -> None:
     clear = Picture(picture().pixels, np.zeros((64, 96), np.float32))
-    with pytest.raises(ImageError, match="leaves nothing of the picture"):
+    with pytest.raises(ImageError, match=r"^The picture to paint is transparent all over\. Use a picture of which"):
         paint(clear, picture(), Recipe(**QUICK))
-    with pytest.raises(ImageError, match="The part of the style to look at leaves nothing"):
+    with pytest.raises(ImageError, match=r"^The picture to paint is transparent all over\."):
+        paint(clear, picture(), Recipe(**QUICK), left())
+    with pytest.raises(ImageError, match=r"^The style is transparent all over\."):
         paint(picture(), clear, Recipe(**QUICK))
+
+
+def test_a_mask_of_transparent_pixels_only_is_said_to_be_one() -> None:
+    half = Picture(picture().pixels, 1 - left())
+    with pytest.raises(ImageError, match=r"^The mask is white only where the picture to paint is transparent\."):
+        paint(half, picture(), Recipe(**QUICK), left())
+    with pytest.raises(ImageError, match=r"^The part of the style to look at is white only where the style is transp"):
+        paint(picture(), [Style(half, region=left())], Recipe(**QUICK))
 
 
 # Statistics where a mask is

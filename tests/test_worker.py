@@ -429,7 +429,7 @@ def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
         ({"styles": []}, "bad_request", "styles"),
         ({"styles": [{"weight": 1}]}, "bad_request", "picture, file and name"),
         ({"mask": pixels(drawing())}, "bad_request", "mask.channels"),
-        ({"mask": Pixels(1, 1, 1, "u8", b"\0")}, "image_error", "leaves nothing"),
+        ({"mask": Pixels(1, 1, 1, "u8", b"\0")}, "image_error", "The mask is black all over"),
         ({"mask": turned}, "image_error", "The mask is 64x96 pixels and its picture 96x64"),
         ({"styles": [STYLE, STYLE | {"mask": turned}]}, "image_error", "The mask of style 2 is 64x96 pixels"),
         ({"styles": [STYLE | {"region": turned}]}, "image_error", "its picture 80x80"),

@@ -73,7 +73,7 @@ class Scene:
         for number, style in enumerate(styles, 1):
             check_mask(style.mask, content.size, f"mask of style {number}")
         self.canvas = fitted(content, longest)
-        whole = _weight(self.canvas, mask, "mask")
+        whole = _weight(self.canvas, mask, "mask", "picture to paint")
         self.box = _box(whole) if whole is not None else (slice(None), slice(None))
         self.mask = None if whole is None else whole[self.box]
         self.crop = _filled(self.canvas.pixels[self.box], self.mask)
@@ -157,17 +157,24 @@ def stretched(mask: Pixels, width: int, height: int) -> Pixels:
     return np.array(Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _weight(picture: Picture, mask: Pixels | None, name: str) -> Pixels | None:
+def _weight(picture: Picture, mask: Pixels | None, name: str, whose: str) -> Pixels | None:
     """How much each pixel counts by `mask` and the picture's own alpha; None where all of them count fully."""
     if mask is not None:
         mask = stretched(mask, *picture.size).clip(0, 1)
+        if not mask.any():
+            raise ImageError(
+                f"The {name} is black all over; expected white where it is to count.", "Paint white, or select, a part."
+            )
     if picture.alpha is not None:
         seen = (picture.alpha > 0).astype(np.float32)  # what shows faintly is painted as the rest, and shows faintly
+        if not seen.any():
+            raise ImageError(f"The {whose} is transparent all over.", "Use a picture of which something shows.")
         mask = seen if mask is None else mask * seen
     if mask is None or mask.min() == 1:
         return None
     if not mask.any():
-        raise ImageError(f"The {name} leaves nothing of the picture.", "Select something that is not transparent.")
+        hidden = f"The {name} is white only where the {whose} is transparent."
+        raise ImageError(hidden, "Paint white, or select, something that shows.")
     return mask
 
 
@@ -237,7 +244,7 @@ def _style_mask(style: Style, size: tuple[int, int]) -> Pixels:
 
 def _painting(style: Style) -> tuple[Picture, Pixels | None]:
     """The part of a painting to look at, cut out and filled, and how much each of its pixels counts."""
-    weight = _weight(style.picture, style.region, REGION)
+    weight = _weight(style.picture, style.region, REGION, "style")
     if weight is None:
         return replace(style.picture, samples=None), None  # nothing is written of it
     box = _box(weight)
