@@ -164,6 +164,17 @@ def test_webp_cannot_hold_very_large_pictures(
     assert "16383" in refused(content, style, "-o", tmp_path / "out.webp", "--size", 20000)
 
 
+def test_an_address_of_the_web_is_to_be_downloaded_first(
+    refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    address, out = "https://example.org/a/b.png", ("-o", tmp_path / "out.png")
+    expected = f"impasto: error: {address}: this is an address of the web; expected a file. Download it first.\n"
+    for words in ([content, address], [address, style], [content, style, "--mask", address], [content, address, style]):
+        assert refused(*words, *out) == expected
+    assert refused(content, style, *out, "--init", address) == expected
+    assert refused("texture", address, *out) == expected
+
+
 def test_missing_words_are_asked_for(refused: Callable[..., str], content: Path, style: Path) -> None:
     assert "STYLE" in refused(content, "-o", content.with_name("out.png"))
     assert "--output" in refused(content, style)

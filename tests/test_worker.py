@@ -424,6 +424,7 @@ def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
         ({"styles": [STYLE | {"weight": 0}]}, "recipe_error", "No style has a weight above 0"),
         ({"styles": [STYLE | {"mask": pixels(np.zeros((64, 96, 1), np.uint8))}]}, "image_error", "No style applies"),
         ({"styles": [{"file": str(tmp_path / "no.png")}]}, "image_error", "no such file"),
+        ({"styles": [{"file": "https://a.org/b.png"}]}, "image_error", "https://a.org/b.png: this is an address"),
         ({"styles": [{"file": "a\0b"}]}, "image_error", "no name of a file"),
         ({"styles": [{"name": "starry"}]}, "unsupported", "starry"),
         ({"styles": []}, "bad_request", "styles"),

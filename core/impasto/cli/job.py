@@ -22,7 +22,7 @@ from ..recipe.knobs import MOST_STYLES
 from ..recipe.provenance import Provenance
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import left_out
-from ..storage.files import check_output
+from ..storage.files import check_output, refuse_address
 from .losses.write import FORMATS
 
 STYLE = re.compile(r"style\d*")
@@ -185,6 +185,7 @@ def _check_outputs(job: Job) -> None:
 
 def _check_start(init: str) -> None:
     if not Path(init).exists():
+        refuse_address(init)
         seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"
         raise RecipeError(f"{seen}. There is no file of that name.", "Check the name.")
     read(init)

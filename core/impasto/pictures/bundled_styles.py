@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from ..storage.files import refuse_address
 
 if TYPE_CHECKING:
     from .picture import Picture
@@ -55,6 +56,7 @@ def named(path: Path) -> str | None:
 
 def _file(name: str) -> Path:
     if (plain := name.removeprefix(SCHEME)) not in SUMMARIES:
+        refuse_address(name)
         hint = f"Check the name, or use a bundled style: {', '.join(SUMMARIES)}."
         raise ImageError(f"{name}: there is no such file, and no such bundled style.", hint)
     return FOLDER / f"{plain}.webp"

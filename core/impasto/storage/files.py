@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -25,6 +26,7 @@ FORMATS = {
     ".webp": "WEBP",
     ".exr": "EXR",
 }
+ADDRESS = re.compile(r"(https?|ftp):[/\\]+", re.IGNORECASE)
 LONGEST = {"JPEG": 65_500, "WEBP": 16_383}
 """Sides in pixels that a format cannot exceed; the others hold more than we paint."""
 
@@ -34,6 +36,7 @@ def check_input(path: Path) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
+        refuse_address(path)
         raise ImageError(f"{path}: there is no such file.", "Check the name.") from None
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror}).", "Check the name and permissions.") from None
@@ -42,6 +45,13 @@ def check_input(path: Path) -> None:
         raise ImageError(f"{path}: this is {kind}; expected a picture.", "Name a picture file.")
     if not status.st_size:
         raise ImageError(f"{path}: the file is empty.", "Export or copy the picture again.")
+
+
+def refuse_address(path: str | Path) -> None:
+    """Raise `ImageError` for an address of the web, which may have lost a slash as a `Path`."""
+    if found := ADDRESS.match(str(path)):
+        address = f"{found[1]}://{str(path)[found.end() :]}"
+        raise ImageError(f"{address}: this is an address of the web; expected a file.", "Download it first.")
 
 
 def check_output(
