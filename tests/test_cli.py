@@ -356,16 +356,71 @@ def test_again_from_a_start_file_and_a_kept_step(impasto: Run, tmp_path: Path, c
 
 
 def test_again_follows_the_folder(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
-    (tmp_path / "out").mkdir()
-    impasto(content, style, "-o", tmp_path / "out" / "out.png", *QUICK)
-    before = (tmp_path / "out" / "out.png").read_bytes()
-    assert b"../content.png" in before
+    (tmp_path / "in").mkdir()
+    inner = content.rename(tmp_path / "in" / "content.png")
+    impasto(inner, style, "-o", tmp_path / "out.png", *QUICK)
+    before = (tmp_path / "out.png").read_bytes()
+    assert b"in/content.png" in before
     assert str(tmp_path).encode() not in before
     shutil.copytree(tmp_path, tmp_path.with_name("moved"))
-    moved = tmp_path.with_name("moved") / "out" / "out.png"
+    moved = tmp_path.with_name("moved") / "out.png"
     assert impasto("again", moved).exit_code == 0
     assert moved.with_name("out-again.png").read_bytes() == before
     shutil.rmtree(tmp_path.with_name("moved"))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".exr"])
+def test_a_result_elsewhere_names_no_folder_of_mine(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, suffix: str
+) -> None:
+    private, shown = tmp_path / "alice" / "secret", tmp_path / "shown"
+    private.mkdir(parents=True)
+    shown.mkdir()
+    face, start = content.rename(private / "face.png"), private / "start.png"
+    shutil.copy(face, start)
+    out, same = shown / f"out{suffix}", tmp_path / f"same{suffix}"
+    assert impasto(face, style, "-o", out, *QUICK, "--init", start).exit_code == 0
+    data = out.read_bytes()
+    assert b"face.png" in data
+    assert not [word for word in (b"alice", b"secret", b"..") if word in read_comment(out).encode()]
+    line = refused("again", out)
+    assert f"{shown / 'face.png'}: the content picture is not there." in line
+    assert "with --content FILE, or lay it there" in line
+    named = ("--content", face, "--style", style, "--init", start)
+    assert impasto("again", out, "-o", same, *named).exit_code == 0
+    for source in (face, style, start):
+        shutil.copy(source, shown)
+    assert impasto("again", out).exit_code == 0
+    assert read(same).pixels.tobytes() == read(out).pixels.tobytes()
+    assert (shown / f"out-again{suffix}").read_bytes() == data
+
+
+def test_a_sheet_names_no_folder_of_mine_and_every_file(
+    impasto: Run, tmp_path: Path, content: Path, style: Path
+) -> None:
+    private, sheet = tmp_path / "alice", tmp_path / "shown" / "sheet.png"
+    private.mkdir()
+    sheet.parent.mkdir()
+    start = content.rename(private / style.name)
+    done = impasto("sheet", start, style, "--columns", f"init=noise,{start}", "-o", sheet, *QUICK)
+    assert done.exit_code == 0, done.output
+    carried = json.loads(read_comment(sheet))
+    assert carried["sheet"]["columns"] == {"init": ["noise", "style.png"]}
+    assert [file["sha256"] for file in carried["files"]] == [sha256(start), sha256(style)]
+    assert b"alice" not in sheet.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".exr"])
+def test_no_recipe_leaves_no_word_of_it(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, suffix: str
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    args = (content, style, "-o", out, *QUICK, "--init", "content", "--steps", 2, "--save-every", 1, "--no-recipe")
+    assert impasto(*args).exit_code == 0
+    for path in (out, tmp_path / f"out-000001{suffix}"):
+        assert read_comment(path) == ""
+        assert b"content.png" not in path.read_bytes()
+    assert "carries no recipe" in refused("again", out)
 
 
 def test_again_says_what_has_moved_or_changed(

@@ -90,9 +90,26 @@ def test_only_drafts_are_finished(impasto: Run, tmp_path: Path, content: Path, s
     done = impasto("--from", out, "-o", tmp_path / "final.png")
     assert done.exit_code == 2
     assert "this is no draft; its quality is normal. Use impasto again." in done.stderr
-    done = impasto("--from", out, content, "-o", tmp_path / "final.png")
+    done = impasto("--from", out, "--mask", content, "-o", tmp_path / "final.png")
     assert done.exit_code == 2
-    assert "--from takes the pictures and masks of the draft" in done.stderr
+    assert "--from takes the masks of the draft" in done.stderr
+
+
+def test_the_pictures_of_a_draft_kept_elsewhere_are_named(
+    impasto: Run, tmp_path: Path, content: Path, style: Path
+) -> None:
+    draft, final = tmp_path / "drafts" / "draft.png", tmp_path / "drafts" / "final.png"
+    draft.parent.mkdir()
+    options = ("--init", "content", "--size", 96, "--quality", "draft", "--steps", 1, "-q")
+    assert impasto(content, style, "-o", draft, *options).exit_code == 0
+    assert "as impasto --from DRAFT FILE" in impasto("--from", draft, "-o", final).stderr
+    (tmp_path / "other.png").write_bytes(b"another picture")
+    done = impasto("--from", draft, content, tmp_path / "other.png", "-o", final)
+    assert f"{tmp_path / 'other.png'}: the draft was made from other pictures" in done.stderr
+    assert not final.exists()
+    done = impasto("--from", draft, style, content, "-o", final, "-q")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(read_comment(final))["sources"]["content"]["path"] == "content.png"
 
 
 # Stroke size

@@ -82,7 +82,7 @@ def test_every_picture_is_the_one_painted_alone(impasto: Run, tmp_path: Path, co
     carried = json.loads(read_comment(sheet))
     assert carried["sheet"]["columns"] == {"strength": ["20", "50", "100"]}
     assert carried["recipe"]["seed"] == 3
-    assert carried["files"].keys() == {"content.png", "style.png"}
+    assert [file["path"] for file in carried["files"]] == ["content.png", "style.png"]
     assert "carries no recipe" in impasto("again", sheet).stderr
 
 

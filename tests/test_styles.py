@@ -95,7 +95,7 @@ def test_a_texture_and_a_sheet_take_names(impasto: Run, content: Path, tmp_path:
     done = impasto("sheet", content, "--columns", "style=oil,charcoal", "-o", sheet, *QUICK)
     assert done.exit_code == 0, done.output
     carried = json.loads(read_comment(sheet))
-    assert {"bundled:oil", "bundled:charcoal"} < carried["files"].keys()
+    assert {"bundled:oil", "bundled:charcoal"} < {file["path"] for file in carried["files"]}
     assert carried["sheet"]["columns"] == {"style": ["oil", "charcoal"]}
 
 

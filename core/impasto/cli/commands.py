@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from .._version import __version__
 from ..errors import DivergedError, ImpastoError
 from ..memory.process import prepare_process
-from .options import FILE, Grouped, given, knobs, losses, masks, results
+from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
 
@@ -107,7 +108,13 @@ def impasto() -> None:
 @click.argument("content", type=FILE, required=False)
 @click.argument("style", type=FILE, nargs=-1)
 @results
-@click.option("--from", "draft", type=FILE, metavar="DRAFT", help="Finish DRAFT instead, a picture of quality draft.")
+@click.option(
+    "--from",
+    "draft",
+    type=FILE,
+    metavar="DRAFT",
+    help="Finish DRAFT, a picture of quality draft; name its pictures where they are not beside it.",
+)
 @masks
 @knobs
 def paint(
@@ -117,6 +124,7 @@ def paint(
     preview: Path | None,
     save_every: int | None,
     losses: tuple[Path, ...],
+    no_recipe: bool,
     quiet: bool,
     draft: Path | None,
     mask: Path | None,
@@ -128,6 +136,7 @@ def paint(
 
     Ctrl-C keeps the picture so far. The result carries its recipe; `impasto again` makes it again.
     """
+    from ..pictures.bundled_styles import found
     from ..pictures.picture import read
     from ..recipe.recipe import Recipe
     from .job import Job, extras, finish
@@ -135,16 +144,18 @@ def paint(
 
     knobs = given(values.items())
     if draft:
-        if content or style_mask or style_region or mask:
-            raise click.UsageError("--from takes the pictures and masks of the draft; leave out others.")
-        return run(finish(draft, output, knobs, preview, losses, quiet))
+        if style_mask or style_region or mask:
+            raise click.UsageError("--from takes the masks of the draft; leave out others.")
+        paths = [content, *map(found, style)] if content else []
+        job = finish(draft, paths, output, knobs, preview, losses, quiet)
+        return run(replace(job, no_recipe=no_recipe))
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
     read_once = cache(read)
     if mask and "size" not in knobs:
         knobs["size"] = str(max(read_once(content).size))
-    job = Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, extras=more)
+    job = Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, no_recipe, extras=more)
     return run(job, read_once)
 
 
@@ -157,12 +168,14 @@ def paint(
 @click.option("--moved", metavar="NAME=FILE", multiple=True, help="The same for other sources, as style2=FILE.")
 @click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
 @losses
+@no_recipe
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def again(
     picture: Path,
     output: Path | None,
     preview: Path | None,
     losses: tuple[Path, ...],
+    no_recipe: bool,
     quiet: bool,
     moved: tuple[str, ...],
     **plain: Path | None,
@@ -172,7 +185,8 @@ def again(
     from .painting import run
 
     others = {name: Path(path) for name, _, path in (item.partition("=") for item in moved)}
-    return run(remake(picture, output, {**plain, **others}, preview, losses, quiet))
+    job = remake(picture, output, {**plain, **others}, preview, losses, quiet)
+    return run(replace(job, no_recipe=no_recipe))
 
 
 @impasto.command()

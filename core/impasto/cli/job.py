@@ -43,6 +43,7 @@ class Job:
     save_every: int | None = None
     losses: tuple[Path, ...] = ()
     quiet: bool = False
+    no_recipe: bool = False
     taken: int | None = None
     canvas: tuple[int, int] | None = None
     extras: Mapping[str, Path] = field(default_factory=dict)
@@ -93,28 +94,45 @@ def remake(
     preview: Path | None,
     losses: tuple[Path, ...],
     quiet: bool,
+    hint: str = "",
 ) -> Job:
-    """The job that made `picture`, to be done again. `moved` says where its sources are now, by what they are for."""
+    """The job that made `picture`, to be done again. `moved` says where its sources are now, by what they are for.
+
+    `hint` is how to say where one is that is not there, as for `Source.find`.
+    """
     made = Provenance.read(picture)
     output = check_output(output or picture.with_stem(f"{picture.stem}-again"), picture)
     if preview:
         check_output(preview, picture)
     for path in losses:
         check_output(path, picture, formats=FORMATS)
-    found = {name: source.find(picture.parent, name, moved.get(name)) for name, source in made.sources.items()}
+    found = {name: source.find(picture.parent, name, moved.get(name), hint) for name, source in made.sources.items()}
     recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
     if made.version != __version__ and not quiet:
         click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
     content, style = found.pop("content", None), found.pop("style", None)
     found.pop("init", None)
-    return Job(content, style, output, recipe, preview, None, losses, quiet, made.taken, made.canvas, found)
+    return Job(
+        content, style, output, recipe, preview, None, losses, quiet, taken=made.taken, canvas=made.canvas, extras=found
+    )
 
 
 def finish(
-    draft: Path, output: Path, knobs: Mapping[str, str], preview: Path | None, losses: tuple[Path, ...], quiet: bool
+    draft: Path,
+    paths: Sequence[Path],
+    output: Path,
+    knobs: Mapping[str, str],
+    preview: Path | None,
+    losses: tuple[Path, ...],
+    quiet: bool,
 ) -> Job:
-    """The job that goes on from `draft` where it stopped, with `knobs` in place of its own."""
-    job = remake(draft, output, {}, preview, losses, quiet)
+    """The job that goes on from `draft` where it stopped, with `knobs` in place of its own.
+
+    `paths` are sources of the draft that are not where they were, in any order.
+    """
+    moved = Provenance.read(draft).recognised(paths)
+    hint = "Name the original as well, as impasto --from DRAFT FILE, or lay it there."
+    job = remake(draft, output, moved, preview, losses, quiet, hint)
     if job.recipe.quality != "draft":
         raise RecipeError(f"{draft}: this is no draft; its quality is {job.recipe.quality}.", "Use impasto again.")
     kept = job.recipe.model_dump(exclude_unset=True) | {"quality": "normal"} | dict(knobs)

@@ -22,6 +22,7 @@ METAVARS = {
 }
 FILE = click.Path(path_type=Path)
 Command = Callable[..., Any]
+RESULTS = ("output", "preview", "save_every", "losses", "no_recipe", "quiet")
 
 
 class KnobOption(click.Option):
@@ -64,8 +65,11 @@ losses = click.option(
 )
 
 
+no_recipe = click.option("--no-recipe", is_flag=True, help="Leave the recipe out of the result, and all file names.")
+
+
 def results(command: Command) -> Command:
-    """Give `command` the options for what it writes and says: `output`, `preview`, `save_every`, `losses`, `quiet`."""
+    """Give `command` the options for what it writes and says: those named in `RESULTS`."""
     options = (
         click.option(
             "-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: png, jpg, tif, webp or exr."
@@ -77,6 +81,7 @@ def results(command: Command) -> Command:
             "--save-every", type=click.IntRange(1), metavar="N", help="Keep every Nth step beside OUT, numbered."
         ),
         losses,
+        no_recipe,
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     )
     for option in reversed(options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,11 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
     preview, curves = Preview(job.preview), Curves()
     content, styles, mask = pictures
-    taken, failed = 0, None
+
+    def keep(path: Path, picture: Picture, taken: int | None) -> None:
+        write(path, picture, "" if job.no_recipe else replace(carried, taken=taken).dumps())
+
+    taken, stopped, failed = 0, None, None
     with closing(paint(content, styles, job.recipe, mask)) as steps, progress(job.quiet) as show:
         try:
             for taken, step in enumerate(steps, 1):
@@ -77,16 +82,16 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
                 curves.add(step)
                 preview.offer(step)
                 if job.save_every and taken % job.save_every == 0:
-                    write(job.numbered(taken), step.picture(), carried.after(taken).dumps())
+                    keep(job.numbered(taken), step.picture(), taken)
                 if interrupt.asked or taken == job.taken:
-                    carried = carried.after(taken)
+                    stopped = taken
                     break
         except OutOfMemory as error:
             if not taken:
                 raise
-            failed, carried = str(error), carried.after(taken)
+            failed, stopped = str(error), taken
     picture = step.picture()  # now that the painting has given back its memory
-    write(job.output, picture, carried.dumps())
+    keep(job.output, picture, stopped)
     for path in job.losses:
         write_losses(curves, path)
     return step, picture, failed

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import FILE, Grouped, given, knobs, results
+from .options import FILE, RESULTS, Grouped, given, knobs, results
 
 SIDE = click.IntRange(16, 32768)
 CONTENT = ("content_layers", "content_weight")
@@ -65,7 +65,7 @@ def reconstruct(content: Path, **values: Any) -> int:
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:
     """The options of `results`, taken out of `values`."""
-    return {name: values.pop(name) for name in ("output", "preview", "save_every", "losses", "quiet")}
+    return {name: values.pop(name) for name in RESULTS}
 
 
 def _canvas(style: tuple[int, int], width: int | None, height: int | None, size: int) -> tuple[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ EXTRA = re.compile(r"init|mask|style[2-8]|style-(mask|region)[2-8]?")
 class Source:
     """A picture that went in: its path, as seen from the folder of the result, and its SHA-256.
 
-    The path of a bundled style is "bundled:" and its name, wherever impasto is installed.
+    Only the name of a file that lies elsewhere; "bundled:" and the name of a bundled style.
     """
 
     path: str
@@ -33,21 +33,23 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, folder: Path) -> Source:
-        """The file at `path`, for a result in `folder`; relative, so that no home folder goes out with a picture."""
-        own = bundled_styles.named(path)
-        return cls(own or os.path.relpath(path.resolve(), folder.resolve()), files.sha256(path))
+        """The file at `path`, for a result in `folder`. The names of folders above that do not go out with it."""
+        place, top = path.parent.resolve() / path.name, folder.resolve()
+        seen = place.relative_to(top).as_posix() if place.is_relative_to(top) else path.name
+        return cls(bundled_styles.named(path) or seen, files.sha256(path))
 
-    def find(self, folder: Path, name: str, moved_to: Path | None = None) -> Path:
+    def find(self, folder: Path, name: str, moved_to: Path | None = None, hint: str = "") -> Path:
         """The same file now, seen from `folder`; `ImageError` when it has moved or changed.
 
-        `name` is what the picture is for ("content"), `moved_to` where it is now if not where it was.
+        `name` is what the picture is for ("content"), `moved_to` where it is now if not where it was, `hint` how to
+        say that where not by the options of `impasto again`.
         """
         own = self.path.startswith(bundled_styles.SCHEME)
         path = moved_to or (
             bundled_styles.found(Path(self.path)) if own else Path(os.path.normpath(folder / self.path))
         )
         option = f"--{name} FILE" if name in ("content", "style", "init") else f"--moved {name}=FILE"
-        hint = f"Say where the original is with {option}."
+        hint = hint or f"Say where the original is with {option}, or lay it there."
         if not path.exists():
             raise ImageError(f"{path}: the {name} picture is not there.", hint)
         files.check_input(path)
@@ -79,9 +81,18 @@ class Provenance:
         init = sources["init"].path if "init" in sources else recipe.init
         return cls(recipe.model_copy(update={"init": init}), sources, canvas=canvas)
 
-    def after(self, taken: int) -> Provenance:
-        """The same for a picture kept after that many steps."""
-        return replace(self, taken=taken)
+    def recognised(self, paths: Sequence[Path]) -> dict[str, Path]:
+        """Which of its sources these files are, by what they are for; `ImageError` for a file that is none of them."""
+        found: dict[str, Path] = {}
+        for path in paths:
+            files.check_input(path)
+            checksum = files.sha256(path)
+            names = [name for name, source in self.sources.items() if source.sha256 == checksum]
+            if not names:
+                seen = f"{path}: the draft was made from other pictures; none of them has this SHA-256."
+                raise ImageError(seen, "Name the pictures of that time, or leave them out.")
+            found |= dict.fromkeys(names, path)
+        return found
 
     def dumps(self) -> str:
         """One line of JSON in ASCII."""

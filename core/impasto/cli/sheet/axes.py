@@ -61,7 +61,7 @@ class Axis:
         if name in FILES:
             look = found if name == "style" else Path
             return cls(name, [Mark(Path(text).stem, {name: text}, look(Path(text))) for text in texts])
-        return cls(name, [Mark(text, {key: text}) for text in texts])
+        return cls(name, [Mark(Path(text).name if key == "init" else text, {key: text}) for text in texts])
 
     @property
     def sets(self) -> set[str]:

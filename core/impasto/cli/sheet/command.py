@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..options import FILE, Grouped, given, knobs
+from ..options import FILE, Grouped, given, knobs, no_recipe
 
 SET = {"1": ("strength", "init", "style_layers", "content_layers"), "3": ("style_layers", "content_weight")}
 """Knobs that are not to be given with a figure, which sets them."""
@@ -21,6 +21,7 @@ AXIS = "KNOB=V1,V2,..."
 @click.option("--rows", metavar=AXIS, help="A knob and its values, from top to bottom.")
 @click.option("--columns", metavar=AXIS, help="A knob and its values, from left to right.")
 @click.option("--figure", type=click.Choice(sorted(SET)), help="The axes of a figure of the paper: see docs/paper.md.")
+@no_recipe
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--size", metavar="N", default="256", help="Longest side of each picture, in pixels.  [default 256]")
 @partial(knobs, without=("size",))
@@ -30,6 +31,7 @@ def sheet(
     rows: str | None,
     columns: str | None,
     figure: str | None,
+    no_recipe: bool,
     quiet: bool,
     **values: Any,
 ) -> int:
@@ -55,9 +57,10 @@ def sheet(
         raise click.UsageError(f"{len(pictures)} pictures are named before the options; expected {expected}.")
     files = dict(zip(names, pictures, strict=True))
     if not figure:
-        return run(span(*axes, chosen, files, output), output, quiet)
+        return run(span(*axes, chosen, files, output), output, quiet, no_recipe)
     from .figures import planned
 
     if clash := sorted(chosen.keys() & set(SET[figure])):
         raise click.UsageError(f"--{clash[0].replace('_', '-')} is set by figure {figure} itself; leave one out.")
-    return run(planned(figure, chosen, files["content"], files["style"], output, axes[1]), output, quiet)
+    plan = planned(figure, chosen, files["content"], files["style"], output, axes[1])
+    return run(plan, output, quiet, no_recipe)

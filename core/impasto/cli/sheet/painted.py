@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -78,7 +78,7 @@ class Run:
         return paint(self.pictures.content, self.pictures.styles, self.job.recipe, load=self.load)
 
 
-def run(plan: Plan, output: Path, quiet: bool) -> int:
+def run(plan: Plan, output: Path, quiet: bool, no_recipe: bool) -> int:
     """Try every picture, paint them, write the sheet. Returns the exit code: 0, 130 after Ctrl-C, 1 if any diverged."""
     begin = time.perf_counter()
     read = cache(picture.read)
@@ -88,7 +88,7 @@ def run(plan: Plan, output: Path, quiet: bool) -> int:
     check_output(output, longest=max(contact.size))
     for one in runs:
         one.try_one_step()
-    carried = _carried(plan, output)
+    carried = "" if no_recipe else _carried(plan, output)
     with Interrupt() as interrupt:
         cells, diverged = _paint(runs, interrupt, quiet)
     if not cells:
@@ -159,5 +159,5 @@ def _carried(plan: Plan, output: Path) -> str:
     axes = {"rows": plan.rows, "columns": plan.columns}
     sheet = {name: {axis.name: [mark.text for mark in axis.marks]} for name, axis in axes.items()}
     recipe = made[0].recipe.model_dump(mode="json", exclude_defaults=True)
-    sources = {source.path: source.sha256 for one in made for source in one.sources.values()}
-    return json.dumps({"impasto": __version__, "sheet": sheet, "recipe": recipe, "files": sources})
+    sources = dict.fromkeys(source for one in made for source in one.sources.values())
+    return json.dumps({"impasto": __version__, "sheet": sheet, "recipe": recipe, "files": list(map(asdict, sources))})
