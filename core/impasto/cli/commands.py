@@ -14,7 +14,7 @@ import click
 from .._version import __version__
 from ..errors import DivergedError, ImpastoError
 from ..memory.process import prepare_process
-from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results
+from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
 
@@ -125,6 +125,7 @@ def paint(
     save_every: int | None,
     losses: tuple[Path, ...],
     no_recipe: bool,
+    strip: bool,
     quiet: bool,
     draft: Path | None,
     mask: Path | None,
@@ -148,14 +149,16 @@ def paint(
             raise click.UsageError("--from takes the masks of the draft; leave out others.")
         paths = [content, *map(found, style)] if content else []
         job = finish(draft, paths, output, knobs, preview, losses, quiet)
-        return run(replace(job, no_recipe=no_recipe))
+        return run(replace(job, no_recipe=no_recipe, strip=strip or job.strip))
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
     read_once = cache(read)
     if mask and "size" not in knobs:
         knobs["size"] = str(max(read_once(content).size))
-    job = Job(content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, no_recipe, extras=more)
+    job = Job(
+        content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, no_recipe, strip, extras=more
+    )
     return run(job, read_once)
 
 
@@ -169,6 +172,7 @@ def paint(
 @click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
 @losses
 @no_recipe
+@strip
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def again(
     picture: Path,
@@ -176,6 +180,7 @@ def again(
     preview: Path | None,
     losses: tuple[Path, ...],
     no_recipe: bool,
+    strip: bool,
     quiet: bool,
     moved: tuple[str, ...],
     **plain: Path | None,
@@ -186,7 +191,7 @@ def again(
 
     others = {name: Path(path) for name, _, path in (item.partition("=") for item in moved)}
     job = remake(picture, output, {**plain, **others}, preview, losses, quiet)
-    return run(replace(job, no_recipe=no_recipe))
+    return run(replace(job, no_recipe=no_recipe, strip=strip or job.strip))
 
 
 @impasto.command()

@@ -16,6 +16,7 @@ from ..errors import OutputError, RecipeError
 from ..painting.checks import check_fit, style_weights
 from ..painting.scene import Style
 from ..pictures.bundled_styles import found
+from ..pictures.metadata import NO_METADATA
 from ..pictures.picture import Picture, Pixels, read, read_mask
 from ..plugin.registry import registry
 from ..recipe.knobs import MOST_STYLES
@@ -44,6 +45,7 @@ class Job:
     losses: tuple[Path, ...] = ()
     quiet: bool = False
     no_recipe: bool = False
+    strip: bool = False
     taken: int | None = None
     canvas: tuple[int, int] | None = None
     extras: Mapping[str, Path] = field(default_factory=dict)
@@ -113,7 +115,17 @@ def remake(
     content, style = found.pop("content", None), found.pop("style", None)
     found.pop("init", None)
     return Job(
-        content, style, output, recipe, preview, None, losses, quiet, taken=made.taken, canvas=made.canvas, extras=found
+        content,
+        style,
+        output,
+        recipe,
+        preview,
+        losses=losses,
+        quiet=quiet,
+        strip=made.stripped,
+        taken=made.taken,
+        canvas=made.canvas,
+        extras=found,
     )
 
 
@@ -168,6 +180,7 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
         seen = picture if name == "content" else picture.cropped(job.recipe.style_crop)
         check_fit(seen.size, job.recipe.size, path)
     content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
+    content = replace(content, metadata=NO_METADATA) if job.strip else content
     painters = pictures[1:] if job.content and job.style else pictures
     mask = job.extras.get("mask")
     return Pictures(content, _styles(job, painters), read_mask(mask) if mask else None)

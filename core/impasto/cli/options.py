@@ -22,7 +22,7 @@ METAVARS = {
 }
 FILE = click.Path(path_type=Path)
 Command = Callable[..., Any]
-RESULTS = ("output", "preview", "save_every", "losses", "no_recipe", "quiet")
+RESULTS = ("output", "preview", "save_every", "losses", "no_recipe", "strip", "quiet")
 
 
 class KnobOption(click.Option):
@@ -65,6 +65,7 @@ losses = click.option(
 )
 
 
+strip = click.option("--strip", is_flag=True, help="Leave out CONTENT's metadata: resolution, author, rights, dates.")
 no_recipe = click.option("--no-recipe", is_flag=True, help="Leave the recipe out of the result, and all file names.")
 
 
@@ -82,6 +83,7 @@ def results(command: Command) -> Command:
         ),
         losses,
         no_recipe,
+        strip,
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     )
     for option in reversed(options):

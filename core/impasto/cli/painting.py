@@ -63,7 +63,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     with freeze_gc_after_torch():
         from ..painting.paint import paint
 
-    carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas)
+    carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas, job.strip)
     preview, curves = Preview(job.preview), Curves()
     content, styles, mask = pictures
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,7 @@ from ..errors import ImageError
 from ..storage.files import check_input
 from . import openimageio
 from .colour_spaces import space, srgb_profile
+from .metadata import ACROSS, DOWN, INCH, NESTED, NO_METADATA, UNIT, Metadata
 from .samples import Samples
 
 FLOATING = ("half", "float")
@@ -30,6 +31,7 @@ SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
 BITS, PHOTOMETRIC = 0x0102, 0x0106
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
+XMP_TEXT = openimageio.XMP_TEXT.decode()
 
 DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "PNG": PngImageFile,
@@ -88,6 +90,23 @@ def read_comment(path: Path) -> str:
             return text.removeprefix(ASCII).decode("ascii", "replace") if isinstance(text, bytes) else ""
 
 
+def read_metadata(path: Path) -> Metadata:
+    """What a result is to keep of the metadata of the file of a picture; none where it is damaged, or OpenEXR."""
+    with suppress(ImageError), _opened(path) as (form, stream):
+        if form == "TIFF":
+            tags = _tags(stream)
+            nested = _tags(stream, tags[EXIF]) if EXIF in tags else {}
+            return Metadata.of(None, {**tags, **nested}, tags.get(openimageio.XMP))
+        if form != "EXR":
+            with DECODERS[form](stream) as file:
+                exif, info = file.getexif(), file.info
+                texts = {0x013B: info.get("Author"), 0x8298: info.get("Copyright")}  # a PNG may have these alone
+                found = {tag: text for tag, text in texts.items() if text} | dict(exif) | exif.get_ifd(EXIF)
+                known = form != "JPEG" or info.get("jfif_unit")  # else Pillow makes up 72
+                return Metadata.of(info.get("dpi") if known else None, found, info.get("xmp") or info.get(XMP_TEXT))
+    return NO_METADATA
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
     """The format of a file, and its bytes; whatever goes wrong inside becomes an `ImageError`."""
@@ -134,11 +153,11 @@ def _depth(png: BinaryIO) -> int:
     return png.read(1)[0]
 
 
-def _tags(tiff: BinaryIO) -> ImageFileDirectory_v2:
-    """The first directory of a TIFF or BigTIFF file, which stays where it was."""
+def _tags(tiff: BinaryIO, place: int | None = None) -> ImageFileDirectory_v2:
+    """The first directory of a TIFF or BigTIFF file, or that at `place`; the file stays where it was."""
     head = tiff.read(8)
     tags = ImageFileDirectory_v2(head + tiff.read(8) if head[2] == 43 or head[3] == 43 else head)
-    tiff.seek(tags.next)
+    tiff.seek(tags.next if place is None else place)
     tags.load(tiff)
     tiff.seek(0)
     return tags
@@ -206,36 +225,55 @@ def fitting(samples: Samples, form: str) -> Samples:
     return samples.converted(kind, grey and form != "WEBP", icc=None if plain else icc)
 
 
-def encode(samples: Samples, form: str, comment: str) -> bytes:
-    """A file in format `form` (PNG, JPEG, TIFF, WEBP, EXR) that holds `samples`, `comment` (ASCII) inside.
+def encode(samples: Samples, form: str, comment: str, metadata: Metadata) -> bytes:
+    """A file in format `form` (PNG, JPEG, TIFF, WEBP, EXR) that holds `samples`, `comment` (ASCII) and `metadata`.
 
     In their own form, or the nearest that the format can hold. JPEG has no alpha: what is transparent becomes white.
     `OSError` where that fails.
     """
     samples = fitting(samples, form)
     if samples.kind != "u8":
-        return openimageio.encode(samples, form, comment)
+        return openimageio.encode(samples, form, comment, metadata)
     image = Image.fromarray(samples.array[..., 0] if samples.array.shape[2] == 1 else samples.array)
     if form == "JPEG" and samples.alpha is not None:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if samples.grey else "RGB")
     profile = samples.icc or (None if samples.grey else srgb_profile())
     file = io.BytesIO()
-    image.save(file, form, **({"icc_profile": profile} if profile else {}), **_options(form, comment))
+    image.save(file, form, **({"icc_profile": profile} if profile else {}), **_options(form, comment, metadata))
     return file.getvalue()
 
 
-def _options(form: str, comment: str) -> dict[str, object]:
+def _options(form: str, comment: str, metadata: Metadata) -> dict[str, object]:
+    exif = _exif(metadata)
+    shared: dict[str, object] = {"dpi": metadata.dpi} if metadata.dpi else {}
     if form == "PNG":
         text = PngInfo()
         if comment:
             text.add_itxt(COMMENT, comment)
-        return {"pnginfo": text}
-    exif = Image.Exif()
+        if metadata.xmp:
+            text.add_itxt(XMP_TEXT, metadata.xmp.decode())
+        return shared | {"pnginfo": text} | ({"exif": exif} if metadata.tags else {})
     exif[SOFTWARE] = COMMENT
-    if form == "TIFF":  # Pillow writes no nested directory there
+    if form == "TIFF":
         exif[IMAGE_DESCRIPTION] = comment
-        return {"exif": exif, "compression": "tiff_adobe_deflate"}
+        if metadata.xmp:
+            exif[openimageio.XMP] = metadata.xmp
+        return shared | {"exif": exif, "compression": "tiff_adobe_deflate"}
     exif.get_ifd(EXIF)[USER_COMMENT] = ASCII + comment.encode("ascii")
+    shared |= {"xmp": metadata.xmp} if metadata.xmp else {}
     best: dict[str, object] = {"subsampling": 0} if form == "JPEG" else {"exact": True}
-    return best | {"exif": exif, "quality": 95}
+    return best | shared | {"exif": exif, "quality": 95}
+
+
+def _exif(metadata: Metadata) -> Image.Exif:
+    """Its resolution and tags. Pillow writes no nested directory in a TIFF, where the XMP has the date."""
+    exif = Image.Exif()
+    if metadata.dpi:
+        exif[ACROSS], exif[DOWN], exif[UNIT] = *metadata.dpi, INCH
+    for tag, text in metadata.tags.items():
+        if tag in NESTED:
+            exif.get_ifd(EXIF)[tag] = text
+        else:
+            exif[tag] = text.encode()  # Pillow would write ASCII
+    return exif

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .colour_spaces import space, srgb_profile
+from .metadata import LONG_AGO, MAIN, NESTED, Metadata
 from .samples import Samples
 
 SUFFIXES = {"PNG": ".png", "TIFF": ".tif", "EXR": ".exr"}
 STORED_AS = {"u16": "uint16", "half": "half", "float": "float"}
 READ_AS = {"uint16": "uint16", "half": "half", "float": "float", "double": "float"}
 COMMENT, STRAIGHT, PROFILE = "ImageDescription", "oiio:UnassociatedAlpha", "ICCProfile"
-LONG_AGO = "2000:01:01 00:00:00"
-"""The date in our files: the same picture is the same bytes."""
+XMP, XMP_TEXT = 0x02BC, b"XML:com.adobe.xmp"
+"""The tag of XMP in a TIFF, and its keyword in a PNG."""
 CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
 
 
@@ -108,21 +110,48 @@ def _profile(spec: Any, grey: bool) -> bytes | None:
     return profile if profile and space(profile, grey) else None
 
 
-def encode(picture: Samples, form: str, comment: str) -> bytes:
+def encode(picture: Samples, form: str, comment: str, metadata: Metadata) -> bytes:
     """A file in format `form` (PNG, TIFF, EXR), which can hold these samples. `OSError` where that fails."""
     oiio = _library()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"picture{SUFFIXES[form]}"
         file = oiio.ImageOutput.create(str(path))
-        done = file.open(str(path), _spec(picture, form, comment)) and file.write_image(
+        done = file.open(str(path), _spec(picture, form, comment, metadata)) and file.write_image(
             np.ascontiguousarray(picture.array)
         )
         if not (file.close() and done):
             raise OSError(0, file.geterror())
-        return path.read_bytes()
+        data = path.read_bytes()
+        put = {"PNG": _png_with, "TIFF": _tiff_with}.get(form)
+        return put(data, metadata.xmp) if put and metadata.xmp else data
 
 
-def _spec(picture: Samples, form: str, comment: str) -> Any:
+def _png_with(png: bytes, xmp: bytes) -> bytes:
+    """`png` with this packet in UTF-8, which OpenImageIO would call Latin-1."""
+    text = b"iTXt" + XMP_TEXT + bytes(5) + xmp
+    chunk = (len(text) - 4).to_bytes(4, "big") + text + zlib.crc32(text).to_bytes(4, "big")
+    return png[:33] + chunk + png[33:]  # behind the header
+
+
+def _tiff_with(tiff: bytes, xmp: bytes) -> bytes:
+    """`tiff` with this packet in place of the one that OpenImageIO makes of the date, for it writes no other.
+
+    TIFF 6.0, section 2: the entry of a tag holds how many bytes, and where they are. BigTIFF has wider numbers.
+    """
+    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
+    wide = int.from_bytes(tiff[2:4], order) == 43
+    number, count, entry = (8, 8, 20) if wide else (4, 2, 12)
+    start = int.from_bytes(tiff[number : 2 * number], order)
+    changed = bytearray(tiff + bytes(-len(tiff) % 2))
+    first = start + count
+    for place in range(first, first + entry * int.from_bytes(tiff[start:first], order), entry):
+        if int.from_bytes(tiff[place : place + 2], order) == XMP:
+            values = len(xmp), len(changed)
+            changed[place + 4 : place + entry] = b"".join(value.to_bytes(number, order) for value in values)
+    return bytes(changed) + xmp
+
+
+def _spec(picture: Samples, form: str, comment: str, metadata: Metadata) -> Any:
     width, height = picture.size
     channels = CHANNELS[picture.array.shape[2]]
     spec = _library().ImageSpec(width, height, len(channels), STORED_AS[picture.kind])
@@ -132,6 +161,13 @@ def _spec(picture: Samples, form: str, comment: str) -> Any:
     if profile and form != "EXR":
         spec.attribute(PROFILE, f"uint8[{len(profile)}]", np.frombuffer(profile, np.uint8))
     texts = {COMMENT: comment, "Software": "impasto", "DateTime": LONG_AGO, "compression": "zip"}
+    texts |= {(MAIN | NESTED)[tag]: text for tag, text in metadata.tags.items()}
+    if metadata.xmp and form == "EXR":
+        texts["XMP"] = metadata.xmp.decode()
+    if metadata.dpi:
+        texts["ResolutionUnit"] = "in"
+        spec.attribute("XResolution", metadata.dpi[0])
+        spec.attribute("YResolution", metadata.dpi[1])
     for name, text in texts.items():
         spec.attribute(name, text)
     spec.attribute(STRAIGHT, int(not picture.associated))

@@ -8,7 +8,7 @@ profile of the colours, and gives the same bytes for the same picture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..errors import ImageError, OutputError
 from ..storage import files
 from . import codecs
 from .colour_spaces import Floats
+from .metadata import NO_METADATA, Metadata
 from .samples import LUMA, Samples, divisor, lanczos, resample, without_hidden
 
 Pixels = Floats
@@ -28,13 +29,15 @@ TINT = 0.1
 class Picture:
     """A picture: `pixels` float32 (H, W, 3), sRGB-encoded, [0, 1]; `alpha` float32 (H, W), straight, or None.
 
-    `samples` are what it was made of, of the same size, if it came from a file; they are what is written.
+    `samples` are what it was made of, of the same size, if it came from a file; they are what is written, with
+    `metadata`.
     `ImageError` for arrays of another shape or type.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     samples: Samples | None = None
+    metadata: Metadata = NO_METADATA
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, far from its cause."""
@@ -75,11 +78,11 @@ class Picture:
         samples = self.samples and self.samples.resized(width, height)
         plain = resample(self.pixels, width, height)
         if self.alpha is None:
-            return Picture(plain, samples=samples)
+            return Picture(plain, samples=samples, metadata=self.metadata)
         alpha = lanczos(self.alpha[..., None], width, height)
         colour = lanczos(self.pixels * self.alpha[..., None], width, height) / divisor(alpha)
         pixels = np.where(alpha > 0, colour.clip(0, 1), plain)
-        return Picture(pixels, alpha[..., 0].clip(0, 1), samples)
+        return Picture(pixels, alpha[..., 0].clip(0, 1), samples, self.metadata)
 
     def cropped(self, part: tuple[float, float, float, float] | None) -> Picture:
         """The part at (left, top, width, height), each a share of this picture; all of it for None.
@@ -105,7 +108,7 @@ class Picture:
         if self.samples and self.samples.grey:
             pixels = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
         mixed = np.where(share == 1, pixels, self.pixels * (1 - share) + pixels * share)
-        return Picture(mixed, self.alpha, self.samples and self.samples.painted(pixels, weight))
+        return replace(self, pixels=mixed, samples=self.samples and self.samples.painted(pixels, weight))
 
 
 def shares(part: tuple[float, float, float, float], width: int, height: int) -> tuple[slice, slice]:
@@ -124,7 +127,8 @@ def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:
 
 def read(path: str | Path) -> Picture:
     """The picture in a PNG, JPEG, TIFF, WebP or OpenEXR file; `ImageError` says why it cannot be used."""
-    return Picture.of(codecs.decode(Path(path)))
+    path = Path(path)
+    return replace(Picture.of(codecs.decode(path)), metadata=codecs.read_metadata(path))
 
 
 def read_mask(path: str | Path) -> Pixels:
@@ -149,7 +153,7 @@ def read_comment(path: str | Path) -> str:
 
 
 def write(path: str | Path, picture: Picture, comment: str = "") -> None:
-    """Write `picture` in the format of the suffix, with its profile embedded and `comment` (ASCII) as metadata.
+    """Write `picture` in the format of the suffix, with its profile and metadata embedded, and `comment` (ASCII).
 
     In the form of its samples, or the nearest that the format can hold; 8 bits of sRGB if it has none. Atomic: a reader
     sees the old file or the whole new one. JPEG has no alpha; what is transparent becomes white.
@@ -158,7 +162,7 @@ def write(path: str | Path, picture: Picture, comment: str = "") -> None:
     path = files.check_output(path, longest=max(picture.size))
     samples = picture.samples or Samples.of(picture.pixels, picture.alpha)
     try:
-        data = codecs.encode(samples, files.FORMATS[path.suffix.lower()], comment)
+        data = codecs.encode(samples, files.FORMATS[path.suffix.lower()], comment, picture.metadata)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).", "Free some space.") from None
     files.replace(path, data)

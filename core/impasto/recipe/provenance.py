@@ -71,15 +71,22 @@ class Provenance:
     canvas: tuple[int, int] | None = None
     """(width, height) of a texture, which has no content."""
     version: str = __version__
+    stripped: bool = False
+    """Whether the metadata of the content was left out."""
 
     @classmethod
     def of(
-        cls, recipe: Recipe, paths: Mapping[str, Path], folder: Path, canvas: tuple[int, int] | None = None
+        cls,
+        recipe: Recipe,
+        paths: Mapping[str, Path],
+        folder: Path,
+        canvas: tuple[int, int] | None = None,
+        stripped: bool = False,
     ) -> Provenance:
         """What a result in `folder` made from these files, by what they are for, carries."""
         sources = {name: Source.of(path, folder) for name, path in paths.items()}
         init = sources["init"].path if "init" in sources else recipe.init
-        return cls(recipe.model_copy(update={"init": init}), sources, canvas=canvas)
+        return cls(recipe.model_copy(update={"init": init}), sources, canvas=canvas, stripped=stripped)
 
     def recognised(self, paths: Sequence[Path]) -> dict[str, Path]:
         """Which of its sources these files are, by what they are for; `ImageError` for a file that is none of them."""
@@ -97,10 +104,8 @@ class Provenance:
     def dumps(self) -> str:
         """One line of JSON in ASCII."""
         fields = {"impasto": self.version, "taken": self.taken, "recipe": self.recipe.model_dump(mode="json")}
-        canvas = {"canvas": self.canvas} if self.canvas else {}
-        return json.dumps(
-            fields | canvas | {"sources": {name: asdict(source) for name, source in self.sources.items()}}
-        )
+        more = ({"canvas": self.canvas} if self.canvas else {}) | ({"stripped": True} if self.stripped else {})
+        return json.dumps(fields | more | {"sources": {name: asdict(source) for name, source in self.sources.items()}})
 
     @classmethod
     def read(cls, path: Path) -> Provenance:
@@ -112,7 +117,7 @@ class Provenance:
             canvas = _canvas(fields)
             if not _complete(sources.keys(), recipe, canvas):
                 raise KeyError("sources")
-            return cls(recipe, sources, fields["taken"], canvas, fields["impasto"])
+            return cls(recipe, sources, fields["taken"], canvas, fields["impasto"], fields.get("stripped") is True)
         except RecipeError as error:
             seen = f"{path}: its recipe is not for this version of impasto. {error}"
             raise ImageError(seen, "Paint it anew.") from None
