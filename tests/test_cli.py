@@ -189,6 +189,27 @@ def test_a_real_process_refuses_with_code_2(process: Process, tmp_path: Path, st
     assert not (tmp_path / "out.png").exists()
 
 
+def test_names_that_a_pattern_may_have_given_are_not_taken_for_styles(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path
+) -> None:
+    names = [tmp_path / f"holiday{number}.png" for number in range(11)]
+    for name in names:
+        shutil.copy(content, name)
+    out = tmp_path / "out.png"
+    for count in (3, 9):
+        line = refused(*names[:count], "-o", out, *QUICK)
+        assert f"These {count} names may all come from one *.png: to paint {names[0]} with the others" in line
+        assert f"add --style-weights 1{',1' * (count - 2)}; to paint each of them" in line
+    assert "There are 10 styles" in refused(*names, "-o", out, *QUICK)
+    done = impasto(*names[:3], "-o", out, *QUICK, "--style-weights", "1,1")
+    assert done.stderr.startswith(f"impasto: photograph {names[0]}; styles {names[1]}, {names[2]}.\n")
+    (tmp_path / "styles").mkdir()
+    other = shutil.copy(style, tmp_path / "styles" / "one.png")
+    assert impasto(content, style, other, "-o", out, *QUICK).exit_code == 0
+    done = impasto(content, style, "oil", "-o", out, *QUICK)
+    assert done.stderr.startswith(f"impasto: photograph {content}; styles {style}, oil.\n")
+
+
 # Help
 
 
@@ -277,7 +298,7 @@ def test_transparent_pixels_come_back_untouched(impasto: Run, tmp_path: Path, st
 
 
 def test_a_jpeg_says_that_it_has_no_transparency(impasto: Run, tmp_path: Path, style: Path) -> None:
-    Image.new("RGBA", (64, 48), (10, 200, 30, 0)).save(tmp_path / "layer.png")
+    Image.new("RGBA", (64, 48), (10, 200, 30, 128)).save(tmp_path / "layer.png")
     assert "becomes white" in impasto(tmp_path / "layer.png", style, "-o", tmp_path / "out.jpg", *QUICK).stderr
 
 
@@ -293,10 +314,11 @@ def test_threads_that_wait_for_others_soon_leave_them_the_processor(
 def test_progress_without_a_terminal_is_a_few_lines(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
     args = (content, style, "-o", tmp_path / "out.png", *QUICK, "--init", "content", "--steps", 12)
     lines = impasto(*args).stderr.splitlines()
-    assert 8 <= len(lines) <= 14
-    assert re.fullmatch(r"impasto: network wavelet, about 0:01 and 0\.\d GB of memory\.", lines[0])
-    assert "stage 1/1, 64 px, step " in lines[1]
-    assert "loss" in lines[1]
+    assert 9 <= len(lines) <= 15
+    assert lines[0] == f"impasto: photograph {content}; style {style}."
+    assert re.fullmatch(r"impasto: network wavelet, about 0:01 and 0\.\d GB of memory\.", lines[1])
+    assert "stage 1/1, 64 px, step " in lines[2]
+    assert "loss" in lines[2]
 
 
 def test_progress_in_a_terminal_is_a_bar(tmp_path: Path, content: Path, style: Path) -> None:

@@ -140,7 +140,7 @@ def paint(
     from ..pictures.bundled_styles import found
     from ..pictures.picture import read
     from ..recipe.recipe import Recipe
-    from .job import Job, extras, finish
+    from .job import Job, check_roles, extras, finish
     from .painting import run
 
     knobs = given(values.items())
@@ -153,6 +153,8 @@ def paint(
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
+    if not (mask or style_mask or style_region or "style_weights" in knobs):
+        check_roles(content, style)
     read_once = cache(read)
     if mask and "size" not in knobs:
         knobs["size"] = str(max(read_once(content).size))

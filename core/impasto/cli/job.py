@@ -59,6 +59,13 @@ class Job:
         return {name: found(path) if STYLE.fullmatch(name) else path for name, path in paths.items() if path}
 
     @property
+    def roles(self) -> str:
+        """Which file is the photograph and which are the styles, as they were named."""
+        styles = [path for name, path in {"style": self.style, **self.extras}.items() if path and STYLE.fullmatch(name)]
+        words = {"photograph": [self.content] if self.content else [], f"style{'s' * (len(styles) > 1)}": styles}
+        return "; ".join(f"{word} {', '.join(map(str, paths))}" for word, paths in words.items() if paths)
+
+    @property
     def inputs(self) -> list[Path]:
         """The files that must not be written over."""
         return list(self.sources.values())
@@ -70,6 +77,20 @@ class Job:
     def numbered(self, taken: int) -> Path:
         """The file that keeps the picture after `taken` steps, beside the output."""
         return self.output.with_stem(f"{self.output.stem}-{taken:06d}")
+
+
+def check_roles(content: Path, styles: Sequence[Path]) -> None:
+    """Raise `RecipeError` where these names may be what a shell made of one pattern, as *.jpg, and none a style.
+
+    For a painting whose options do not tell that there are several styles.
+    """
+    paths = [content, *styles]
+    alike = {(path.parent, path.suffix.lower()) for path in paths}
+    if len(paths) < 3 or len(alike) > 1 or not all(path.exists() for path in paths):
+        return
+    seen = f"These {len(paths)} names may all come from one *{content.suffix}"
+    hint = f"add --style-weights {','.join('1' for _ in styles)}; to paint each of them, run impasto once for each."
+    raise RecipeError(f"{seen}: to paint {content} with the others as styles, {hint}")
 
 
 def extras(

@@ -39,8 +39,6 @@ def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
     """
     begin, job = time.perf_counter(), job.settled()
     pictures = check(job, read)
-    for line in _losses(pictures.content, FORMATS[job.output.suffix.lower()]):
-        _say(job, f"{job.output}: {line}")
     with Interrupt() as interrupt:
         step, picture, failed = _paint(job, pictures, interrupt)
     if failed:
@@ -75,7 +73,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
         try:
             for taken, step in enumerate(steps, 1):
                 if taken == 1:  # all that was given is right, and the first size is a small one
-                    _say_cost(job, step)
+                    _say_begin(job, content, step)
                 if step.notice:
                     _say(job, step.notice)
                 show(step)
@@ -97,7 +95,10 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     return step, picture, failed
 
 
-def _say_cost(job: Job, step: Step) -> None:
+def _say_begin(job: Job, content: Picture, step: Step) -> None:
+    _say(job, f"{job.roles}.")
+    for line in _losses(content, FORMATS[job.output.suffix.lower()]):
+        _say(job, f"{job.output}: {line}")
     expected = Estimates().told(*step.scene.crop.size, step.fit)
     time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
     _say(job, f"network {job.recipe.network}, about {time_} and {memory}.")
