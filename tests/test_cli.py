@@ -20,7 +20,8 @@ from click.testing import Result
 from PIL import Image
 
 from conftest import drawing
-from impasto.pictures.picture import read, read_comment, write
+from impasto.pictures.picture import Picture, read, read_comment, write
+from impasto.pictures.samples import Samples
 from impasto.recipe.knobs import KNOBS
 from impasto.recipe.recipe import Recipe
 from impasto.storage.files import sha256
@@ -483,16 +484,21 @@ def test_again_says_when_the_version_differs(impasto: Run, tmp_path: Path, conte
     assert "made by version 0.0." in impasto("again", out).stderr
 
 
-# Ctrl-C
+# Stopping
 
 
-def test_ctrl_c_keeps_the_picture_so_far(tmp_path: Path, content: Path, style: Path, impasto: Run) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_kill_and_hangup_keep_the_picture_so_far(
+    tmp_path: Path, content: Path, style: Path, impasto: Run, number: signal.Signals
+) -> None:
     out, preview = tmp_path / "out.png", tmp_path / "preview.png"
     args = [content, style, "-o", out, "--preview", preview, *QUICK, "--steps", 100_000]
     command = [sys.executable, "-m", "impasto", *map(str, args)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         _wait_for(preview)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
+        if number != signal.SIGINT:
+            running.send_signal(number)  # the shell of a terminal that is closed sends one more
         _, said = running.communicate(timeout=HANGS)
     assert running.returncode == 130
     assert "impasto: stopped at step " in said
@@ -502,6 +508,60 @@ def test_ctrl_c_keeps_the_picture_so_far(tmp_path: Path, content: Path, style: P
     assert json.loads(read_comment(out))["taken"] > 0
     assert impasto("again", out).exit_code == 0
     assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
+
+
+def test_a_closed_terminal_keeps_the_picture_so_far(tmp_path: Path, content: Path, style: Path) -> None:
+    """A process that has the terminal for its own gets SIGHUP, and can write there no more."""
+    out, preview = tmp_path / "out.png", tmp_path / "preview.png"
+    args = [content, style, "-o", out, "--preview", preview, *QUICK, "--steps", 100_000]
+    try:
+        pid, terminal = pty.fork()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminals here, is /dev/pts mounted? ({error})")
+    if not pid:
+        os.execv(sys.executable, [sys.executable, "-m", "impasto", *map(str, args)])
+    _wait_for(preview)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert json.loads(read_comment(out))["taken"] > 0
+    assert sorted(tmp_path.iterdir()) == sorted([content, style, out, preview])
+
+
+def test_a_hangup_that_whoever_started_it_ignores_does_not_stop_it(tmp_path: Path, content: Path, style: Path) -> None:
+    out, preview = tmp_path / "out.png", tmp_path / "preview.png"
+    args = [content, style, "-o", out, "--preview", preview, *QUICK, "--init", "content", "--steps", 60]
+    command = ["nohup", sys.executable, "-m", "impasto", *map(str, args)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        _wait_for(preview)
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(HANGS) == 0
+    assert json.loads(read_comment(out))["taken"] is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_before_the_first_step_it_leaves_nothing_behind(
+    tmp_path: Path, content: Path, style: Path, number: signal.Signals
+) -> None:
+    """A file of 16 bits is copied to where its decoder finds it, here on a disk of its own."""
+    folder, deep = tmp_path / "temporary", tmp_path / "deep.png"
+    folder.mkdir()
+    noise = np.random.default_rng(0).random((3000, 3000, 3), np.float32)
+    write(deep, Picture(noise, samples=Samples.of(noise, kind="u16")))
+    command = [sys.executable, "-m", "impasto", *map(str, (deep, style, "-o", tmp_path / "out.png", *QUICK))]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(folder)}
+    ) as running:
+        end = time.monotonic() + HANGS
+        while not list(folder.rglob("*.png")):
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=HANGS)
+    assert running.returncode == 130
+    assert "stopped; nothing was written." in said
+    assert list(folder.iterdir()) == []
+    assert not (tmp_path / "out.png").exists()
 
 
 def _wait_for(path: Path) -> None:

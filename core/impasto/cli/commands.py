@@ -14,6 +14,7 @@ import click
 from .._version import __version__
 from ..errors import DivergedError, ImpastoError
 from ..memory.process import prepare_process
+from .interrupt import all_as_ctrl_c
 from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip
 
 REFUSED, FAILED, STOPPED = 2, 1, 130
@@ -80,10 +81,11 @@ class Impasto(click.Group):
         self.format_commands(ctx, formatter)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by Ctrl-C."""
+        """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by a signal."""
         prepare_process()
         try:
-            code = super().main(*args, **{**extra, "standalone_mode": False})
+            with all_as_ctrl_c():
+                code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.ClickException as error:
             code = _complain(error.format_message(), error.exit_code)
         except ImpastoError as error:
@@ -135,7 +137,8 @@ def paint(
 ) -> int:
     """Paint CONTENT in the manner of STYLE, one or several (the default command).
 
-    Ctrl-C keeps the picture so far. The result carries its recipe; `impasto again` makes it again.
+    Ctrl-C keeps the picture so far, and so do SIGTERM and SIGHUP. The result carries its recipe; `impasto again` makes
+    it again.
     """
     from ..pictures.bundled_styles import found
     from ..pictures.picture import read

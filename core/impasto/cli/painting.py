@@ -33,7 +33,7 @@ STOPPED, FAILED = 130, 1
 
 
 def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
-    """Check everything, paint, and write the result. Returns the exit code: 0, or 130 after Ctrl-C.
+    """Check everything, paint, and write the result. Returns the exit code: 0, or 130 where it was stopped.
 
     `read` decodes the pictures. Raises the `ImpastoError` that says what is wrong, before anything is written.
     """
