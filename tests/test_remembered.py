@@ -96,11 +96,11 @@ def test_the_same_picture_to_the_last_bit(monkeypatch: pytest.MonkeyPatch, knobs
 
 
 def test_a_second_picture_does_not_look_at_the_style_again(looks: list[tuple[str, ...]]) -> None:
-    painted(network="counting", scales=1)
+    painted(network="counting", scales=1, init="content")
     assert looks == [("flat", "deep"), ("deep",)]
-    painted(OTHER, network="counting", scales=1, strength=70, seed=4)
+    painted(OTHER, network="counting", scales=1, init="content", strength=70, seed=4)
     assert looks[2:] == [("deep",)]
-    painted(OTHER, network="counting", scales=1)
+    painted(OTHER, network="counting", scales=1, init="content")
     assert len(looks) == 3
 
 
@@ -115,8 +115,8 @@ def test_a_second_picture_does_not_look_at_the_style_again(looks: list[tuple[str
     ],
 )
 def test_whatever_matters_makes_another_target(looks: list[tuple[str, ...]], knobs: dict[str, object]) -> None:
-    painted(network="counting", scales=1)
-    painted(network="counting", scales=1, **knobs)
+    painted(network="counting", scales=1, init="content")
+    painted(network="counting", scales=1, init="content", **knobs)
     assert len([layers for layers in looks if "flat" in layers]) == 2
 
 
