@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,21 +52,27 @@ def check_shape(name: str | Path, width: int, height: int) -> None:
         raise ImageError(f"{seen}; the most is {MOST_PIXELS // 10**6} million in all.", "Scale it down.")
 
 
-def decode(path: Path) -> Samples:
+def decode(path: Path) -> tuple[Samples, Metadata]:
     """The samples of a file, in its own depth and colour space where `Samples` can hold these, else 8 bits of sRGB.
+
+    And what a result is to keep of its metadata: none where that is damaged, or of OpenEXR.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
     checked from the header, before anything is decoded.
     """
     with _opened(path) as (form, stream):
-        if form == "EXR" or (form == "TIFF" and _is_deep(_tags(stream))):
-            return _deep(path, form)
+        if form == "EXR":
+            return _deep(path, form), NO_METADATA
+        if form == "TIFF" and _is_deep(_tags(stream)):
+            return _deep(path, form), _metadata(form, stream, None)
         with DECODERS[form](stream) as file:
             check_shape(path, *file.size)
             if form == "PNG" and _depth(stream) > 8:
                 file.verify()  # what is damaged makes the other decoder print its own lines
-                return _deep(path, form)
-            return _samples(ImageOps.exif_transpose(file))
+                stream.seek(0)
+                with PngImageFile(stream) as again:  # a file that was verified tells nothing more
+                    return _deep(path, form), _metadata(form, stream, again)
+            return _samples(ImageOps.exif_transpose(file)), _metadata(form, stream, file)
 
 
 def _deep(path: Path, form: str) -> Samples:
@@ -90,21 +96,21 @@ def read_comment(path: Path) -> str:
             return text.removeprefix(ASCII).decode("ascii", "replace") if isinstance(text, bytes) else ""
 
 
-def read_metadata(path: Path) -> Metadata:
-    """What a result is to keep of the metadata of the file of a picture; none where it is damaged, or OpenEXR."""
-    with suppress(ImageError), _opened(path) as (form, stream):
-        if form == "TIFF":
+def _metadata(form: str, stream: BinaryIO, file: Image.Image | None) -> Metadata:
+    """Of an opened file. Pillow decodes a PNG to find what stands behind its pixels: only once, if that was done."""
+    try:
+        if file is None or form == "TIFF":
+            stream.seek(0)
             tags = _tags(stream)
             nested = _tags(stream, tags[EXIF]) if EXIF in tags else {}
             return Metadata.of(None, {**tags, **nested}, tags.get(openimageio.XMP))
-        if form != "EXR":
-            with DECODERS[form](stream) as file:
-                exif, info = file.getexif(), file.info
-                texts = {0x013B: info.get("Author"), 0x8298: info.get("Copyright")}  # a PNG may have these alone
-                found = {tag: text for tag, text in texts.items() if text} | dict(exif) | exif.get_ifd(EXIF)
-                known = form != "JPEG" or info.get("jfif_unit")  # else Pillow makes up 72
-                return Metadata.of(info.get("dpi") if known else None, found, info.get("xmp") or info.get(XMP_TEXT))
-    return NO_METADATA
+        exif, info = file.getexif(), file.info
+        texts = {0x013B: info.get("Author"), 0x8298: info.get("Copyright")}  # a PNG may have these alone
+        found = {tag: text for tag, text in texts.items() if text} | dict(exif) | exif.get_ifd(EXIF)
+        known = form != "JPEG" or info.get("jfif_unit")  # else Pillow makes up 72
+        return Metadata.of(info.get("dpi") if known else None, found, info.get("xmp") or info.get(XMP_TEXT))
+    except Exception:  # as for `_opened`: nearly anything may come of what is damaged
+        return NO_METADATA
 
 
 @contextmanager

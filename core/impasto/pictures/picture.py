@@ -127,8 +127,8 @@ def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:
 
 def read(path: str | Path) -> Picture:
     """The picture in a PNG, JPEG, TIFF, WebP or OpenEXR file; `ImageError` says why it cannot be used."""
-    path = Path(path)
-    return replace(Picture.of(codecs.decode(path)), metadata=codecs.read_metadata(path))
+    samples, metadata = codecs.decode(Path(path))
+    return replace(Picture.of(samples), metadata=metadata)
 
 
 def read_mask(path: str | Path) -> Pixels:
