@@ -72,9 +72,9 @@ def guide(content: Tensor, painting: Tensor, detail: float, hues: Hues | None = 
     detail: 0 to 1, how far the content's fine detail is raised above its large lights and darks.
     """
     longest = max(content.shape[-2:])
-    seen, own = light(content), light(painting)
-    fine = blurred(seen, longest * FINEST) - blurred(seen, longest * BROAD)
-    seen = seen + 2 * detail * fine
+    shown, own = light(content), light(painting)
+    fine = blurred(shown, longest * FINEST) - blurred(shown, longest * BROAD)
+    seen = shown + 2 * detail * fine
     form = matched(seen.flatten(1), _tones(own)).view_as(seen)
     layout = resized(painting.flip(-1), *content.shape[-2:])
     laid = light(layout)
@@ -84,10 +84,10 @@ def guide(content: Tensor, painting: Tensor, detail: float, hues: Hues | None = 
     hue, strict = tint(layout), plain
     if hues is not None:
         theirs = tint(painting)
-        alike = _ranged(tint(hues.at(light(content))), theirs)
+        alike = _ranged(tint(hues.at(shown)), theirs)
         own = torch.lerp(_ranged(tint(content), theirs), alike, ALIKE)
         hue, strict = torch.lerp(own, hue, plain), torch.ones_like(plain)
-    return Guide(blurred(asked, SOFT), hue, strict, form, along_edges(light(content)))
+    return Guide(blurred(asked, SOFT), hue, strict, form, along_edges(shown))
 
 
 def _tones(own: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..optim.start import detailed
 from ..pictures.filters import blurred, resized
 from ..plugin.backend import Evaluator
 
@@ -131,8 +132,7 @@ def _within(painting: Tensor, content: Tensor) -> Tensor:
 def _detailed(found: Tensor, content: Tensor) -> Tensor:
     """`found` at the size of `content`, with the finest octave of that."""
     height, width = content.shape[-2:]
-    coarse = resized(content, max(1, height // 2), max(1, width // 2))
-    return resized(found, height, width).clamp_(0, 1) + content - resized(coarse, height, width)
+    return detailed(resized(found, height, width).clamp_(0, 1), content, (max(1, height // 2), max(1, width // 2)), 1.0)
 
 
 def _along_edges(colours: Tensor, light: Tensor) -> Hues:

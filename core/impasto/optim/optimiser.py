@@ -54,8 +54,8 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a bounded step.
 
     There is no line search: one gradient makes one step, of length one along the quasi-Newton direction, shortened to
-    move the mean pixel by at most `reach`. It begins with an inverse curvature for each octave (`octave_curvature`),
-    or with one for all where those would lead much further than that.
+    move the mean pixel by at most `reach`. The first step is that long, along the gradient; each later one begins with
+    an inverse curvature for each octave (`octave_curvature`), or with one for all where those would lead much further.
     Numbers at 0 or 1 that would go further take no part in a step, so that the others find the bottom between these
     bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
     """

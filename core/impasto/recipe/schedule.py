@@ -19,6 +19,7 @@ SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
 GUIDED = 300
+"""Longest side up to which hypercolumns are compared: the product of their numbers grows with its fourth power."""
 MATCHING = 8e-6
 """Seconds that it takes for each pixel of each size, on two cores."""
 
