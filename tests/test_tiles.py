@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from conftest import drawing
 from impasto import Picture, Recipe, paint
@@ -49,6 +50,11 @@ ONE = [Style(picture(150, 130, 2))]
 TWO = [Style(picture(150, 130, 2), mask=LEFT), Style(picture(140, 160, 3), 2.0, 1 - LEFT / 2)]
 
 
+def spread(mask: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+    """Return `mask` in the shape of a picture of this (width, height)."""
+    return None if mask is None else np.asarray(Image.fromarray(mask).resize(size))
+
+
 def both(
     network: Network,
     profile: Profile,
@@ -59,7 +65,8 @@ def both(
     wrap: int = 0,
     spare: float = 0.0,
 ) -> tuple[Tiled, Objective, torch.Tensor]:
-    scene = Scene(picture(*size), styles, max(size), mask)
+    styles = [replace(style, mask=spread(style.mask, size)) for style in styles]
+    scene = Scene(picture(*size), styles, max(size), spread(mask, size))
     view = View(scene, max(scene.crop.size), "cpu", [1.0] * len(styles), wrap)
     content, style = profile.content_layers or network.content_layers, profile.style_layers or network.style_layers
     weights = Weights.of(Recipe(tv_weight=1.0, histogram_weight=5.0), profile, content, style)
@@ -193,7 +200,9 @@ def test_layers_that_see_everything() -> None:
 @pytest.mark.parametrize("build", [wavelet, vgg])
 def test_targets_are_those_of_the_whole(build: object) -> None:
     network: Network = build()  # type: ignore[operator]
-    scene = Scene(picture(331, 317), [Style(picture(301, 250, 2), region=SOFT)], 331, SOFT)
+    scene = Scene(
+        picture(331, 317), [Style(picture(301, 250, 2), region=spread(SOFT, (301, 250)))], 331, spread(SOFT, (331, 317))
+    )
     view, weights = View(scene, 331, "cpu", [1.0], 16), Weights(network.content_layers, network.style_layers, 0, 0)
     tiled = tiling(network, 128)
     whole, tiled = (view.targets(network, weights, lambda _, way=way: way) for way in (None, tiled))
