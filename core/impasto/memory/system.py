@@ -12,8 +12,8 @@ from pathlib import Path
 
 UNLIMITED = 2**60
 CONTROL = Path("/sys/fs/cgroup")
-RESERVED = 300e6
-"""Address space that threads and libraries set aside when they are first used, and hardly fill."""
+RESERVED = 450e6
+"""Address space that threads and libraries set aside on first use and hardly fill; where it runs out, some crash."""
 SHORT = re.compile("out of memory|allocate memory|bad allocation|can't start new thread")
 """What PyTorch and the interpreter say where memory has run out."""
 UNCLEAR = re.compile("could not create a (primitive|memory)(?! descriptor)")
