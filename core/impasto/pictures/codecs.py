@@ -19,17 +19,17 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ..errors import ImageError
+from ..errors import ImageError, ImageWarning
 from ..storage.files import check_input
-from . import openimageio
-from .colour_spaces import space, srgb_profile
+from . import colour_tags, openimageio
+from .colour_spaces import srgb_profile
 from .metadata import ACROSS, DOWN, INCH, NESTED, NO_METADATA, UNIT, Metadata
 from .samples import Samples
 
 FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
-BITS, PHOTOMETRIC = 0x0102, 0x0106
+BITS, PHOTOMETRIC, SAMPLE_FORMAT, ICC, FLOATING_POINT = 0x0102, 0x0106, 0x0153, 0x8773, 3
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 XMP_TEXT = openimageio.XMP_TEXT.decode()
 
@@ -58,27 +58,57 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
     And what a result is to keep of its metadata: none where that is damaged, or of OpenEXR.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
-    checked from the header, before anything is decoded.
+    checked from the header, before anything is decoded. Warns `ImageWarning` of a colour space that is left aside.
     """
     with _opened(path) as (form, stream):
         if form == "EXR":
-            return _deep(path, form), NO_METADATA
+            return _deep(path, form, None), NO_METADATA
         if form == "TIFF" and _is_deep(_tags(stream)):
-            return _deep(path, form), _metadata(form, stream, None)
+            return _deep(path, form, _deep_tiff_profile(path, stream)), _metadata(form, stream, None)
         with DECODERS[form](stream) as file:
             check_shape(path, *file.size)
-            if form == "PNG" and _depth(stream) > 8:
+            profile = _profile(path, form, stream, file)
+            if form == "PNG" and _header(stream)[0] > 8:
                 file.verify()  # what is damaged makes the other decoder print its own lines
                 stream.seek(0)
                 with PngImageFile(stream) as again:  # a file that was verified tells nothing more
-                    return _deep(path, form), _metadata(form, stream, again)
-            return _samples(ImageOps.exif_transpose(file)), _metadata(form, stream, file)
+                    return _deep(path, form, profile), _metadata(form, stream, again)
+            return _samples(ImageOps.exif_transpose(file), profile), _metadata(form, stream, file)
 
 
-def _deep(path: Path, form: str) -> Samples:
+def _deep(path: Path, form: str, profile: bytes | None) -> Samples:
     with openimageio.opened(path, form) as file:
         check_shape(path, file.spec().width, file.spec().height)
-        return openimageio.samples(file)
+        return openimageio.samples(file, profile)
+
+
+def _profile(path: Path, form: str, stream: BinaryIO, file: Image.Image) -> bytes | None:
+    """Of an opened file; see `colour_tags.profile_of`."""
+    mode, info = file.mode, file.info
+    if form == "PNG":
+        bits, channels = _header(stream)
+        mode, info = "L" if channels in (0, 4) else mode, info | {"cicp": colour_tags.cicp(stream)}
+
+    def exif() -> dict[int, object]:
+        if form == "PNG" and bits > 8 and "exif" not in info:
+            return {}  # Pillow would decode all of it, to look behind the pixels
+        found = file.getexif()
+        return found.get_ifd(EXIF) | found.get_ifd(colour_tags.INTEROPERABILITY)
+
+    return colour_tags.profile_of(path, mode, info, exif)
+
+
+def _deep_tiff_profile(path: Path, stream: BinaryIO) -> bytes | None:
+    tags = _tags(stream)
+
+    def exif() -> dict[int, object]:
+        if FLOATING_POINT in tags.get(SAMPLE_FORMAT, ()):
+            return {}  # linear, unless a profile says otherwise
+        found = _tags(stream, tags[EXIF])
+        return {**found, **_tags(stream, found[colour_tags.INTEROPERABILITY])}
+
+    mode, info = "RGB" if tags[PHOTOMETRIC] == 2 else "L", {"icc_profile": tags[ICC]} if ICC in tags else {}
+    return colour_tags.profile_of(path, mode, info, exif)
 
 
 def read_comment(path: Path) -> str:
@@ -118,15 +148,18 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
     """The format of a file, and its bytes; whatever goes wrong inside becomes an `ImageError`."""
     check_input(path)
     try:
-        with path.open("rb") as stream, warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
+            warnings.simplefilter("always", ImageWarning)
             kind = _kind(stream.read(16))
             if not kind:
                 expected = "a PNG, JPEG, TIFF, WebP or OpenEXR picture"
                 raise ImageError(f"{path}: this is not {expected}.", "Export it as one of these.")
             stream.seek(0)
             yield kind, stream
-    except ImageError:
+        for one in caught:
+            warnings.warn(one.message, stacklevel=5)  # of who calls `picture.read`
+    except (ImageError, ImageWarning):  # a warning, where warnings are errors
         raise
     except MemoryError:
         raise ImageError(f"{path}: there is not enough memory to read it.", "Scale it down.") from None
@@ -153,10 +186,10 @@ def _kind(head: bytes) -> str:
     return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
 
 
-def _depth(png: BinaryIO) -> int:
-    """Bits of a sample, which is the first byte after width and height."""
+def _header(png: BinaryIO) -> bytes:
+    """Bits of a sample, and which channels there are (0 and 4 are grey): what follows width and height."""
     png.seek(24)
-    return png.read(1)[0]
+    return png.read(2)
 
 
 def _tags(tiff: BinaryIO, place: int | None = None) -> ImageFileDirectory_v2:
@@ -177,27 +210,24 @@ def _is_deep(tags: ImageFileDirectory_v2) -> bool:
     return True
 
 
-def _samples(image: Image.Image) -> Samples:
-    """Grey and RGB as they are, with alpha if any of it is not opaque; all else as 8 bits of sRGB."""
+def _samples(image: Image.Image, profile: bytes | None) -> Samples:
+    """Grey and RGB as they are, with alpha if any of it is not opaque; all else as 8 bits of sRGB by `profile`."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         raise ValueError("more than 16 bits, or numbers with a sign")
     grey = image.mode in ("1", "L", "LA", "La")
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    profile = image.info.get("icc_profile")
     if image.mode in ("CMYK", "LAB"):
-        colours, profile = _srgb(image), None
+        colours, profile = _srgb(image, profile), None
     else:
         colours = image.convert("RGBA" if image.mode in ("La", "RGBa") else image.mode).convert("L" if grey else "RGB")
-    usable = profile and profile != srgb_profile() and space(profile, grey)
     planes = np.asarray(colours).reshape(image.height, image.width, -1)
     if alpha and alpha.getextrema() != (255, 255):
         planes = np.concatenate([planes, np.asarray(alpha)[..., None]], axis=2)
-    return Samples(planes, icc=profile if usable else None)
+    return Samples(planes, icc=None if profile == srgb_profile() else profile)
 
 
-def _srgb(image: Image.Image) -> Image.Image:
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """CMYK or LAB as sRGB by its profile; by its plain numbers if the profile is missing or unusable."""
-    profile = image.info.get("icc_profile")
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour_spaces import space, srgb_profile
+from .colour_spaces import srgb_profile
 from .metadata import LONG_AGO, MAIN, NESTED, Metadata
 from .samples import Samples
 
@@ -68,8 +68,11 @@ def comment(file: Any) -> str:
     return str(file.spec().get_string_attribute(COMMENT))
 
 
-def samples(file: Any) -> Samples:
-    """The samples, upright. `ValueError` for damaged files, and for numbers and channels of other kinds."""
+def samples(file: Any, profile: bytes | None) -> Samples:
+    """The samples, upright, of this ICC profile.
+
+    `ValueError` for damaged files, and for numbers and channels of other kinds.
+    """
     spec = file.spec()
     kind = READ_AS.get(str(spec.format))
     if kind is None:
@@ -78,9 +81,7 @@ def samples(file: Any) -> Samples:
     array = file.read_image(0, 0, 0, max(picked) + 1, kind)
     if array is None or file.has_error:
         raise ValueError(file.geterror() or "no pixels")
-    exr = file.format_name() == "openexr"
     array = np.ascontiguousarray(_upright(array[..., picked], spec.get_int_attribute("Orientation", 1)))
-    profile = None if exr else _profile(spec, len(picked) < 3)
     associated = len(picked) % 2 == 0 and not spec.get_int_attribute(STRAIGHT, 0)
     linear = array.dtype.kind == "f" and profile is None
     return Samples(array, linear, None if profile == srgb_profile() else profile, associated)
@@ -101,13 +102,6 @@ def _upright(array: NDArray[np.generic], orientation: int) -> NDArray[np.generic
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return array[::-1] if orientation in (3, 4, 7, 8) else array
-
-
-def _profile(spec: Any, grey: bool) -> bytes | None:
-    """The profile, if it can be used."""
-    stored = spec.getattribute(PROFILE)
-    profile = None if stored is None else np.asarray(stored, np.uint8).tobytes()
-    return profile if profile and space(profile, grey) else None
 
 
 def encode(picture: Samples, form: str, comment: str, metadata: Metadata) -> bytes:
