@@ -44,7 +44,7 @@ CURVES: dict[int, Numbers] = {
 """From numbers to light, as g, a, b, c and d of `colour_spaces.Parametric` (ITU-T H.273, table 3)."""
 HIGH_RANGE = {b"\x10": "PQ", b"\x12": "HLG"}
 ADOBE_RGB, ADOBE_CURVE = (*D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06), (563 / 256,)
-"""Adobe RGB (1998), 4.3.1."""
+"""Adobe RGB (1998) Color Image Encoding, version 2005-05."""
 UNCALIBRATED, ADOBE_RULES = 0xFFFF, "R03"
 COLOUR_SPACE, INTEROPERABILITY, RULES = 0xA001, 0xA005, 1
 """EXIF 2.32, 4.6.5 and 4.6.7, the last in the interoperability directory; R03 is Adobe RGB by DCF 2.0."""
