@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..errors import RecipeError
@@ -15,6 +14,7 @@ from ..recipe.recipe import Recipe
 from .colours import histogram_loss
 from .gram import SpatialWeights, Sums, compared, gram
 from .profiles import Profile
+from .summed import Key, SummedObjective
 
 MIDDLE = 50.0
 """The strength at which content and style have the weights that the profile gives them."""
@@ -83,11 +83,7 @@ class Targets:
     grain: Tensor | None = None
 
 
-Key = tuple[int | None, str]
-"""What a layer is summed up for: the style of that number, as its Gram matrix per position, or None, the content."""
-
-
-class Objective:
+class Objective(SummedObjective):
     """Losses of an image, (1, 3, H, W), by name: "content <layer>", "style <layer>", "tv", "norm", "histogram".
 
     Where there are masks, what lies outside them counts in no loss but the regularisers. With `wrap`, layers see the
@@ -111,26 +107,6 @@ class Objective:
             dict.fromkeys([*targets.content, *(name for style in targets.styles for name in style.grams)])
         )
         self._where: dict[tuple[int, int, int], SpatialWeights] = {}
-
-    def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """Weighted losses; their sum is what is minimised."""
-        features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
-        return self.losses(*self.layer_statistics(features)) | dict(self.pixel_losses(image))
-
-    def layer_statistics(self, features: Mapping[str, Tensor]) -> tuple[dict[Key, Tensor], Grids]:
-        """The statistics of whole layers, and the sizes of these."""
-        grids = {layer: (maps.shape[2], maps.shape[3]) for layer, maps in features.items()}
-        sums: dict[Key, Tensor] = {}
-        for layer, maps in features.items():
-            sums |= self.statistics(layer, maps, grids[layer])
-        return sums, grids
-
-    def value_and_grad(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The losses, and the gradient of their sum, (1, 3, H, W)."""
-        image = image.detach().requires_grad_()
-        losses = self(image)
-        (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), image)
-        return {name: loss.detach() for name, loss in losses.items()}, gradient
 
     def statistics(
         self, layer: str, maps: Tensor, grid: tuple[int, int], box: Box = ALL, value: bool = True
@@ -167,20 +143,12 @@ class Objective:
 
     def pixel_losses(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The losses on the pixels themselves, one by one: each takes some memory."""
-        if self.weights.variation:
-            yield "tv", self.weights.variation * self.profile.variation(image)
-        if self.weights.norm:
-            yield "norm", self.weights.norm * self.profile.norm(image)
+        yield from regularised(image, self.weights, self.profile)
         if self.weights.histogram:
             total = image.new_zeros(())
             for part in self.targets.colours:
                 total = total + part.share * histogram_loss(image, part.quantiles, part.index)
             yield "histogram", self.weights.histogram * total
-
-    @torch.no_grad()
-    def loss(self, image: Tensor) -> float:
-        """The sum of the losses, without a gradient."""
-        return float(torch.stack(list(self(image).values())).sum())
 
     def _counted(self, mask: Tensor | None, grid: tuple[int, int]) -> SpatialWeights:
         """What `mask` leaves of a grid of this size; worked out once for each."""
@@ -194,13 +162,12 @@ class Objective:
         return where.positions / (where.positions + self.profile.half_trust_positions) if where.positions else 0.0
 
 
-def wrapped(image: Tensor, margin: int) -> Tensor:
-    """`image`, (1, C, H, W), continued over its edges by `margin` pixels of the opposite side, at most once round."""
-    if not margin:
-        return image
-    height, width = image.shape[-2:]
-    across, down = min(margin, width), min(margin, height)
-    return torch.nn.functional.pad(image, (across, across, down, down), mode="circular")
+def regularised(image: Tensor, weights: Weights, profile: Profile) -> Iterator[tuple[str, Tensor]]:
+    """The losses "tv" and "norm" of an image, (1, 3, H, W), where they count."""
+    if weights.variation:
+        yield "tv", weights.variation * profile.variation(image)
+    if weights.norm:
+        yield "norm", weights.norm * profile.norm(image)
 
 
 def _shared_out(weights: Mapping[str, float], present: Mapping[str, Tensor]) -> dict[str, float]:

@@ -25,13 +25,13 @@ from torch import Tensor
 
 from ..features.tiles import Place, Tile, TileActivations, TiledForward, TiledSegment, Tiling
 from ..memory import allocator
-from .objective import Key, Objective, wrapped
+from .summed import Key, SummedObjective, wrapped
 
 
 class Tiled:
     """`objective` on images of one size, (1, 3, H, W), in tiles."""
 
-    def __init__(self, objective: Objective, image: Tensor, tiling: Tiling) -> None:
+    def __init__(self, objective: SummedObjective, image: Tensor, tiling: Tiling) -> None:
         self.objective = objective
         self._held: dict[Place, TileActivations] = {}
         self._trim = allocator.release if tiling.trim else lambda: None

@@ -27,7 +27,7 @@ from ..memory.plan import (
     TilingPlan,
     memory_budget,
 )
-from ..objective.objective import Objective
+from ..objective.summed import SummedObjective
 from ..objective.tiled import Tiled
 from ..plugin.backend import Evaluator
 from ..plugin.network import Capabilities, Cost
@@ -54,7 +54,7 @@ class MemoryFitter:
         pixels, cost = size[0] * size[1], None if registry().network(recipe.network).cost else self._measured()
         self.fit = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost)
         self._notice = self.fit.said(pixels)
-        self._last: tuple[Objective, MemoryBudget, Objective | Tiled] | None = None
+        self._last: tuple[SummedObjective, MemoryBudget, SummedObjective | Tiled] | None = None
 
     def take_notice(self) -> str:
         """What has changed in the plan since the last call, in a sentence; "" if nothing."""
@@ -90,7 +90,7 @@ class MemoryFitter:
         side = self.plan(pixels).tile
         return Tiling(side, self._target_footprint) if side else None
 
-    def objective_for(self, objective: Objective, image: Tensor) -> Objective | Tiled:
+    def objective_for(self, objective: SummedObjective, image: Tensor) -> SummedObjective | Tiled:
         """`objective`, in tiles if the plan says so; the same object as before while neither changes."""
         if self._last is None or self._last[:2] != (objective, self.fit):
             tiling = self.tiling(image[0, 0].numel())

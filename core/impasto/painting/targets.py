@@ -16,7 +16,8 @@ from ..matching.matching import Aim
 from ..matching.patches import SIDE
 from ..objective.colours import quantiles
 from ..objective.gram import SpatialWeights, gram
-from ..objective.objective import Colours, StyleTarget, Targets, Weights, wrapped
+from ..objective.objective import Colours, StyleTarget, Targets, Weights
+from ..objective.summed import wrapped
 from ..optim.start import covariance
 from ..pictures.picture import Picture, Pixels
 from ..plugin.backend import Evaluator
