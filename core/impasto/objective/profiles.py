@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Literal
 
 from torch import Tensor
 
@@ -48,6 +49,10 @@ class Profile:
     tells how the painting is laid out rather than how it is painted."""
     grain: float = 0.2
     """Deviation of a start from noise, around middle grey."""
+    kind: Literal["gram", "neighbours"] = "gram"
+    """Gram matrices; or the nearest features of the painting, by `neighbours.py`. There `content` and `style` are not
+    used, all layers are taken by default, and `content_weight`, 0 to 1, is what the content counts beside the picture
+    so far in finding what is nearest."""
     content_layers: Mapping[str, float] = field(default_factory=dict)
     """Layers and their w_l, where the network has them; empty for the network's own."""
     style_layers: Mapping[str, float] = field(default_factory=dict)
@@ -192,5 +197,23 @@ MAHENDRAN = Profile(
     norm_weight=1e-3,
 )
 
-ALL = (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON, MAHENDRAN)
+# Kolkin's own program: without conv5, which slows it and changes little; its alpha of 0.75.
+NNST = Profile(
+    name="nnst",
+    source="Kolkin et al., Neural neighbor style transfer (2022), sections 3.1 to 3.3; L-BFGS in place of Adam",
+    content=relative_error,
+    style=formulas.relative,
+    variation=total_variation,
+    content_weight=0.75,
+    style_weight=1.0,
+    kind="neighbours",
+    style_layers=dict.fromkeys(
+        [*(f"conv{block}_{number}" for block in (1, 2) for number in (1, 2))]
+        + [f"conv{block}_{number}" for block in (3, 4) for number in (1, 2, 3)],
+        1.0,
+    ),
+    network_options={"pooling": "max"},
+)
+
+ALL = (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON, MAHENDRAN, NNST)
 PROFILES = {profile.name: profile for profile in ALL}

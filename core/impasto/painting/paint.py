@@ -24,8 +24,9 @@ from ..matching.matching import Matching
 from ..memory import allocator
 from ..memory.plan import MemoryBudget, TilingPlan, memory_budget
 from ..objective.colours import recoloured
-from ..objective.objective import Objective, Targets, Weights
+from ..objective.objective import MIDDLE, Objective, Targets, Weights
 from ..objective.profiles import Profile
+from ..objective.summed import SummedObjective
 from ..optim.optimiser import LBFGS, Adam, LineSearch, Optimiser
 from ..optim.start import calmed, detailed, grainy
 from ..pictures.filters import resized
@@ -38,6 +39,7 @@ from ..recipe.schedule import Stage, guiding, stages
 from .divergence import DivergenceCheck
 from .loading import Choice, Load, Loaded, load
 from .memory_fit import MemoryFitter
+from .neighbours import NeighbourObjectives
 from .scene import Scene, Style
 from .targets import View
 
@@ -163,6 +165,12 @@ class _Painting:
         self.noise = torch.Generator().manual_seed(recipe.seed)
         self.optimiser: Optimiser | None = None
         self.memory = MemoryFitter(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
+        tiling = self.memory.target_tiling
+        self.neighbours = (
+            NeighbourObjectives(self.profile, self.weights, self.loaded, tiling, recipe.strength)
+            if self.profile.kind == "neighbours"
+            else None
+        )
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
@@ -225,7 +233,7 @@ class _Painting:
                 watch.see(image, losses, last=taken == stage.steps)
                 yield _Taken(stage.size, taken / stage.steps, image, losses)
 
-    def _begun(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[Objective, Tensor]:
+    def _begun(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor]:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before.
 
         `noise` is the state of the noise to draw from, so that what has to begin again draws the same.
@@ -233,6 +241,8 @@ class _Painting:
         self.noise.set_state(noise)
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
+        if self.neighbours is not None:
+            return self._by_neighbours(self.neighbours, view, stage, image)
         targets = view.targets(self.loaded.target_evaluator, self.weights, self.memory.target_tiling)
         if self.memory.plan(view.content[0, 0].numel()).tile:
             allocator.release()  # what the targets took, before there is the optimiser's memory too
@@ -241,7 +251,18 @@ class _Painting:
             return objective, self._first(view, targets)
         return objective, self._next(image.detach(), view.content, targets)
 
-    def _step(self, image: Tensor, objective: Objective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
+    def _by_neighbours(
+        self, neighbours: NeighbourObjectives, view: View, stage: Stage, image: Tensor | None
+    ) -> tuple[SummedObjective, Tensor]:
+        """As `_begun`, where the objective depends on the image so far; it lacks the content's detail still."""
+        if image is not None:
+            image = resized(image.detach(), *view.content.shape[-2:]).clamp_(0, 1)
+        if image is not None and stage.layer_by_layer:
+            return neighbours.layer_by_layer(view, image, self.noise), image
+        objective = neighbours.hypercolumns(view, image)
+        return objective, self._first(view, Targets({}, [], [])) if image is None else image
+
+    def _step(self, image: Tensor, objective: SummedObjective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
         """The image after one step, and the losses before it."""
         image = image.detach()
         plan = self.memory.plan(image[0, 0].numel())
@@ -280,7 +301,9 @@ class _Painting:
             image = grainy(image, min(1.0, towards) * targets.grain, noise)
         return image.clamp_(0, 1)
 
-    def _optimiser(self, stage: Stage, objective: Objective, image: Tensor, before: Optimiser | None) -> Optimiser:
+    def _optimiser(
+        self, stage: Stage, objective: SummedObjective, image: Tensor, before: Optimiser | None
+    ) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
         height, width = image.shape[-2:]
@@ -302,8 +325,11 @@ def _kind(plan: TilingPlan) -> torch.dtype | None:
 
 def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
     """The layers and w_l asked for, else the profile's if the network has them, else the network's."""
-    content = _layers("content", recipe.content_layers, profile.content_layers, recipe.network, network)
     style = _layers("style", recipe.style_layers, profile.style_layers, recipe.network, network)
+    if profile.kind == "neighbours":  # strength is in their targets
+        middle = recipe.model_copy(update={"strength": MIDDLE})
+        return Weights.of(middle, profile, {}, style or dict.fromkeys(network.layers, 1.0))
+    content = _layers("content", recipe.content_layers, profile.content_layers, recipe.network, network)
     return Weights.of(recipe, profile, content or network.content_layers, style or network.style_layers)
 
 

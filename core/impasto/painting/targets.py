@@ -68,6 +68,20 @@ def _whole(_: int) -> None:
 
 
 @dataclass(frozen=True)
+class StylePart:
+    """A painting at the scale of the picture, (1, 3, h, w), and where it counts.
+
+    weight: (1, 1, h, w), how much each of its pixels counts; None for all alike. share: its part of the style loss.
+    mask: (1, 1, H, W) of the content, where it is to be matched; None for everywhere.
+    """
+
+    painting: Tensor
+    weight: Tensor | None
+    share: float
+    mask: Tensor | None
+
+
+@dataclass(frozen=True)
 class View:
     """A scene with the longest side of what is painted brought to `longest` pixels, on one device.
 
@@ -87,24 +101,31 @@ class View:
 
     def targets(self, evaluate: Evaluator, weights: Weights, tiling: TilingFor = _whole) -> Targets:
         """What that part is to match; `tiling` gives the tiles for so many pixels, with the same result."""
-        content = self.content
-        mask = self._mask(self.scene.mask, content)
-        masks = [_both(mask, self._mask(share, content)) for share in self.scene.shares]
-        shares = self._shares(masks, mask)
-        paintings = [self._painting(number) for number in range(len(masks))]
         styles = [
             StyleTarget(
-                style_targets(evaluate, picture, weights, weight, tiling(picture[0, 0].numel())),
-                share,
-                _framed(own, content, self.wrap),
+                style_targets(evaluate, part.painting, weights, part.weight, tiling(part.painting[0, 0].numel())),
+                part.share,
+                _framed(part.mask, self.content, self.wrap),
             )
-            for (picture, weight), own, share in zip(paintings, masks, shares, strict=True)
+            for part in self.parts
         ]
-        grain = sum((share * covariance(*one) for one, share in zip(paintings, shares, strict=True)), torch.zeros(()))
-        colours, mask = _colours(paintings, masks, shares, content), _framed(mask, content, self.wrap)
-        whole = wrapped(content, self.wrap)
+        grain = sum((part.share * covariance(part.painting, part.weight) for part in self.parts), torch.zeros(()))
+        mask = _framed(self._mask(self.scene.mask, self.content), self.content, self.wrap)
+        whole = wrapped(self.content, self.wrap)
         seen = content_targets(evaluate, whole, weights, tiling(whole[0, 0].numel()))
-        return Targets(seen, styles, colours, mask, grain if paintings else None)
+        return Targets(seen, styles, _colours(self.parts, self.content), mask, grain if self.parts else None)
+
+    @cached_property
+    def parts(self) -> list[StylePart]:
+        """The paintings, and how much and where each of them counts."""
+        mask = self._mask(self.scene.mask, self.content)
+        masks = [_both(mask, self._mask(share, self.content)) for share in self.scene.shares]
+        shares = self._shares(masks, mask)
+        return [StylePart(*self._painting(number), *one) for number, one in enumerate(zip(shares, masks, strict=True))]
+
+    def framed(self, mask: Tensor | None) -> Tensor | None:
+        """`mask`, (1, 1, H, W) of the content, as `wrapped` enlarges the picture."""
+        return _framed(mask, self.content, self.wrap)
 
     def aims(self) -> list[Aim]:
         """The paintings to match with, and where each belongs."""
@@ -153,20 +174,18 @@ def _framed(mask: Tensor | None, content: Tensor, margin: int) -> Tensor | None:
     return F.pad(inside, (across, across, down, down))
 
 
-def _colours(
-    paintings: list[tuple[Tensor, Tensor | None]], masks: list[Tensor | None], shares: list[float], content: Tensor
-) -> list[Colours]:
+def _colours(parts: list[StylePart], content: Tensor) -> list[Colours]:
     """The colours that go with the styles: one blend for all, or each style's own for the pixels that are most its."""
-    if len({id(mask) for mask in masks}) == 1:
-        index = _counting(masks[0])
+    if len({id(part.mask) for part in parts}) == 1:
+        index = _counting(parts[0].mask)
         count = content[0, 0].numel() if index is None else len(index)
-        rows = [quantiles(picture, count, _counting(weight)) for picture, weight in paintings]
-        return [Colours(sum((share * row for share, row in zip(shares, rows, strict=True)), 0 * rows[0]), index)]
-    best = torch.stack([mask.flatten() for mask in masks if mask is not None]).max(dim=0)
-    owned = [((best.indices == number) & (best.values > 0)).nonzero().flatten() for number in range(len(masks))]
+        rows = [part.share * quantiles(part.painting, count, _counting(part.weight)) for part in parts]
+        return [Colours(sum(rows, 0 * rows[0]), index)]
+    best = torch.stack([part.mask.flatten() for part in parts if part.mask is not None]).max(dim=0)
+    owned = [((best.indices == number) & (best.values > 0)).nonzero().flatten() for number in range(len(parts))]
     return [
-        Colours(quantiles(picture, len(index), _counting(weight)), index, share)
-        for (picture, weight), index, share in zip(paintings, owned, shares, strict=True)
+        Colours(quantiles(part.painting, len(index), _counting(part.weight)), index, part.share)
+        for part, index in zip(parts, owned, strict=True)
         if len(index)
     ]
 

@@ -62,7 +62,7 @@ def _plain(number: float | None) -> str:
 
 PICTURE, LOOK, LOSS, RUN = "The picture", "Who looks at it", "The losses", "The way there"
 
-OURS = "impasto"
+OURS, NEIGHBOURS = "impasto", "nnst"
 STARTS = ("matched", "content", "noise", "style")
 NOISY = ("gatys2016", "johnson")
 """Profiles that start from noise unless told otherwise, as their sources do."""
@@ -176,7 +176,7 @@ KNOBS: dict[str, Knob] = {
         "choice",
         "impasto",
         "Whose loss formulas and weights.",
-        choices=("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran"),
+        choices=("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran", NEIGHBOURS),
         source="one scale for all styles",
     ),
     "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l.", source="the network's"),

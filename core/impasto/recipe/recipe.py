@@ -82,8 +82,8 @@ class Recipe(BaseModel):
     targets: Name | None = _knob("targets")
     device: Name = _knob("device")
     precision: Literal["auto", "float32", "bfloat16"] = _knob("precision")
-    profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran"] = _knob(
-        "profile"
+    profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran", "nnst"] = (
+        _knob("profile")
     )
     content_layers: Weights | None = _knob("content_layers")
     style_layers: Weights | None = _knob("style_layers")

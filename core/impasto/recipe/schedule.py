@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .knobs import OURS
+from .knobs import NEIGHBOURS, OURS
 from .recipe import Recipe
 
 COARSEST = 128
@@ -16,6 +16,8 @@ GROWTH = 1.5
 DRAFT = 512
 SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 """Steps beside `STEPS`, by quality."""
+NEIGHBOUR_STEPS, ROUNDS = 12, 2
+"""Steps at `USUAL` with all layers as one, and how often, half as many each time, with each layer on its own."""
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
 GUIDED = 300
@@ -32,6 +34,8 @@ class Stage:
     steps: int
     sizes: tuple[int, ...] = ()
     """Those of matching, one for each step, up to that of the stage."""
+    layer_by_layer: bool = False
+    """Whether each layer is compared on its own, the second phase of profile nnst."""
 
     def seconds(self, unit: float) -> float:
         """What the stage takes for a square picture: its pixels, and something for each step itself.
@@ -48,6 +52,8 @@ def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list
 
     After that one size is worked at, if nothing else is asked for.
     """
+    if recipe.profile == NEIGHBOURS:
+        return _neighbours(recipe, longest, shortest)
     if not recipe.matched:
         return _stages(recipe, longest, shortest, STEPS)
     drafted = left_out(recipe)
@@ -71,14 +77,21 @@ def guiding(sizes: Sequence[int]) -> Sequence[int]:
     return small[::-2][::-1]
 
 
-def _stages(recipe: Recipe, longest: int, shortest: int, steps: int) -> list[Stage]:
+def _neighbours(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
+    """Sizes that double from 64 pixels, and at the last of them a few rounds for the layers one by one."""
+    plan = _stages(recipe, longest, shortest, NEIGHBOUR_STEPS, COARSEST // 2)
+    last = plan[-1]
+    return [*plan, *[Stage(last.size, max(1, last.steps // 2), layer_by_layer=True)] * ROUNDS]
+
+
+def _stages(recipe: Recipe, longest: int, shortest: int, steps: int, coarsest: int = COARSEST) -> list[Stage]:
     """Sizes that double up to that of what is painted, (longest, shortest) pixels, with fewer steps as they grow.
 
     Large shapes settle at small sizes, where a step costs little, and past `USUAL` pixels only the finest are new: each
     size takes two thirds of the steps of the one below it, which has at most twice those of `USUAL`. The coarsest has a
-    longest side of about 128 pixels, and none has a short side below 16.
+    longest side of about `coarsest` pixels, and none has a short side below 16.
     """
-    scales = recipe.scales or 1 + max(0, round(math.log2(longest / COARSEST)))
+    scales = recipe.scales or 1 + max(0, round(math.log2(longest / coarsest)))
     scales = min(scales, 1 + int(math.log2(max(shortest, 16) / 16)))
     if recipe.init in ("content", "matched") and not recipe.strength:
         scales = 1  # the content is there already, and smaller sizes would only blur it

@@ -1,0 +1,61 @@
+"""Hypercolumns: what all layers see at one place, on one grid of cells of a few pixels each.
+
+Where a layer has several positions in a cell these are averaged; where it has one position for several cells they share
+it. So each position has cells of its own, and the cells of a tile follow from the tile alone. Kolkin et al. (2022)
+interpolate deep layers instead.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .grid import ALL, Box
+
+CELL = 4
+"""Pixels of the picture for each cell, along each axis: Kolkin et al. (2022), section 3.1."""
+
+
+def cell_grid(picture: Tensor) -> tuple[int, int]:
+    """The cells of a picture, (1, 3, H, W), down and across; the last ones may lie half outside."""
+    return math.ceil(picture.shape[-2] / CELL), math.ceil(picture.shape[-1] / CELL)
+
+
+def cells(maps: Tensor, grid: tuple[int, int], shape: tuple[int, int], box: Box = ALL) -> tuple[Tensor, Box]:
+    """`maps`, (1, N, h, w), `box` of a layer of size `grid`, on cells of `shape`: (1, N, a, b), and where they lie.
+
+    A box has to begin at a multiple of `CELL` pixels, as those of tiles do.
+    """
+    place = []
+    for axis, (positions, count, span) in enumerate(zip(grid, shape, box, strict=True), 2):
+        first, last, _ = span.indices(positions)
+        dense = round(math.log2(positions / count))  # positions in a cell, as a power of two
+        if dense >= 0:
+            start, end = first >> dense, math.ceil(last / 2**dense)
+            maps = _averaged(maps, axis, 2**dense)
+        else:
+            start, end = first << -dense, last << -dense
+            maps = maps.repeat_interleave(2**-dense, dim=axis)
+        if last == positions:  # cells beyond the layer's last position have that one
+            maps, end = _reaching(maps, axis, count - start), count
+        place.append(slice(start, end))
+    return maps, (place[0], place[1])
+
+
+def _averaged(maps: Tensor, axis: int, count: int) -> Tensor:
+    """The means of each `count` neighbours along `axis`, and of what is left at the end."""
+    if count == 1:
+        return maps
+    sides = (count, 1) if axis == 2 else (1, count)
+    return F.avg_pool2d(maps, sides, sides, ceil_mode=True, count_include_pad=False)
+
+
+def _reaching(maps: Tensor, axis: int, count: int) -> Tensor:
+    """`maps` cut to `count` along `axis`, or its last one repeated up to there."""
+    lack = count - maps.shape[axis]
+    if lack <= 0:
+        return maps.narrow(axis, 0, count)
+    return torch.cat([maps, *[maps.narrow(axis, maps.shape[axis] - 1, 1)] * lack], axis)
