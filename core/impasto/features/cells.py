@@ -39,7 +39,7 @@ def cells(maps: Tensor, grid: tuple[int, int], shape: tuple[int, int], box: Box 
         else:
             start, end = first << -dense, last << -dense
             maps = maps.repeat_interleave(2**-dense, dim=axis)
-        if last == positions:  # cells beyond the layer's last position have that one
+        if last == positions:  # where cells go on after the layer, they repeat its last
             maps, end = _reaching(maps, axis, count - start), count
         place.append(slice(start, end))
     return maps, (place[0], place[1])

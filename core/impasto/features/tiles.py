@@ -30,6 +30,8 @@ from ..plugin.network import Capabilities
 from .grid import ALL, Box
 from .receptive_field import FURTHEST, PROBE, Footprint, Segment, ValidTile, fineness, segments
 
+ALIGNED = 4
+"""Cores begin at multiples of so many positions at least, so that each cell of `cells.py` lies in one tile."""
 NARROW = 128
 """Side of the strips that tell the sizes of layers."""
 
@@ -242,7 +244,8 @@ def _tiled(
             break
         there = tuple(layer for layer in segment.layers if layer in grids)
         segment = replace(segment, layers=there, checkpoint=segment.checkpoint if segment.checkpoint in grids else None)
-        stride = max(round(1 / fineness(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
+        coarsest = max(round(1 / fineness(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
+        stride = max(ALIGNED, coarsest)
         margin, each, valid = _rounded(furthest, stride), footprint.grad_bytes[source], footprint.valid.get(source)
         halo = valid.margin if valid else margin
         most = most or each * (tiling.side + 2 * halo) ** 2

@@ -28,8 +28,8 @@ from .summed import Key, SummedObjective
 
 ROWS = 1024
 """Queries that are compared at once."""
-CLOSE = 4
-"""Candidates in half precision among which the nearest is told in float32."""
+CLOSE, FEW = 8, 1e7
+"""Candidates in half precision among which the nearest is told in float32; and comparisons up to which all are."""
 TINY = 1e-8
 
 
@@ -39,8 +39,9 @@ def nearest(queries: Tensor, keys: Tensor) -> Tensor:
     The distance is 1 - cos(q - mean q, k - mean k) (section 3.1). No (Q, K) matrix is ever whole.
     """
     queries, keys = (F.normalize(rows - rows.mean(0), dim=1) for rows in (queries, keys))
-    half, count = keys.bfloat16(), min(CLOSE, len(keys))
-    found = []
+    if len(queries) * len(keys) <= FEW:
+        return torch.cat([(rows @ keys.T).argmax(1) for rows in torch.split(queries, ROWS)])
+    half, count, found = keys.bfloat16(), min(CLOSE, len(keys)), []
     for rows in torch.split(queries, ROWS):
         close = (rows.bfloat16() @ half.T).topk(count, dim=1).indices
         exact = torch.einsum("qn,qkn->qk", rows, keys[close])

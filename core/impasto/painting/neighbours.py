@@ -31,6 +31,8 @@ MATCHED = 640
 """Longest side up to which all hypercolumns are compared with all."""
 MOST_KEYS = 25_000
 """Hypercolumns of a painting that are compared; of more, each second, third or nth."""
+REACHED = 256
+"""Side of a picture that reaches all layers."""
 SAMPLED = 64
 """Positions of a layer along its longest side, in the second phase: section 3.3."""
 
@@ -84,13 +86,14 @@ class NeighbourObjectives:
             self.hypercolumns(replace(view, longest=MATCHED), None)
         parts = view.parts
         tables = [self._table(part.painting) for part in parts]
-        scales = _scales(tables, parts, self.weights)
+        side = min(*content.shape[-2:], REACHED)
+        reached = self.loaded.target_evaluator(content[..., :side, :side], self.layers)
+        scales = _scales(tables, parts, {layer: self.weights.style[layer] for layer in reached})
         for table in tables:
             _scale(table, scales)
         if small:
             asked = content if image is None else torch.lerp(content, self._asked(image, view), self.own)
             ours = _scale(self._table(asked), scales)
-            scales = {layer: scale for layer, scale in scales.items() if layer in ours}
             self.fields = [_found(ours, table, part.weight) for table, part in zip(tables, parts, strict=True)]
         else:
             grids = [cell_grid(part.painting) for part in parts]
@@ -153,6 +156,8 @@ class NeighbourObjectives:
         """The features of a painting, (K, N), at positions of each layer that count."""
         found, positions = dict[str, Tensor](), dict[str, Tensor]()
         for layer, maps, grid, box in self._forward(part.painting).pieces(part.painting):
+            if layer not in strides:
+                continue
             if layer not in positions:
                 positions[layer] = _strided(grid, *strides[layer])
                 if (weights := _counting(part.weight, grid)) is not None:
@@ -171,9 +176,9 @@ class NeighbourObjectives:
         return TiledForward(self.loaded.target_evaluator, self.layers, picture, self.tiling(picture[0, 0].numel()))
 
 
-def _scales(tables: Sequence[Table], parts: Sequence[StylePart], weights: Weights) -> dict[str, float]:
+def _scales(tables: Sequence[Table], parts: Sequence[StylePart], weights: Mapping[str, float]) -> dict[str, float]:
     """What each layer is multiplied by: its weight, divided by the root mean square length of the paintings' there."""
-    layers = [layer for layer in tables[0] if all(layer in table for table in tables)]
+    layers = [layer for layer in weights if all(layer in table for table in tables)]
     squares = {
         layer: sum(
             part.share * float(table[layer].float().square().sum(2).mean())
@@ -181,8 +186,8 @@ def _scales(tables: Sequence[Table], parts: Sequence[StylePart], weights: Weight
         )
         for layer in layers
     }
-    most = max(weights.style.values())
-    return {layer: weights.style[layer] / most / math.sqrt(max(squares[layer], TINY)) for layer in layers}
+    most = max(weights.values())
+    return {layer: weights[layer] / most / math.sqrt(max(squares[layer], TINY)) for layer in layers}
 
 
 def _scale(table: Table, scales: Mapping[str, float]) -> Table:

@@ -180,7 +180,9 @@ class _Painting:
         image: Tensor | None = None
         for number, stage in enumerate(plan):
             done = sum(work[:number])
-            for taken, one in enumerate(self._matched(stage) if stage.sizes else self._descended(stage, image), 1):
+            last = number == len(plan) - 1
+            steps = self._matched(stage) if stage.sizes else self._descended(stage, image, last)
+            for taken, one in enumerate(steps, 1):
                 image, where = one.image, (number, len(plan), one.size, taken, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
                 notice = self.memory.take_notice()
@@ -219,7 +221,7 @@ class _Painting:
             return self.loaded
         return self.load(replace(self.choice, network=asked, options=tuple(info.chosen({}).items())))
 
-    def _descended(self, stage: Stage, image: Tensor | None) -> Iterator[_Taken]:
+    def _descended(self, stage: Stage, image: Tensor | None, last: bool) -> Iterator[_Taken]:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
         sides = self.scene.crop.size
         with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
@@ -228,10 +230,22 @@ class _Painting:
             watch, start = DivergenceCheck(self.scene, self.recipe), image
             for taken in range(1, stage.steps + 1):
                 image, losses = self.memory.retry_on_oom(self._step, image, objective, self.optimiser)
-                if self.recipe.matched and taken == stage.steps:
-                    image = calmed(image, start)
+                if taken == stage.steps:
+                    image = self._ended(image, start, last)
                 watch.see(image, losses, last=taken == stage.steps)
                 yield _Taken(stage.size, taken / stage.steps, image, losses)
+
+    def _ended(self, image: Tensor, start: Tensor, last: bool) -> Tensor:
+        """The image at the end of a stage that began with `start`.
+
+        In the `last` stage by neighbours it is mixed with the content below strength `FAINT`, as a match is.
+        """
+        if self.recipe.matched:
+            return calmed(image, start)
+        if self.neighbours is None or not last or self.recipe.strength >= FAINT:
+            return image
+        content = View(self.scene, max(image.shape[-2:]), self.loaded.device, self.scales).content
+        return torch.lerp(content, image, self.recipe.strength / FAINT)
 
     def _begun(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor]:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before.
