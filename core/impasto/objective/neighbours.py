@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,12 +34,18 @@ CLOSE, FEW = 8, 1e7
 TINY = 1e-8
 
 
-def nearest(queries: Tensor, keys: Tensor) -> Tensor:
-    """For each row of `queries`, (Q, N), the row of `keys`, (K, N), at the least centred cosine distance: (Q,).
+def centred(rows: Tensor) -> Tensor:
+    """(K, N), changed: without their mean, each of length 1."""
+    rows -= rows.mean(0)
+    rows /= rows.norm(dim=1, keepdim=True).clamp_min_(TINY)
+    return rows
 
-    The distance is 1 - cos(q - mean q, k - mean k) (section 3.1). No (Q, K) matrix is ever whole.
+
+def nearest(queries: Tensor, keys: Tensor) -> Tensor:
+    """For each row of `queries`, (Q, N), the row of `keys`, (K, N), at the least cosine distance: (Q,).
+
+    All are of length 1; `centred` before, the distance is that of section 3.1. No (Q, K) matrix is ever whole.
     """
-    queries, keys = (F.normalize(rows - rows.mean(0), dim=1) for rows in (queries, keys))
     if len(queries) * len(keys) <= FEW:
         return torch.cat([(rows @ keys.T).argmax(1) for rows in torch.split(queries, ROWS)])
     half, count, found = keys.bfloat16(), min(CLOSE, len(keys)), []
@@ -60,6 +67,28 @@ class ColumnTarget:
     columns: Mapping[str, Tensor]
     share: float = 1.0
     weights: Tensor | None = None
+
+
+class _Products(torch.autograd.Function):
+    """In each cell the square of f and its products with targets, (a, b) each; f: (1, N, a, b) times `scale`.
+
+    Keeps f and the targets for its gradient, and nothing else.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, scale: float, *targets: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(columns, *targets)
+        ctx.scale = scale
+        square = torch.einsum("bnhw,bnhw->hw", columns, columns) * scale**2
+        return square, *(scale * torch.einsum("bnhw,bnhw->hw", columns, one.to(columns)) for one in targets)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        columns, *targets = ctx.saved_tensors
+        found = columns * (2 * ctx.scale**2 * gradients[0])
+        for gradient, target in zip(gradients[1:], targets, strict=True):
+            found.addcmul_(target.to(found), ctx.scale * gradient)
+        return found, None, *(None for _ in targets)
 
 
 class Hypercolumns(SummedObjective):
@@ -84,12 +113,10 @@ class Hypercolumns(SummedObjective):
     ) -> dict[Key, Tensor]:
         """In each cell, (a, b): the product of f and t in this layer, of each style; and the square of f."""
         columns, place = cells(maps.float(), grid, self.shape, box)
-        columns = columns * self.scales[layer]
-        found: dict[Key, Tensor] = {(None, layer): self._laid(columns.square().sum(1)[0], place)}
-        for number, target in enumerate(self.targets):
-            product = columns * target.columns[layer][:, :, place[0], place[1]]
-            found[number, layer] = self._laid(product.sum(1)[0], place)
-        return found
+        targets = [target.columns[layer][:, :, place[0], place[1]] for target in self.targets]
+        square, *products = _Products.apply(columns, self.scales[layer], *targets)
+        found: dict[Key, Tensor] = {(None, layer): self._laid(square, place)}
+        return found | {(number, layer): self._laid(one, place) for number, one in enumerate(products)}
 
     def losses(self, sums: Mapping[Key, Tensor], grids: Grids) -> dict[str, Tensor]:
         """The losses that follow from the statistics of layers, and from the sizes of these."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..features.cells import cell_grid, cells
 from ..features.tiles import TiledForward
 from ..objective.gram import SpatialWeights
-from ..objective.neighbours import ColumnTarget, Hypercolumns, LayerNeighbours, LayerTarget, nearest, picked
+from ..objective.neighbours import ColumnTarget, Hypercolumns, LayerNeighbours, LayerTarget, centred, nearest, picked
 from ..objective.objective import Weights
 from ..objective.profiles import Profile
 from ..objective.summed import wrapped
@@ -119,15 +119,15 @@ class NeighbourObjectives:
                 strides[layer] = stride, torch.randint(stride, (2,), generator=noise)
                 grids[layer], positions[layer] = grid, _strided(grid, *strides[layer])
             _add(ours, layer, picked(maps, positions[layer], box))
-        theirs = [self._sampled(part, strides) for part in view.parts]
+        ours, theirs = _all_centred(ours), [_all_centred(self._sampled(part, strides)) for part in view.parts]
         layers = [layer for layer in positions if all(layer in each for each in theirs)]
         content = wrapped(view.content, view.wrap)
-        own = self._picked(content, positions) if self.towards < 1 else None
+        own = _all_centred(self._picked(content, positions)) if self.towards < 1 else None
         targets = []
         for features, part in zip(theirs, view.parts, strict=True):
-            found = {layer: _centred(features[layer])[nearest(ours[layer], features[layer])] for layer in layers}
+            found = {layer: features[layer][nearest(ours[layer], features[layer])] for layer in layers}
             if own is not None:
-                found = {layer: torch.lerp(_centred(own[layer]), found[layer], self.towards) for layer in layers}
+                found = {layer: torch.lerp(own[layer], found[layer], self.towards) for layer in layers}
             mask, weights = view.framed(part.mask), dict[str, Tensor]()
             for layer in layers:
                 if (counted := _counting(mask, grids[layer])) is not None:
@@ -209,7 +209,7 @@ def _found(ours: Table, theirs: Table, weight: Tensor | None) -> _Field:
     counted = counted[:: math.ceil(len(counted) / MOST_KEYS)]
     queries = torch.cat([ours[layer].flatten(0, 1) for layer in layers], 1).float()
     keys = torch.cat([theirs[layer].flatten(0, 1)[counted] for layer in layers], 1).float()
-    index = counted[nearest(queries, keys)].view(ours[layers[0]].shape[:2])
+    index = counted[nearest(centred(queries), centred(keys))].view(ours[layers[0]].shape[:2])
     return _Field(torch.stack([index // grid[1], index % grid[1]]), grid)
 
 
@@ -230,9 +230,8 @@ def _strided(grid: tuple[int, int], stride: int, first: Tensor) -> Tensor:
     return torch.cartesian_prod(down, across).view(-1, 2)
 
 
-def _centred(features: Tensor) -> Tensor:
-    """(K, N), with the mean taken off, each of length 1."""
-    return F.normalize(features - features.mean(0), dim=1)
+def _all_centred(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {layer: centred(rows) for layer, rows in features.items()}
 
 
 def _add(found: dict[str, Tensor], layer: str, part: Tensor) -> None:
