@@ -220,8 +220,8 @@ def test_places_found_at_a_smaller_size_stay_where_they_are_when_it_grows() -> N
 
 def test_sizes_double_from_64_and_the_layers_come_one_by_one_at_the_last() -> None:
     plan = stages(Recipe.of(profile="nnst", size=512), 512, 400)
-    assert [stage.size for stage in plan if not stage.layer_by_layer] == [64, 128, 256, 512]
-    assert [stage.size for stage in plan if stage.layer_by_layer] == [512, 512]
+    assert [stage.size for stage in plan if stage.compares == "hypercolumns"] == [64, 128, 256, 512]
+    assert [stage.size for stage in plan if stage.compares == "layers"] == [512, 512]
 
 
 def painted(strength: float, seed: int = 0) -> NDArray[np.float32]:

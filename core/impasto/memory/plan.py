@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import OutOfMemory
 from ..plugin.network import Cost
 from ..plugin.registry import AUTO, registry
-from ..recipe.knobs import OURS
+from ..recipe.knobs import NEIGHBOURS, OURS
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import stages
 from . import allocator, process, system
@@ -36,6 +36,9 @@ BFLOAT16_SHARE = 0.6
 """What a network takes in bfloat16, which the losses are not, beside what it takes in float32."""
 PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
 """Bytes for each pixel and step that L-BFGS remembers; for a picture in tiles, in half the precision."""
+COMPARED, COMPARED_BYTES, TARGET_BYTES = 640**2, 2900, 1000
+"""Pixels up to which hypercolumns are compared, in float32; bytes for each of these; and for each of a larger picture,
+where they follow from a smaller one, in bfloat16."""
 MATCHED_BYTES = 200
 """Bytes for each pixel of a picture that is matched, and that no network goes over."""
 RECOLOUR_SECONDS = 1e-6
@@ -131,11 +134,12 @@ class MemoryBudget:
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
         pairs = history if self.recipe.optimiser == "lbfgs" else 0
+        tables = _tables(pixels) if self.recipe.profile == NEIGHBOURS else 0
         if tile is None:
-            return (PICTURE_BYTES + PAIR_BYTES * pairs + self.cost.step) * pixels
+            return (PICTURE_BYTES + PAIR_BYTES * pairs + self.cost.step) * pixels + tables
         seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
         looking = (PICTURE_BYTES + self.cost.far) * pixels + self.cost.tile * seen
-        return max(looking, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels
+        return max(looking, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels + tables
 
 
 def memory_budget(pixels: int, recipe: Recipe, device: str, precision: str, cost: Cost | None = None) -> MemoryBudget:
@@ -178,6 +182,11 @@ def _check_laid(pixels: int, recipe: Recipe, budget: float) -> None:
         size, can = int(recipe.size * math.sqrt(max(0.0, budget) / least) // 16 * 16), max(0.0, budget) / 1e9
         seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
         raise OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
+
+
+def _tables(pixels: int) -> float:
+    """Bytes of the hypercolumns of a picture and of its painting, which are compared up to `COMPARED` pixels."""
+    return max(COMPARED_BYTES * min(pixels, COMPARED), TARGET_BYTES * pixels)
 
 
 def cost_of(network: str, precision: str) -> Cost:

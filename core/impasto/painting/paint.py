@@ -271,7 +271,7 @@ class _Painting:
         """As `_begun`, where the objective depends on the image so far; it lacks the content's detail still."""
         if image is not None:
             image = resized(image.detach(), *view.content.shape[-2:]).clamp_(0, 1)
-        if image is not None and stage.layer_by_layer:
+        if image is not None and stage.compares == "layers":
             return neighbours.layer_by_layer(view, image, self.noise), image
         objective = neighbours.hypercolumns(view, image)
         return objective, self._first(view, Targets({}, [], [])) if image is None else image

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from .knobs import NEIGHBOURS, OURS
 from .recipe import Recipe
@@ -18,6 +19,8 @@ SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 """Steps beside `STEPS`, by quality."""
 NEIGHBOUR_STEPS, ROUNDS = 12, 2
 """Steps at `USUAL` with all layers as one, and how often, half as many each time, with each layer on its own."""
+COMPARING = 3
+"""Steps that finding neighbours takes as long as."""
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
 GUIDED = 300
@@ -34,8 +37,8 @@ class Stage:
     steps: int
     sizes: tuple[int, ...] = ()
     """Those of matching, one for each step, up to that of the stage."""
-    layer_by_layer: bool = False
-    """Whether each layer is compared on its own, the second phase of profile nnst."""
+    compares: Literal["", "hypercolumns", "layers"] = ""
+    """Whether it finds neighbours first: of all layers as one, or of each layer on its own."""
 
     def seconds(self, unit: float) -> float:
         """What the stage takes for a square picture: its pixels, and something for each step itself.
@@ -44,7 +47,8 @@ class Stage:
         """
         if self.sizes:
             return MATCHING * sum(size**2 for size in self.sizes)
-        return unit * self.steps * (self.size**2 + COARSEST**2)
+        steps = self.steps + (COMPARING if self.compares else 0)
+        return unit * steps * (self.size**2 + COARSEST**2)
 
 
 def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list[Stage]:
@@ -80,8 +84,8 @@ def guiding(sizes: Sequence[int]) -> Sequence[int]:
 def _neighbours(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
     """Sizes that double from 64 pixels, and at the last of them a few rounds for the layers one by one."""
     plan = _stages(recipe, longest, shortest, NEIGHBOUR_STEPS, COARSEST // 2)
-    last = plan[-1]
-    return [*plan, *[Stage(last.size, max(1, last.steps // 2), layer_by_layer=True)] * ROUNDS]
+    rounds = [Stage(plan[-1].size, max(1, plan[-1].steps // 2), compares="layers")] * ROUNDS
+    return [*(replace(stage, compares="hypercolumns") for stage in plan), *rounds]
 
 
 def _stages(recipe: Recipe, longest: int, shortest: int, steps: int, coarsest: int = COARSEST) -> list[Stage]:
