@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from PIL import Image
 
 import impasto
 from conftest import cut_out, drawing
-from impasto.client import ENDS, Message, Pixels, Worker
+from impasto.client import ENDS, Message, Pixels, Worker, encode
 from impasto.recipe.knobs import KNOBS
-from impasto.worker.streams import MOST_LOG
+from impasto.recipe.recipe import Recipe
+from impasto.worker.server import Server
+from impasto.worker.streams import MOST_LOG, Log
 
 HANGS = 300
 """Seconds after which a process counts as hanging: on a busy machine its imports alone may take a minute."""
@@ -564,3 +567,40 @@ def test_styles_show_what_they_look_like(worker: Worker, tmp_path: Path) -> None
     assert small.data == bytes((200, 100, 50)) * 600
     missing = answer(worker, "thumbnail", style={"file": str(tmp_path / "none.png")})
     assert missing["code"] == "image_error" and "none.png" in missing["message"]
+
+
+class Sink:
+    """Keeps the types of events."""
+
+    behind = False
+
+    def __init__(self) -> None:
+        self.types: list[str] = []
+
+    def drain(self, seconds: float) -> None:
+        pass
+
+    def __call__(self, kind: str, parts: object = None, **fields: object) -> None:
+        self.types.append(kind)
+
+
+def test_a_recipe_is_built_once() -> None:
+    form = {"part": "content", "width": 96, "height": 64, "channels": 3, "kind": "u8"}
+    recipe = {"steps": 1, "init": "content", "network": "wavelet"}
+    paint = {"type": "paint", "id": "a", "content": form, "styles": [{"picture": form}], "recipe": recipe}
+    sink, log, built = Sink(), Log.__new__(Log), []
+    log.path = None
+    server = Server(sink, log)
+
+    def calls(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is Recipe.of.__func__.__code__:  # type: ignore[attr-defined]
+            built.append(frame)
+
+    sys.setprofile(calls)
+    try:
+        server.feed(b"".join(encode(paint, {"content": bytes(96 * 64 * 3)})))
+        server.run(server._waiting.get_nowait())
+    finally:
+        sys.setprofile(None)
+    assert sink.types[-1] == "done"
+    assert len(built) == 1

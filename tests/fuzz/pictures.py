@@ -1,0 +1,152 @@
+"""Mutated pictures of every format that is read: read, and what could be read is written again."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from impasto.errors import ImageError, ImpastoError
+from impasto.pictures.colour_spaces import srgb_profile
+from impasto.pictures.picture import Picture, read, read_comment, read_mask, write
+from impasto.storage.files import FORMATS
+
+from .child import Case
+from .mutation import mutated, sealed_png
+
+SIZE = 24, 20
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+xmp:CreateDate="2020-01-02T03:04:05"><dc:rights><rdf:Alt><rdf:li>Mine</rdf:li></rdf:Alt></dc:rights>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+LARGEST_AGAIN = 2000
+"""Longest side in pixels of what is written again: more takes seconds and shows nothing else."""
+
+
+def prepared(target: str, top: Path) -> Case:
+    """Reads pictures of the format `target`."""
+    corpus = list({"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr}[target](top))
+    pieces = [b"\0" * 100, b"\xff" * 100, XMP, b"IDAT", b"\xff\xd8\xff", *(data[:200] for data in corpus)]
+
+    def case(rng: random.Random, folder: Path) -> str:
+        data = mutated(rng, rng.choice(corpus), pieces)
+        path = folder / "case"
+        path.write_bytes(sealed_png(data) if target == "png" and rng.random() < 0.8 else data)
+        for use in (read_comment, read_mask):
+            with suppress(ImageError):
+                use(path)
+        try:
+            found = read(path)
+        except ImageError:
+            return "refused"
+        if max(found.size) <= LARGEST_AGAIN:
+            _write(folder / f"again{rng.choice(list(FORMATS))}", found)
+        return "read"
+
+    return case
+
+
+def _write(path: Path, found: Picture) -> None:
+    try:
+        write(path, found, "a comment")
+        read(path)
+    except ImpastoError as error:  # hours of painting would be lost
+        raise AssertionError(f"what was read cannot be written: {error}") from error
+
+
+def _image(mode: str) -> Image.Image:
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    array = np.dstack([x * 10, y * 12, x * y % 256, 255 - x * 10]).astype(np.uint8)
+    return Image.fromarray(array).convert(mode) if mode != "RGBA" else Image.fromarray(array)
+
+
+def _saved(form: str, mode: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image = options.pop("image", None) or _image(mode)
+    image.save(file, form, **options)  # type: ignore[attr-defined]
+    return file.getvalue()
+
+
+def _exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B], exif[0x8298], exif[0x0132] = 6, "Ada", "All rights", "2020:01:02 03:04:05"
+    exif[0x011A], exif[0x011B], exif[0x0128] = 300.0, 300.0, 2
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:02 03:04:05"
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0a comment"
+    return exif
+
+
+def _lab() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+def _png(top: Path) -> Iterator[bytes]:
+    text = PngInfo()
+    text.add_itxt("impasto", "{}")
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    text.add_text("Author", "Ada", zip=True)
+    all_of = {"pnginfo": text, "exif": _exif(), "icc_profile": srgb_profile(), "dpi": (300, 300)}
+    yield from (_saved("PNG", mode, **all_of) for mode in ("1", "L", "LA", "P", "RGB", "RGBA"))
+    yield _saved("PNG", "P", transparency=3)
+    yield _saved("PNG", "RGB", transparency=(0, 0, 0))
+    yield from _deep(top, ".png", ["uint16"])
+
+
+def _jpeg(top: Path) -> Iterator[bytes]:
+    all_of = {"exif": _exif(), "icc_profile": srgb_profile(), "dpi": (300, 300), "xmp": XMP}
+    yield from (_saved("JPEG", mode) for mode in ("L", "RGB", "CMYK"))
+    yield _saved("JPEG", "RGB", progressive=True, **all_of)
+    yield _saved("JPEG", "CMYK", progressive=True, icc_profile=_lab())
+    yield _saved("JPEG", "RGB", restart_marker_blocks=1, subsampling=0, **all_of)
+
+
+def _tiff(top: Path) -> Iterator[bytes]:
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        yield _saved("TIFF", "RGB", compression=compression, exif=_exif(), icc_profile=srgb_profile())
+    yield _saved("TIFF", "1", compression="group4")
+    yield _saved("TIFF", "1", compression="group3")
+    yield from (_saved("TIFF", mode) for mode in ("L", "LA", "P", "RGBA", "CMYK", "LAB"))
+    yield _saved("TIFF", "RGB", big_tiff=True)
+    yield from _deep(top, ".tif", ["uint16", "half", "float", "double"])
+
+
+def _webp(top: Path) -> Iterator[bytes]:
+    all_of = {"exif": _exif(), "icc_profile": srgb_profile(), "xmp": XMP}
+    for options in ({}, {"lossless": True}, all_of):
+        yield from (_saved("WEBP", mode, **options) for mode in ("RGB", "RGBA"))
+    yield _saved("WEBP", "RGBA", save_all=True, append_images=[_image("RGBA").rotate(90)], **all_of)
+
+
+def _exr(top: Path) -> Iterator[bytes]:
+    yield from _deep(top, ".exr", ["half", "float"])
+    for compression in ("none", "rle", "zips", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab"):
+        yield from _deep(top, ".exr", ["half"], compression=compression)
+
+
+def _deep(top: Path, suffix: str, kinds: list[str], **more: str) -> Iterator[bytes]:
+    """In strips and in tiles, of 1 to 4 channels, with everything beside the pixels that we read."""
+    path = top / f"corpus{suffix}"
+    texts = {"ImageDescription": "{}", "Artist": "Ada", "XMP": XMP.decode(), "compression": "zip"} | more
+    for kind in kinds:
+        for channels, names in ((1, "Y"), (2, "YA"), (3, "RGB"), (4, "RGBA")):
+            for tile in (0, 16) if suffix != ".png" else (0,):
+                spec = OpenImageIO.ImageSpec(*SIZE, channels, kind)
+                spec.channelnames = tuple(names)
+                spec.tile_width = spec.tile_height = tile
+                for name, text in texts.items():
+                    spec.attribute(name, text)
+                spec.attribute("ICCProfile", f"uint8[{len(srgb_profile())}]", np.frombuffer(srgb_profile(), np.uint8))
+                spec.attribute("Orientation", 6)
+                file = OpenImageIO.ImageOutput.create(str(path))
+                array = np.asarray(_image("RGBA"), np.float32)[..., :channels] / np.float32(255)
+                assert file.open(str(path), spec)
+                assert file.write_image(np.ascontiguousarray(array))
+                assert file.close()
+                yield path.read_bytes()
