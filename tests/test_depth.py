@@ -220,6 +220,13 @@ def test_deep_files_are_turned_upright_as_others_are(tmp_path: Path, orientation
     assert np.abs(deep_one - flat).max() < 1 / 255
 
 
+@pytest.mark.parametrize("linear", [False, True])
+def test_colours_of_next_to_no_alpha_stay_finite(linear: bool) -> None:
+    light = np.full((32, 48, 4), 0.5, np.float32)
+    light[:16, :, 3] = 1e-44
+    assert np.isfinite(Samples(light, linear, associated=True).encoded()).all()
+
+
 def test_premultiplied_colours_are_divided_and_come_back(tmp_path: Path) -> None:
     path = tmp_path / "p.exr"
     light = np.full((32, 32, 4), 0.5, np.float16)
