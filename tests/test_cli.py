@@ -472,8 +472,33 @@ def test_again_needs_a_recipe_and_another_name(
         assert "carries no recipe" in refused("again", out)
     write(out, read(content), '{"recipe": {"glaze": 1}, "sources": {}}')
     assert "no knob 'glaze'" in refused("again", out)
+    write(out, read(content), "[" * 100_000)
+    assert "carries no recipe" in refused("again", out)
     impasto(content, style, "-o", out, *QUICK)
     assert "one of the input pictures" in refused("again", out, "-o", out)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        ('"path": "content.png"', '"path": null'),
+        ('"path": "content.png"', '"path": 0.5'),
+        ('"sha256": "', '"sha256": 1, "was": "'),
+        ('"taken": null', '"taken": "2"'),
+        ('"taken": null', '"taken": 0'),
+        ('"taken": null', '"canvas": [1e999, 1], "taken": null'),
+        ('"impasto": "', '"impasto": [], "was": "'),
+    ],
+)
+def test_again_refuses_a_recipe_with_other_things_in_it(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, whole: str, damaged: str
+) -> None:
+    out = tmp_path / "out.png"
+    impasto(content, style, "-o", out, *QUICK)
+    text = read_comment(out)
+    assert whole in text
+    write(out, read(content), text.replace(whole, damaged, 1))
+    assert "carries no recipe" in refused("again", out)
 
 
 def test_again_says_when_the_version_differs(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
