@@ -478,6 +478,23 @@ def test_again_needs_a_recipe_and_another_name(
     assert "one of the input pictures" in refused("again", out, "-o", out)
 
 
+@pytest.mark.parametrize("role", ["content", "style", "style2", "init", "recipe"])
+def test_a_name_too_long_is_no_file(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, role: str
+) -> None:
+    out, long = tmp_path / "out.png", f"{'x' * 300}.png"
+    paths = {"content": content, "style": style, "style2": style, "init": "noise"} | {role: long}
+    if role == "recipe":
+        impasto(content, style, "-o", out, *QUICK)
+        write(out, read(content), read_comment(out).replace('"path": "style.png"', f'"path": "{long}"'))
+        assert "the style picture is not there" in refused("again", out)
+    else:
+        files = [paths[name] for name in ("content", "style", "style2")]
+        line = refused(*files, "-o", out, "--init", paths["init"], "--style-weights", "1,1")
+        assert long in line
+        assert re.search("no such file|no file of that name|name too long", line)
+
+
 @pytest.mark.parametrize(
     ("whole", "damaged"),
     [

@@ -23,7 +23,7 @@ from ..recipe.knobs import MOST_STYLES
 from ..recipe.provenance import Provenance
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import left_out
-from ..storage.files import check_output, refuse_address
+from ..storage.files import check_output, is_there, refuse_address
 from .losses.write import FORMATS
 
 STYLE = re.compile(r"style\d*")
@@ -86,7 +86,7 @@ def check_roles(content: Path, styles: Sequence[Path]) -> None:
     """
     paths = [content, *styles]
     alike = {(path.parent, path.suffix.lower()) for path in paths}
-    if len(paths) < 3 or len(alike) > 1 or not all(path.exists() for path in paths):
+    if len(paths) < 3 or len(alike) > 1 or not all(map(is_there, paths)):
         return
     seen = f"These {len(paths)} names may all come from one *{content.suffix}"
     hint = f"add --style-weights {','.join('1' for _ in styles)}; to paint each of them, run impasto once for each."
@@ -236,7 +236,7 @@ def _check_outputs(job: Job) -> None:
 
 
 def _check_start(init: str) -> None:
-    if not Path(init).exists():
+    if not is_there(init):
         refuse_address(init)
         seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"
         raise RecipeError(f"{seen}. There is no file of that name.", "Check the name.")

@@ -56,7 +56,7 @@ class Source:
         )
         option = f"--{name} FILE" if name in ("content", "style", "init") else f"--moved {name}=FILE"
         hint = hint or f"Say where the original is with {option}, or lay it there."
-        if not path.exists():
+        if not files.is_there(path):
             raise ImageError(f"{path}: the {name} picture is not there.", hint)
         files.check_input(path)
         found = files.sha256(path)
