@@ -184,7 +184,7 @@ class _Talk:
     def _close(self) -> None:
         if self.requests >= 0:
             os.close(self.requests)
-        self.requests = -1
+        self.requests, self.left = -1, memoryview(b"")  # a worker that has ended reads no more
 
 
 def _is_quick(fields: dict[str, Any]) -> bool:
