@@ -83,6 +83,17 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, transform
     assert np.array_equal(bytes_of(back.pixels), np.asarray(upright.transpose(transform)))
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_a_picture_with_damaged_exif_is_read_as_it_lies(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = exif.tobytes()
+    plain = read(save(tmp_path / f"plain{suffix}", Image.fromarray(drawing())))
+    for number, damaged in enumerate((whole.replace(b"MM\0*", b"MM\0?"), b"Exif\0\0" + bytes(20), b"?" * 40)):
+        path = save(tmp_path / f"{number}{suffix}", Image.fromarray(drawing()), exif=damaged)
+        assert np.array_equal(read(path).pixels, plain.pixels)
+
+
 def test_an_icc_profile_is_converted_to_srgb(tmp_path: Path) -> None:
     """A real profile of a device whose red is sRGB's green, and the other way round."""
     swapped = srgb_profile().replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")

@@ -26,7 +26,7 @@ from pathlib import Path
 Case = Callable[[random.Random, Path], str]
 """Makes and reads one case in an empty folder; a word for what came of it. What it raises is a finding."""
 TARGETS = {
-    **dict.fromkeys(["png", "jpeg", "tiff", "webp", "exr"], "pictures"),
+    **dict.fromkeys(["png", "jpeg", "tiff", "webp", "exr", "metadata"], "pictures"),
     "recipes": "recipes",
     "weights": "weights",
     "cache": "remembered",

@@ -13,8 +13,10 @@ import OpenImageIO
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from icc_profiles import CURVES, GREY, LINEAR, adobe
 from impasto.errors import ImageError, ImpastoError
 from impasto.pictures.colour_spaces import srgb_profile
+from impasto.pictures.metadata import NO_METADATA
 from impasto.pictures.picture import Picture, read, read_comment, read_mask, write
 from impasto.storage.files import FORMATS
 
@@ -22,21 +24,38 @@ from .child import Case
 from .mutation import mutated, sealed_png
 
 SIZE = 24, 20
+PROFILES = [srgb_profile(), GREY, LINEAR, *(adobe(curve) for curve in CURVES.values())]
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
 xmp:CreateDate="2020-01-02T03:04:05"><dc:rights><rdf:Alt><rdf:li>Mine</rdf:li></rdf:Alt></dc:rights>
 </rdf:Description></rdf:RDF></x:xmpmeta>"""
+PIECES = [
+    b"<!DOCTYPE a>",
+    b"<",
+    b">",
+    b"/>",
+    b"&amp;",
+    b"&a;",
+    b"\0",
+    b"\xff",
+    b"rdf:",
+    b"dc:",
+    b"Ada",
+    b"mAB ",
+    b"curv",
+]
 LARGEST_AGAIN = 2000
 """Longest side in pixels of what is written again: more takes seconds and shows nothing else."""
 
 
 def prepared(target: str, top: Path) -> Case:
-    """Reads pictures of the format `target`."""
-    corpus = list({"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr}[target](top))
+    """Reads pictures of the format `target`, or whole ones of any with damaged `metadata`."""
+    corpora = {"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr}
+    corpus = [] if target == "metadata" else list(corpora[target](top))
     pieces = [b"\0" * 100, b"\xff" * 100, XMP, b"IDAT", b"\xff\xd8\xff", *(data[:200] for data in corpus)]
 
     def case(rng: random.Random, folder: Path) -> str:
-        data = mutated(rng, rng.choice(corpus), pieces)
+        data = mutated(rng, rng.choice(corpus), pieces) if corpus else _with_damaged_metadata(rng, top)
         path = folder / "case"
         path.write_bytes(sealed_png(data) if target == "png" and rng.random() < 0.8 else data)
         for use in (read_comment, read_mask):
@@ -45,17 +64,19 @@ def prepared(target: str, top: Path) -> Case:
         try:
             found = read(path)
         except ImageError:
+            if not corpus:  # what is beside the pixels must not keep them from anyone
+                raise
             return "refused"
         if max(found.size) <= LARGEST_AGAIN:
             _write(folder / f"again{rng.choice(list(FORMATS))}", found)
-        return "read"
+        return "with metadata" if found.metadata != NO_METADATA else "read"
 
     return case
 
 
 def _write(path: Path, found: Picture) -> None:
     try:
-        write(path, found, "a comment")
+        write(path, found.with_painted(1 - found.pixels), "a comment")
         read(path)
     except ImpastoError as error:  # hours of painting would be lost
         raise AssertionError(f"what was read cannot be written: {error}") from error
@@ -72,6 +93,33 @@ def _saved(form: str, mode: str, **options: object) -> bytes:
     image = options.pop("image", None) or _image(mode)
     image.save(file, form, **options)  # type: ignore[attr-defined]
     return file.getvalue()
+
+
+def _with_damaged_metadata(rng: random.Random, top: Path) -> bytes:
+    """A profile, EXIF and XMP, each damaged or not."""
+    profile, exif, xmp = (
+        mutated(rng, whole, PIECES) if rng.random() < 0.5 else whole
+        for whole in (rng.choice(PROFILES), _exif().tobytes(), XMP)
+    )
+    suffix = rng.choice([".png", ".tif", ".tif"])
+    match rng.randrange(5):
+        case 0:
+            text = PngInfo()
+            text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+            text.add_text("Author", exif.decode("latin-1"))
+            mode = rng.choice(["L", "RGB", "RGBA"])
+            return _saved("PNG", mode, pnginfo=text, exif=exif, icc_profile=profile)
+        case 1:
+            mode = rng.choice(["L", "RGB", "CMYK"])
+            return _saved("JPEG", mode, exif=exif, icc_profile=profile, xmp=xmp)
+        case 2:
+            return _saved("WEBP", rng.choice(["RGB", "RGBA"]), exif=exif, icc_profile=profile, xmp=xmp)
+        case 3:
+            mode = rng.choice(["L", "RGB", "RGBA", "CMYK", "LAB"])
+            return _saved("TIFF", mode, icc_profile=profile, tiffinfo={0x02BC: xmp, 0x013B: exif.decode("latin-1")})
+        case _:
+            kind = rng.choice(["uint16"] if suffix == ".png" else ["uint16", "half", "float"])
+            return rng.choice(list(_deep(top, suffix, [kind], profile=profile)))
 
 
 def _exif() -> Image.Exif:
@@ -130,23 +178,26 @@ def _exr(top: Path) -> Iterator[bytes]:
         yield from _deep(top, ".exr", ["half"], compression=compression)
 
 
-def _deep(top: Path, suffix: str, kinds: list[str], **more: str) -> Iterator[bytes]:
+def _deep(top: Path, suffix: str, kinds: list[str], profile: bytes = b"", **more: str) -> Iterator[bytes]:
     """In strips and in tiles, of 1 to 4 channels, with everything beside the pixels that we read."""
-    path = top / f"corpus{suffix}"
+    path, profile = top / f"corpus{suffix}", profile or srgb_profile()
     texts = {"ImageDescription": "{}", "Artist": "Ada", "XMP": XMP.decode(), "compression": "zip"} | more
     for kind in kinds:
         for channels, names in ((1, "Y"), (2, "YA"), (3, "RGB"), (4, "RGBA")):
             for tile in (0, 16) if suffix != ".png" else (0,):
                 spec = OpenImageIO.ImageSpec(*SIZE, channels, kind)
                 spec.channelnames = tuple(names)
+                spec.alpha_channel = names.find("A")
                 spec.tile_width = spec.tile_height = tile
                 for name, text in texts.items():
                     spec.attribute(name, text)
-                spec.attribute("ICCProfile", f"uint8[{len(srgb_profile())}]", np.frombuffer(srgb_profile(), np.uint8))
+                spec.attribute("ICCProfile", f"uint8[{len(profile)}]", np.frombuffer(profile, np.uint8))
                 spec.attribute("Orientation", 6)
                 file = OpenImageIO.ImageOutput.create(str(path))
                 array = np.asarray(_image("RGBA"), np.float32)[..., :channels] / np.float32(255)
-                assert file.open(str(path), spec)
+                if not file.open(str(path), spec):  # for PNG, the profile is looked into
+                    spec.erase_attribute("ICCProfile")
+                    assert file.open(str(path), spec)
                 assert file.write_image(np.ascontiguousarray(array))
                 assert file.close()
                 yield path.read_bytes()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
@@ -29,9 +29,20 @@ from .samples import Samples
 FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
-BITS, PHOTOMETRIC = 0x0102, 0x0106
+BITS, PHOTOMETRIC, ORIENTATION = 0x0102, 0x0106, 0x0112
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 XMP_TEXT = openimageio.XMP_TEXT.decode()
+Turn = Image.Transpose
+TURNS = {
+    2: Turn.FLIP_LEFT_RIGHT,
+    3: Turn.ROTATE_180,
+    4: Turn.FLIP_TOP_BOTTOM,
+    5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_270,
+    7: Turn.TRANSVERSE,
+    8: Turn.ROTATE_90,
+}
+"""What puts a picture upright, by its EXIF orientation."""
 
 DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "PNG": PngImageFile,
@@ -72,7 +83,7 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
                 stream.seek(0)
                 with PngImageFile(stream) as again:  # a file that was verified tells nothing more
                     return _deep(path, form), _metadata(form, stream, again)
-            return _samples(ImageOps.exif_transpose(file)), _metadata(form, stream, file)
+            return _samples(_upright(file)), _metadata(form, stream, file)
 
 
 def _deep(path: Path, form: str) -> Samples:
@@ -175,6 +186,16 @@ def _is_deep(tags: ImageFileDirectory_v2) -> bool:
     if tags.get(PHOTOMETRIC) not in (0, 1, 2):
         raise ValueError("more than 8 bits of something else than grey or RGB")
     return True
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """By its EXIF orientation; as it is where that cannot be read, as viewers show it."""
+    image.load()
+    try:
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # as for `_metadata`
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _samples(image: Image.Image) -> Samples:
