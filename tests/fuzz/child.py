@@ -34,6 +34,7 @@ TARGETS = {
     **dict.fromkeys(["streams", "worker"], "streams"),
 }
 MOST_BYTES, MOST_ADDRESSES = 2**30, 2**33
+"""Of memory, beyond which a case took too much; and of addresses, so that none takes the machine's."""
 OURS = re.compile("Traceback|Warning|Fatal|outside of the folder")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 CHANGES = {f"os.{name}" for name in ("mkdir", "remove", "rmdir", "rename", "link", "symlink", "truncate", "chmod")}
@@ -45,7 +46,7 @@ def main(target: str, seed: str, first: str, count: str, root: str) -> None:
     os.dup2(2, 1)
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    top = Path(root)
+    top = Path(root).resolve()
     case: Case = import_module(f"fuzz.{TARGETS[target]}").prepared(target, top)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
     sys.addaudithook(_watched(top))

@@ -6,6 +6,7 @@ import json
 import random
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def prepared(target: str, top: Path) -> Case:
         suffix = rng.choice([".png", ".jpg", ".tif", ".webp", ".exr"])
         path = folder / f"result{suffix}"
         if rng.random() < 0.7:
-            write(path, picture, json.dumps(mutated_value(rng, json.loads(text))))
+            write(path, picture, json.dumps(_changed(rng, json.loads(text))))
         else:
             path.write_bytes(_with_text(rng, plain, mutated(rng, text.encode(), PIECES)))
         try:
@@ -60,6 +61,13 @@ def prepared(target: str, top: Path) -> Case:
         return "read"
 
     return case
+
+
+def _changed(rng: random.Random, fields: dict[str, Any]) -> Any:
+    """Something odd anywhere, mostly in the recipe itself."""
+    if rng.random() < 0.6:
+        return fields | {"recipe": mutated_value(rng, fields["recipe"])}
+    return mutated_value(rng, fields)
 
 
 def _with_text(rng: random.Random, png: bytes, text: bytes) -> bytes:
