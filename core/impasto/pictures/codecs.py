@@ -14,22 +14,29 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ..errors import ImageError
+from ..errors import ImageError, ImageWarning
 from ..storage.files import check_input
-from . import openimageio
+from . import formats, openimageio
 from .colour_spaces import space, srgb_profile
 from .metadata import ACROSS, DOWN, INCH, NESTED, NO_METADATA, UNIT, Metadata
 from .samples import Samples
+from .tolerance import MOST_LOST, completed, without_long_texts
 
 FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
 BITS, PHOTOMETRIC = 0x0102, 0x0106
+SUBFILE, REDUCED, DNG_VERSION = 0x00FE, 1, 0xC612
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 XMP_TEXT = openimageio.XMP_TEXT.decode()
 
@@ -38,6 +45,11 @@ DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "JPEG": JpegImageFile,
     "TIFF": TiffImageFile,
     "WebP": WebPImageFile,
+    "AVIF": AvifImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "JPEG 2000": Jpeg2KImageFile,
+    "PNM": PpmImageFile,
 }
 
 
@@ -58,25 +70,44 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
     And what a result is to keep of its metadata: none where that is damaged, or of OpenEXR.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
-    checked from the header, before anything is decoded.
+    checked from the header, before anything is decoded. Warns `ImageWarning` of a JPEG that lacks no more than its end.
     """
+    lost = None
     with _opened(path) as (form, stream):
-        if form == "EXR":
-            return _deep(path, form), NO_METADATA
-        if form == "TIFF" and _is_deep(_tags(stream)):
-            return _deep(path, form), _metadata(form, stream, None)
-        with DECODERS[form](stream) as file:
-            check_shape(path, *file.size)
-            if form == "PNG" and _depth(stream) > 8:
-                file.verify()  # what is damaged makes the other decoder print its own lines
-                stream.seek(0)
-                with PngImageFile(stream) as again:  # a file that was verified tells nothing more
-                    return _deep(path, form), _metadata(form, stream, again)
-            return _samples(ImageOps.exif_transpose(file)), _metadata(form, stream, file)
+        try:
+            found = _decoded(path, form, stream)
+        except OSError:
+            if form != "JPEG":
+                raise
+            stream.seek(0)
+            whole, lost = completed(stream.read())
+            if lost > MOST_LOST:
+                raise
+            found = _decoded(path, form, whole)
+    if lost is not None:
+        rest = f"and with it {lost:.1%} of the picture" if lost else "but all of the picture is there"
+        warnings.warn(f"{path}: the end of the JPEG file is missing, {rest}.", ImageWarning, stacklevel=3)
+    return found
 
 
-def _deep(path: Path, form: str) -> Samples:
-    with openimageio.opened(path, form) as file:
+def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata]:
+    if form == "EXR":
+        return _deep(path, form, stream), NO_METADATA
+    if form == "TIFF" and _is_deep(_tags(stream)):
+        return _deep(path, form, stream), _metadata(form, stream, None)
+    with DECODERS[form](stream) as file:
+        check_shape(path, *file.size)
+        if form == "PNG" and _depth(stream) > 8:
+            file.verify()  # what is damaged makes the other decoder print its own lines
+            samples = _deep(path, form, stream)
+            stream.seek(0)
+            with PngImageFile(stream) as again:  # a file that was verified tells nothing more
+                return samples, _metadata(form, stream, again)
+        return _samples(ImageOps.exif_transpose(file)), _metadata(form, stream, file)
+
+
+def _deep(path: Path, form: str, stream: BinaryIO) -> Samples:
+    with openimageio.opened(path, form, stream) as file:
         check_shape(path, file.spec().width, file.spec().height)
         return openimageio.samples(file)
 
@@ -85,7 +116,7 @@ def read_comment(path: Path) -> str:
     """The text that `encode` put into a file, or "" if there is none; `ImageError` as for `decode`."""
     with _opened(path) as (form, stream):
         if form == "EXR":
-            with openimageio.opened(path, form) as exr:
+            with openimageio.opened(path, form, stream) as exr:
                 return openimageio.comment(exr)
         if form == "TIFF":
             return str(_tags(stream).get(IMAGE_DESCRIPTION, ""))
@@ -120,12 +151,15 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
-            kind = _kind(stream.read(16))
-            if not kind:
-                expected = "a PNG, JPEG, TIFF, WebP or OpenEXR picture"
-                raise ImageError(f"{path}: this is not {expected}.", "Export it as one of these.")
+            kind = formats.recognised(stream.read(formats.HEAD))
             stream.seek(0)
-            yield kind, stream
+            if kind == "TIFF" and _is_raw(_tags(stream)):
+                kind = formats.RAW
+            if kind is None:
+                raise ImageError(f"{path}: this is not {formats.READ}.", "Export it as one of these.")
+            if isinstance(kind, formats.Other):
+                raise ImageError(f"{path}: this is {kind.name}; expected {formats.READ}.", kind.hint)
+            yield kind, without_long_texts(stream) if kind == "PNG" else stream
     except ImageError:
         raise
     except MemoryError:
@@ -139,18 +173,6 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _kind(head: bytes) -> str:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith(b"\x76\x2f\x31\x01"):
-        return "EXR"
-    return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
 
 
 def _depth(png: BinaryIO) -> int:
@@ -167,6 +189,11 @@ def _tags(tiff: BinaryIO, place: int | None = None) -> ImageFileDirectory_v2:
     tags.load(tiff)
     tiff.seek(0)
     return tags
+
+
+def _is_raw(tags: ImageFileDirectory_v2) -> bool:
+    """Whether the picture that comes first is but a preview of what a camera saw: DNG, and NEF or ARW."""
+    return DNG_VERSION in tags or bool(tags.get(SUBFILE, 0) & REDUCED)
 
 
 def _is_deep(tags: ImageFileDirectory_v2) -> bool:

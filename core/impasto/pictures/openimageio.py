@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,8 @@ def _library() -> Any:
 
 
 @contextmanager
-def opened(path: Path, form: str) -> Iterator[Any]:
-    """The open input of a PNG, TIFF or EXR file, its header read. `ValueError` where that fails.
+def opened(path: Path, form: str, stream: BinaryIO) -> Iterator[Any]:
+    """The open input of a PNG, TIFF or EXR file of these bytes, its header read. `ValueError` where that fails.
 
     The suffix is what chooses a decoder, and names may lie: hence a copy.
     """
@@ -50,7 +50,9 @@ def opened(path: Path, form: str) -> Iterator[Any]:
     as_stored.attribute(STRAIGHT, 1)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"picture{SUFFIXES[form]}"
-        shutil.copyfile(path, copy)
+        stream.seek(0)
+        with copy.open("wb") as target:
+            shutil.copyfileobj(stream, target)
         file = oiio.ImageInput.open(str(copy), as_stored)
         try:
             if file is None:

@@ -126,7 +126,10 @@ def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:
 
 
 def read(path: str | Path) -> Picture:
-    """The picture in a PNG, JPEG, TIFF, WebP or OpenEXR file; `ImageError` says why it cannot be used."""
+    """The picture in a file, of the formats in `formats.READ`; `ImageError` says why it cannot be used.
+
+    `ImageWarning` says where a JPEG that is used lacks its end.
+    """
     samples, metadata = codecs.decode(Path(path))
     return replace(Picture.of(samples), metadata=metadata)
 
