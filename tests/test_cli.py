@@ -298,6 +298,25 @@ def test_transparent_pixels_come_back_untouched(impasto: Run, tmp_path: Path, st
     assert (back[:, :20] == (10, 200, 30, 0)).all()
 
 
+def test_the_frame_that_is_taken_of_several_is_told_first(
+    impasto: Run, tmp_path: Path, content: Path, style: Path
+) -> None:
+    frames = [Image.fromarray(drawing(64, 64, seed)) for seed in range(4)]
+    frames[0].save(tmp_path / "film.webp", save_all=True, append_images=frames[1:])
+    thumbnail = Image.new("RGB", (24, 16))
+    thumbnail.save(tmp_path / "scan.tif", save_all=True, append_images=[Image.open(content)])
+    expected = [
+        f"impasto: {tmp_path}/{line}."
+        for line in ("scan.tif: page 2 of 2, the largest", "film.webp: the first of 4 frames")
+    ]
+    said = impasto(tmp_path / "scan.tif", tmp_path / "film.webp", "-o", tmp_path / "out.png", *QUICK).stderr
+    assert said.splitlines()[1:3] == expected
+    sheet = ("sheet", tmp_path / "scan.tif", "-o", tmp_path / "sheet.png", *QUICK, "--rows")
+    said = impasto(*sheet, f"style={style},{tmp_path / 'film.webp'}").stderr
+    assert said.splitlines()[:2] == expected
+    assert impasto(content, style, "-o", tmp_path / "out.png", *QUICK).stderr.count("the first of") == 0
+
+
 def test_a_jpeg_says_that_it_has_no_transparency(impasto: Run, tmp_path: Path, style: Path) -> None:
     Image.new("RGBA", (64, 48), (10, 200, 30, 128)).save(tmp_path / "layer.png")
     assert "becomes white" in impasto(tmp_path / "layer.png", style, "-o", tmp_path / "out.jpg", *QUICK).stderr

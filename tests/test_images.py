@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO
 import pytest
 from click.testing import Result
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from conftest import drawing
 from impasto.errors import ImageError, ImageWarning, OutputError
-from impasto.pictures.codecs import MOST_PIXELS
+from impasto.pictures.codecs import MOST_PIXELS, chosen
 from impasto.pictures.colour_spaces import srgb_profile
 from impasto.pictures.formats import READ
 from impasto.pictures.picture import Picture, read, read_comment, write
@@ -166,11 +167,57 @@ def test_sixteen_bit_grey_with_a_profile_is_converted(tmp_path: Path) -> None:
     assert abs(read(path).pixels.mean() - 128 / 255) < 0.01
 
 
-def test_the_first_of_several_frames_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["p.webp", "p.tif", "p.png"])
+def test_the_first_of_several_frames_of_one_size_is_read_and_told(tmp_path: Path, name: str) -> None:
     first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
-    for name in ("p.webp", "p.tif", "p.png"):
-        path = save(tmp_path / name, first, save_all=True, append_images=[second])
-        assert read(path).pixels[..., 0].min() > 0.9
+    path = save(tmp_path / name, first, save_all=True, append_images=[second])
+    assert read(path).pixels[..., 0].min() > 0.9
+    assert chosen(path) == f"the first of 2 {'page' if name == 'p.tif' else 'frame'}s"
+    assert chosen(save(tmp_path / f"one-{name}", first)) == ""
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_the_largest_page_is_read_rather_than_the_thumbnail_before_it(tmp_path: Path, big: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    page = Image.fromarray(drawing(96, 64))
+    page.encoderinfo = {"exif": exif}
+    thumbnail, small = Image.new("L", (24, 16)), Image.new("RGB", (48, 32), "red")
+    path = save(tmp_path / "p.tif", thumbnail, save_all=True, append_images=[page, small], big_tiff=big)
+    assert chosen(path) == "page 2 of 3, the largest"
+    assert np.array_equal(bytes_of(read(path).pixels), np.rot90(drawing(96, 64), -1))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("p.tif", "uint16"), ("p.tif", "float"), ("p.exr", "half")])
+def test_the_largest_page_or_part_is_read_at_any_depth(tmp_path: Path, name: str, kind: str) -> None:
+    path, file = tmp_path / name, OpenImageIO.ImageOutput.create(name)
+    arrays = [np.full((height, width, 3), width / 100, np.float32) for width, height in ((24, 16), (96, 64), (48, 32))]
+    specs = [OpenImageIO.ImageSpec(*array.shape[1::-1], 3, kind) for array in arrays]
+    for number, spec in enumerate(specs):
+        spec.attribute("oiio:subimagename", str(number))
+        spec.full_width, spec.full_height = 96, 64  # one for all, says OpenEXR
+    if name == "p.exr":
+        assert file.open(str(path), tuple(specs))
+    for number, (spec, array) in enumerate(zip(specs, arrays, strict=True)):
+        if number or name != "p.exr":
+            assert file.open(str(path), spec, "AppendSubimage" if number else "Create"), file.geterror()
+        assert file.write_image(array)
+    file.close()
+    found = read(path)
+    assert chosen(path) == f"{'part' if name == 'p.exr' else 'page'} 2 of 3, the largest"
+    assert found.size == (96, 64) and found.samples
+    assert abs(found.samples.array.astype(np.float64).mean() / (65535 if kind == "uint16" else 1) - 0.96) < 0.001
+
+
+def test_pages_whose_directories_go_round_or_nowhere_are_left(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.tif", Image.fromarray(drawing()))
+    data = path.read_bytes()
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    for there in (first, len(data) - 1, len(data) + 9):
+        path.write_bytes(data[: first + 2 + 12 * count] + struct.pack("<I", there) + data[first + 6 + 12 * count :])
+        assert np.array_equal(bytes_of(read(path).pixels), drawing())
+        assert chosen(path) == ""
 
 
 # Refusing

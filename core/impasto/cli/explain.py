@@ -40,6 +40,7 @@ def explain(
     are looked at, as when they are painted.
     """
     from ..memory.process import freeze_gc_after_torch
+    from ..pictures.codecs import chosen_frames
     from ..pictures.picture import read, write
     from ..plugin.registry import registry
     from ..recipe.recipe import Recipe
@@ -47,6 +48,8 @@ def explain(
 
     recipe = registry().settled(Recipe.of(**given(values.items()), init="content"))
     check_output(output, *pictures)
+    for line in chosen_frames(pictures):
+        click.echo(f"impasto: {line}", err=True)
     with freeze_gc_after_torch():
         from ..painting.layer_patches import strongest_patches
     found = strongest_patches(

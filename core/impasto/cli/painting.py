@@ -14,7 +14,7 @@ import click
 from ..errors import OutOfMemory
 from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
-from ..pictures.codecs import kept_kind
+from ..pictures.codecs import chosen_frames, kept_kind
 from ..pictures.picture import Picture, read, write
 from ..recipe.provenance import Provenance
 from ..storage.files import FORMATS
@@ -97,6 +97,8 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
 
 def _say_begin(job: Job, content: Picture, step: Step) -> None:
     _say(job, f"{job.roles}.")
+    for line in chosen_frames(job.inputs):
+        _say(job, line)
     for line in _losses(content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
     expected = Estimates().told(*step.scene.crop.size, step.fit)

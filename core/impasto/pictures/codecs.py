@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -35,8 +35,8 @@ from .tolerance import MOST_LOST, completed, without_long_texts
 FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
-BITS, PHOTOMETRIC = 0x0102, 0x0106
 SUBFILE, REDUCED, DNG_VERSION = 0x00FE, 1, 0xC612
+WIDTH, HEIGHT, BITS, PHOTOMETRIC = 0x0100, 0x0101, 0x0102, 0x0106
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 XMP_TEXT = openimageio.XMP_TEXT.decode()
 
@@ -68,6 +68,7 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
     """The samples of a file, in its own depth and colour space where `Samples` can hold these, else 8 bits of sRGB.
 
     And what a result is to keep of its metadata: none where that is damaged, or of OpenEXR.
+    Of several frames, pages or parts the largest, the first of these: in front there may be a thumbnail.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
     checked from the header, before anything is decoded. Warns `ImageWarning` of a JPEG that lacks no more than its end.
@@ -93,9 +94,12 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
 def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata]:
     if form == "EXR":
         return _deep(path, form, stream), NO_METADATA
-    if form == "TIFF" and _is_deep(_tags(stream)):
-        return _deep(path, form, stream), _metadata(form, stream, None)
+    pages = _pages(stream) if form == "TIFF" else []
+    page = _page(pages)
+    if pages and _is_deep(pages[page]):
+        return _deep(path, form, stream, page), _metadata(form, stream, None)
     with DECODERS[form](stream) as file:
+        file.seek(page)
         check_shape(path, *file.size)
         if form == "PNG" and _depth(stream) > 8:
             file.verify()  # what is damaged makes the other decoder print its own lines
@@ -106,8 +110,40 @@ def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata
         return _samples(ImageOps.exif_transpose(file)), _metadata(form, stream, file)
 
 
-def _deep(path: Path, form: str, stream: BinaryIO) -> Samples:
+def chosen(path: Path) -> str:
+    """Which of several pictures in a file `decode` takes, as "the first of 4 frames"; "" where there is but one.
+
+    Raises as `decode`, but looks at the header only.
+    """
+    with _opened(path) as (form, stream):
+        if form == "EXR":
+            with openimageio.opened(path, form, stream) as exr:
+                word, areas = "part", openimageio.areas(exr)
+        elif form == "TIFF":
+            word, areas = "page", [_area(tags) for tags in _pages(stream)]
+        else:
+            with DECODERS[form](stream) as file:
+                word, areas = "frame", [1] * getattr(file, "n_frames", 1)
+    if len(areas) < 2:
+        return ""
+    page = _largest(areas)
+    return f"{word} {page + 1} of {len(areas)}, the largest" if page else f"the first of {len(areas)} {word}s"
+
+
+def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
+    """A line for each picture file that holds several, of which one is taken."""
+    for path in dict.fromkeys(paths):
+        if found := chosen(path):
+            yield f"{path}: {found}."
+
+
+def _largest(areas: Sequence[int]) -> int:
+    return max(range(len(areas)), key=areas.__getitem__, default=0)
+
+
+def _deep(path: Path, form: str, stream: BinaryIO, page: int = 0) -> Samples:
     with openimageio.opened(path, form, stream) as file:
+        file.seek_subimage(_largest(openimageio.areas(file)) if form == "EXR" else page, 0)
         check_shape(path, file.spec().width, file.spec().height)
         return openimageio.samples(file)
 
@@ -119,7 +155,7 @@ def read_comment(path: Path) -> str:
             with openimageio.opened(path, form, stream) as exr:
                 return openimageio.comment(exr)
         if form == "TIFF":
-            return str(_tags(stream).get(IMAGE_DESCRIPTION, ""))
+            return str(_pages(stream)[0].get(IMAGE_DESCRIPTION, ""))
         with DECODERS[form](stream) as file:
             if form == "PNG":
                 return str(file.info.get(COMMENT) or file.info.get(DEEP_COMMENT, ""))
@@ -131,8 +167,8 @@ def _metadata(form: str, stream: BinaryIO, file: Image.Image | None) -> Metadata
     """Of an opened file. Pillow decodes a PNG to find what stands behind its pixels: only once, if that was done."""
     try:
         if file is None or form == "TIFF":
-            stream.seek(0)
-            tags = _tags(stream)
+            pages = _pages(stream)
+            tags = {**pages[0], **pages[_page(pages)]}
             nested = _tags(stream, tags[EXIF]) if EXIF in tags else {}
             return Metadata.of(None, {**tags, **nested}, tags.get(openimageio.XMP))
         exif, info = file.getexif(), file.info
@@ -153,7 +189,7 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
             warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
             kind = formats.recognised(stream.read(formats.HEAD))
             stream.seek(0)
-            if kind == "TIFF" and _is_raw(_tags(stream)):
+            if kind == "TIFF" and _is_raw(_pages(stream)):
                 kind = formats.RAW
             if kind is None:
                 raise ImageError(f"{path}: this is not {formats.READ}.", "Export it as one of these.")
@@ -181,19 +217,44 @@ def _depth(png: BinaryIO) -> int:
     return png.read(1)[0]
 
 
-def _tags(tiff: BinaryIO, place: int | None = None) -> ImageFileDirectory_v2:
-    """The first directory of a TIFF or BigTIFF file, or that at `place`; the file stays where it was."""
+def _pages(tiff: BinaryIO) -> list[ImageFileDirectory_v2]:
+    """The directories of a TIFF or BigTIFF file, up to one that cannot be read."""
+    found: dict[int, ImageFileDirectory_v2] = {}
+    place = _tags(tiff).next
+    while place and place not in found:
+        tags = _tags(tiff, place)
+        if found and not _area(tags):
+            break
+        found[place], place = tags, tags.next
+    if not found:
+        raise ValueError("no page")
+    return list(found.values())
+
+
+def _tags(tiff: BinaryIO, place: int = 0) -> ImageFileDirectory_v2:
+    """The directory at `place` of a TIFF or BigTIFF file, or for 0 none but where the first is; the file is rewound."""
+    tiff.seek(0)
     head = tiff.read(8)
     tags = ImageFileDirectory_v2(head + tiff.read(8) if head[2] == 43 or head[3] == 43 else head)
-    tiff.seek(tags.next if place is None else place)
-    tags.load(tiff)
+    if place:
+        tiff.seek(place)
+        tags.load(tiff)
     tiff.seek(0)
     return tags
 
 
-def _is_raw(tags: ImageFileDirectory_v2) -> bool:
-    """Whether the picture that comes first is but a preview of what a camera saw: DNG, and NEF or ARW."""
-    return DNG_VERSION in tags or bool(tags.get(SUBFILE, 0) & REDUCED)
+def _page(pages: Sequence[ImageFileDirectory_v2]) -> int:
+    """The number of the largest."""
+    return _largest([_area(tags) for tags in pages])
+
+
+def _area(tags: ImageFileDirectory_v2) -> int:
+    return int(tags.get(WIDTH, 0)) * int(tags.get(HEIGHT, 0))
+
+
+def _is_raw(pages: Sequence[ImageFileDirectory_v2]) -> bool:
+    """Whether even the largest page is but a preview of what a camera saw: DNG, and NEF or ARW."""
+    return DNG_VERSION in pages[0] or bool(pages[_page(pages)].get(SUBFILE, 0) & REDUCED)
 
 
 def _is_deep(tags: ImageFileDirectory_v2) -> bool:

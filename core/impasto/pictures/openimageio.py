@@ -70,14 +70,25 @@ def comment(file: Any) -> str:
     return str(file.spec().get_string_attribute(COMMENT))
 
 
+def areas(file: Any) -> list[int]:
+    """The pixels of each of the pictures inside, of which it goes to the last."""
+    found: list[int] = []
+    while file.seek_subimage(len(found), 0):
+        found.append(file.spec().width * file.spec().height)
+    return found
+
+
 def samples(file: Any) -> Samples:
-    """The samples, upright. `ValueError` for damaged files, and for numbers and channels of other kinds."""
+    """The samples of the picture that it is at, upright.
+
+    `ValueError` for damaged files, and for numbers and channels of other kinds.
+    """
     spec = file.spec()
     kind = READ_AS.get(str(spec.format))
     if kind is None:
         raise ValueError(f"numbers of the type {spec.format}")
     picked = _channels(list(spec.channelnames))
-    array = file.read_image(0, 0, 0, max(picked) + 1, kind)
+    array = file.read_image(file.current_subimage(), 0, 0, max(picked) + 1, kind)
     if array is None or file.has_error:
         raise ValueError(file.geterror() or "no pixels")
     exr = file.format_name() == "openexr"

@@ -2,8 +2,8 @@
 
 Reading applies EXIF orientation, converts an ICC profile to sRGB, and keeps alpha; grey, palette and CMYK become RGB.
 The samples of the file stay with the picture, and what is painted over it is written in their depth, colour space and
-channels, or the nearest that the format can hold. Of several frames or pages the first is taken. Writing embeds the
-profile of the colours, and gives the same bytes for the same picture.
+channels, or the nearest that the format can hold. Of several frames or pages the largest is taken. Writing embeds
+the profile of the colours, and gives the same bytes for the same picture.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from ...errors import DivergedError, RecipeError
 from ...painting.loading import Load, load
 from ...painting.paint import Step, paint
 from ...pictures import picture
+from ...pictures.codecs import chosen_frames
 from ...pictures.contact_sheet import Contact, Label, flat
 from ...pictures.picture import Picture, write
 from ...plugin.registry import registry
@@ -86,6 +87,9 @@ def run(plan: Plan, output: Path, quiet: bool, no_recipe: bool) -> int:
     sizes = [one.size for one in runs]
     contact = _contact(plan, (max(w for w, _ in sizes), max(h for _, h in sizes)), read)
     check_output(output, longest=max(contact.size))
+    for line in chosen_frames(path for job in plan.jobs.values() for path in job.inputs):
+        if not quiet:
+            click.echo(f"impasto: {line}", err=True)
     for one in runs:
         one.try_one_step()
     carried = "" if no_recipe else _carried(plan, output)
