@@ -277,6 +277,23 @@ def test_what_is_done_again_for_lack_of_memory_is_the_same(work: str) -> None:
     assert int(failed)
 
 
+@pytest.mark.parametrize("start", ["content", "matched"])
+def test_too_little_memory_is_told_with_what_the_program_takes_and_what_would_do(
+    process: Process, tmp_path: Path, start: str
+) -> None:
+    photo, style = pictures(tmp_path, 64, 48)
+    words = (photo, style, "-o", tmp_path / "out.png", "--size", 64, "--network", "wavelet", "--init", start, "-q")
+    refused = process(*words, "--memory", 0.1)
+    said = re.fullmatch(
+        r"impasto: error: 3072 pixels take (\d+) MB of memory at least, (\d+) MB of it for the program itself; "
+        r"100 MB can be had\. Use --memory (\d\.\d)\.\n",
+        refused.stderr,
+    )
+    assert said and refused.returncode == 2, refused.stderr
+    assert 100 < int(said[2]) < int(said[1]) <= 1000 * float(said[3]) < int(said[1]) + 100
+    assert process(*words, "--memory", float(said[3])).returncode == 0
+
+
 def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
     content = ("--init", "content", "--network", "wavelet")
