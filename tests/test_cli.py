@@ -116,8 +116,8 @@ def test_numbered_pictures_never_hit_an_input(refused: Callable[..., str], tmp_p
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--size", "9", "size is '9'; expected a whole number, 16 to 32768"),
-        ("--size", "big", "size is 'big'; expected a whole number"),
+        ("--size", "9", "size is '9'; expected original, a share of that as 50%, or a whole number, 16 to 32768"),
+        ("--size", "big", "size is 'big'; expected original, a share of that as 50%, or a whole number"),
         ("--strength", "101", "strength is '101'; expected a number, 0 to 100"),
         ("--strength", "nan", "strength is 'nan'"),
         ("--learning-rate", "0", "above 0 to 10"),
@@ -336,7 +336,7 @@ def test_progress_without_a_terminal_is_a_few_lines(impasto: Run, tmp_path: Path
     lines = impasto(*args).stderr.splitlines()
     assert 9 <= len(lines) <= 15
     assert lines[0] == f"impasto: photograph {content}; style {style}."
-    assert re.fullmatch(r"impasto: network wavelet, about 0:01 and 0\.\d GB of memory\.", lines[1])
+    assert re.fullmatch(r"impasto: network wavelet, 64x43 pixels, about 0:01 and 0\.\d GB of memory\.", lines[1])
     assert "stage 1/1, 64 px, step " in lines[2]
     assert "loss" in lines[2]
 

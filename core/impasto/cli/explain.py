@@ -52,12 +52,13 @@ def explain(
         click.echo(f"impasto: {line}", err=True)
     with freeze_gc_after_torch():
         from ..painting.layer_patches import strongest_patches
+    seen = [read(path) for path in pictures]
     found = strongest_patches(
-        [read(path) for path in pictures],
+        seen,
         layer,
         channels,
         count=count,
-        size=recipe.size,
+        size=recipe.sized(max(side for picture in seen for side in picture.size)).longest,
         network=recipe.network,
         network_options=recipe.network_options,
         device=recipe.device,

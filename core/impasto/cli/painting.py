@@ -37,7 +37,7 @@ def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
 
     `read` decodes the pictures. Raises the `ImpastoError` that says what is wrong, before anything is written.
     """
-    begin, job = time.perf_counter(), job.settled()
+    begin, job = time.perf_counter(), job.settled(read)
     pictures = check(job, read)
     with Interrupt() as interrupt:
         step, picture, failed = _paint(job, pictures, interrupt)
@@ -103,7 +103,8 @@ def _say_begin(job: Job, content: Picture, step: Step) -> None:
         _say(job, f"{job.output}: {line}")
     expected = Estimates().told(*step.scene.crop.size, step.fit)
     time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
-    _say(job, f"network {job.recipe.network}, about {time_} and {memory}.")
+    width, height = step.scene.canvas.size
+    _say(job, f"network {job.recipe.network}, {width}x{height} pixels, about {time_} and {memory}.")
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:

@@ -105,7 +105,7 @@ class MemoryBudget:
         """The error that says which size would do instead, or which limit."""
         fixed, least = (self._least(count) for count in (0, pixels))
         needed, can = self.taken + least, max(0.0, self.taken + self.budget)
-        size = int(self.recipe.size * math.sqrt(max(0.0, self.budget - fixed) / (least - fixed)) // 16 * 16)
+        size = int(self.recipe.longest * math.sqrt(max(0.0, self.budget - fixed) / (least - fixed)) // 16 * 16)
         limited = self.recipe.memory is not None and self.budget == self.recipe.memory * 1e9 - self.taken
         hint = f"Use --memory {math.ceil(needed / 1e8) / 10:g}." if limited else "Close other programs."
         hint = f"Use --size {size}, which would do." if size >= 16 else hint
@@ -223,7 +223,8 @@ class Estimates:
 
     def of(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
         """The fields of `estimate` for a content of so many pixels. Loads torch. `OutOfMemory`, `DeviceError`."""
-        scale = recipe.size / max(width, height)
+        recipe = recipe.sized(max(width, height))
+        scale = recipe.longest / max(width, height)
         width, height = (max(1, round(side * scale)) for side in (width, height))
         return self.told(width, height, memory_budget(width * height, recipe, *_resolved(recipe)))
 

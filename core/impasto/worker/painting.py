@@ -181,9 +181,9 @@ def whole_recipe(request: Paint) -> Recipe:
     weights = [style.weight for style in request.styles]
     if any(weight is not None for weight in weights):
         given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
-    recipe = registry().settled(Recipe.of(**given))
+    recipe = registry().settled(Recipe.of(**given)).sized(max(size))
     style_weights(recipe, len(weights))
-    check_fit(size, recipe.size)
+    check_fit(size, recipe.longest)
     return recipe
 
 
