@@ -333,6 +333,14 @@ def test_styles_come_as_files_with_weights_and_masks(worker: Worker, tmp_path: P
     assert painted(worker, styles=halves).picture() not in (alone.picture(), both.picture())
 
 
+def test_the_frame_that_is_taken_of_a_style_is_told_once(worker: Worker, tmp_path: Path) -> None:
+    frames = [Image.fromarray(drawing(64, 64, seed)) for seed in range(3)]
+    frames[0].save(tmp_path / "film.png", save_all=True, append_images=frames[1:])
+    events = paint(worker, styles=[STYLE, {"file": str(tmp_path / "film.png")}])
+    said = [event.fields["notice"] for event in events if event.type == "progress" and "notice" in event.fields]
+    assert said == [f"{tmp_path / 'film.png'}: the first of 3 frames."]
+
+
 def test_colours_are_chosen_again_without_painting(start: Start) -> None:
     worker = start()
     assert answer(worker, "recolour", colour="keep")["code"] == "unknown_job"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import DeviceError as DeviceError
     from .errors import DivergedError as DivergedError
     from .errors import ImageError as ImageError
+    from .errors import ImageWarning as ImageWarning
     from .errors import ImpastoError as ImpastoError
     from .errors import OutputError as OutputError
     from .errors import PluginError as PluginError
@@ -44,6 +45,7 @@ _HOMES = {
         "DeviceError",
         "DivergedError",
         "ImageError",
+        "ImageWarning",
         "ImpastoError",
         "OutputError",
         "PluginError",

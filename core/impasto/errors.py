@@ -10,6 +10,7 @@
     ├── OutOfMemory     there is not enough memory, even in the smallest parts
     └── DivergedError   the optimisation left the numbers a picture is made of, or got nowhere
 
+`ImageWarning` is no error: it says what is lacking of a picture that is used nevertheless.
 Each message says what was seen, what was expected and what to do.
 """
 
@@ -34,6 +35,10 @@ class RecipeError(ImpastoError):
 
 class ImageError(ImpastoError):
     """A picture cannot be read, or is not one that can be worked on."""
+
+
+class ImageWarning(UserWarning):
+    """A picture is used although its file lacks something."""
 
 
 class OutputError(ImpastoError):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -12,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from .._version import __version__
-from ..errors import DivergedError, ImpastoError
+from ..errors import DivergedError, ImageWarning, ImpastoError
 from ..memory.process import prepare_process
 from .interrupt import all_as_ctrl_c
 from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip
@@ -84,7 +87,7 @@ class Impasto(click.Group):
         """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by a signal."""
         prepare_process()
         try:
-            with all_as_ctrl_c():
+            with all_as_ctrl_c(), _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.ClickException as error:
             code = _complain(error.format_message(), error.exit_code)
@@ -93,6 +96,24 @@ class Impasto(click.Group):
         except click.Abort:
             code = _complain("stopped; nothing was written.", STOPPED)
         sys.exit(code or 0)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """While entered, an `ImageWarning` is a line, unless the command is to be quiet."""
+
+    def show(warning: Warning | str, category: type[Warning], *place: Any) -> None:
+        context = click.get_current_context(silent=True)
+        if not issubclass(category, ImageWarning):
+            plain(warning, category, *place)
+        elif not (context and context.params.get("quiet")):
+            click.echo(f"impasto: {warning}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ImageWarning)
+        plain = warnings.showwarning
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def _complain(message: str, code: int) -> int:
@@ -159,8 +180,8 @@ def paint(
     if not (mask or style_mask or style_region or "style_weights" in knobs):
         check_roles(content, style)
     read_once = cache(read)
-    if mask and "size" not in knobs:
-        knobs["size"] = str(max(read_once(content).size))
+    if mask:
+        knobs.setdefault("size", "original")
     job = Job(
         content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, no_recipe, strip, extras=more
     )

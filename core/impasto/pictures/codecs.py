@@ -7,29 +7,36 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ..errors import ImageError
+from ..errors import ImageError, ImageWarning
 from ..storage.files import check_input
-from . import openimageio
+from . import formats, openimageio
 from .colour_spaces import space, srgb_profile
 from .metadata import ACROSS, DOWN, INCH, NESTED, NO_METADATA, UNIT, Metadata
 from .samples import Samples
+from .tolerance import MOST_LOST, completed, without_long_texts
 
 FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
-BITS, PHOTOMETRIC, ORIENTATION = 0x0102, 0x0106, 0x0112
+SUBFILE, REDUCED, DNG_VERSION = 0x00FE, 1, 0xC612
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 0x0100, 0x0101, 0x0102, 0x0106, 0x0112
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 XMP_TEXT = openimageio.XMP_TEXT.decode()
 Turn = Image.Transpose
@@ -49,6 +56,11 @@ DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "JPEG": JpegImageFile,
     "TIFF": TiffImageFile,
     "WebP": WebPImageFile,
+    "AVIF": AvifImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "JPEG 2000": Jpeg2KImageFile,
+    "PNM": PpmImageFile,
 }
 
 
@@ -67,27 +79,82 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
     """The samples of a file, in its own depth and colour space where `Samples` can hold these, else 8 bits of sRGB.
 
     And what a result is to keep of its metadata: none where that is damaged, or of OpenEXR.
+    Of several frames, pages or parts the largest, the first of these: in front there may be a thumbnail.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
-    checked from the header, before anything is decoded.
+    checked from the header, before anything is decoded. Warns `ImageWarning` of a JPEG that lacks no more than its end.
+    """
+    lost = None
+    with _opened(path) as (form, stream):
+        try:
+            found = _decoded(path, form, stream)
+        except OSError:
+            if form != "JPEG":
+                raise
+            stream.seek(0)
+            whole, lost = completed(stream.read())
+            if lost > MOST_LOST:
+                raise
+            found = _decoded(path, form, whole)
+    if lost is not None:
+        rest = f"and with it {lost:.1%} of the picture" if lost else "but all of the picture is there"
+        warnings.warn(f"{path}: the end of the JPEG file is missing, {rest}.", ImageWarning, stacklevel=3)
+    return found
+
+
+def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata]:
+    if form == "EXR":
+        return _deep(path, form, stream), NO_METADATA
+    pages = _pages(stream) if form == "TIFF" else []
+    page = _page(pages)
+    if pages and _is_deep(pages[page]):
+        return _deep(path, form, stream, page), _metadata(form, stream, None)
+    with DECODERS[form](stream) as file:
+        file.seek(page)
+        check_shape(path, *file.size)
+        if form == "PNG" and _depth(stream) > 8:
+            file.verify()  # what is damaged makes the other decoder print its own lines
+            samples = _deep(path, form, stream)
+            stream.seek(0)
+            with PngImageFile(stream) as again:  # a file that was verified tells nothing more
+                return samples, _metadata(form, stream, again)
+        return _samples(_upright(file)), _metadata(form, stream, file)
+
+
+def chosen(path: Path) -> str:
+    """Which of several pictures in a file `decode` takes, as "the first of 4 frames"; "" where there is but one.
+
+    Raises as `decode`, but looks at the header only.
     """
     with _opened(path) as (form, stream):
         if form == "EXR":
-            return _deep(path, form), NO_METADATA
-        if form == "TIFF" and _is_deep(_tags(stream)):
-            return _deep(path, form), _metadata(form, stream, None)
-        with DECODERS[form](stream) as file:
-            check_shape(path, *file.size)
-            if form == "PNG" and _depth(stream) > 8:
-                file.verify()  # what is damaged makes the other decoder print its own lines
-                stream.seek(0)
-                with PngImageFile(stream) as again:  # a file that was verified tells nothing more
-                    return _deep(path, form), _metadata(form, stream, again)
-            return _samples(_upright(file)), _metadata(form, stream, file)
+            with openimageio.opened(path, form, stream) as exr:
+                word, areas = "part", openimageio.areas(exr)
+        elif form == "TIFF":
+            word, areas = "page", [_area(tags) for tags in _pages(stream)]
+        else:
+            with DECODERS[form](stream) as file:
+                word, areas = "frame", [1] * getattr(file, "n_frames", 1)
+    if len(areas) < 2:
+        return ""
+    page = _largest(areas)
+    return f"{word} {page + 1} of {len(areas)}, the largest" if page else f"the first of {len(areas)} {word}s"
 
 
-def _deep(path: Path, form: str) -> Samples:
-    with openimageio.opened(path, form) as file:
+def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
+    """A line for each picture file that holds several, of which one is taken."""
+    for path in dict.fromkeys(paths):
+        if found := chosen(path):
+            yield f"{path}: {found}."
+
+
+def _largest(areas: Sequence[int]) -> int:
+    return max(range(len(areas)), key=areas.__getitem__, default=0)
+
+
+def _deep(path: Path, form: str, stream: BinaryIO, page: int = 0) -> Samples:
+    with openimageio.opened(path, form, stream) as file:
+        file.seek_subimage(_largest(openimageio.areas(file)) if form == "EXR" else page, 0)
         check_shape(path, file.spec().width, file.spec().height)
         return openimageio.samples(file)
 
@@ -96,10 +163,10 @@ def read_comment(path: Path) -> str:
     """The text that `encode` put into a file, or "" if there is none; `ImageError` as for `decode`."""
     with _opened(path) as (form, stream):
         if form == "EXR":
-            with openimageio.opened(path, form) as exr:
+            with openimageio.opened(path, form, stream) as exr:
                 return openimageio.comment(exr)
         if form == "TIFF":
-            return str(_tags(stream).get(IMAGE_DESCRIPTION, ""))
+            return str(_pages(stream)[0].get(IMAGE_DESCRIPTION, ""))
         with DECODERS[form](stream) as file:
             if form == "PNG":
                 return str(file.info.get(COMMENT) or file.info.get(DEEP_COMMENT, ""))
@@ -111,8 +178,8 @@ def _metadata(form: str, stream: BinaryIO, file: Image.Image | None) -> Metadata
     """Of an opened file. Pillow decodes a PNG to find what stands behind its pixels: only once, if that was done."""
     try:
         if file is None or form == "TIFF":
-            stream.seek(0)
-            tags = _tags(stream)
+            pages = _pages(stream)
+            tags = {**pages[0], **pages[_page(pages)]}
             nested = _tags(stream, tags[EXIF]) if EXIF in tags else {}
             return Metadata.of(None, {**tags, **nested}, tags.get(openimageio.XMP))
         exif, info = file.getexif(), file.info
@@ -131,12 +198,15 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
-            kind = _kind(stream.read(16))
-            if not kind:
-                expected = "a PNG, JPEG, TIFF, WebP or OpenEXR picture"
-                raise ImageError(f"{path}: this is not {expected}.", "Export it as one of these.")
+            kind = formats.recognised(stream.read(formats.HEAD))
             stream.seek(0)
-            yield kind, stream
+            if kind == "TIFF" and _is_raw(_pages(stream)):
+                kind = formats.RAW
+            if kind is None:
+                raise ImageError(f"{path}: this is not {formats.READ}.", "Export it as one of these.")
+            if isinstance(kind, formats.Other):
+                raise ImageError(f"{path}: this is {kind.name}; expected {formats.READ}.", kind.hint)
+            yield kind, without_long_texts(stream) if kind == "PNG" else stream
     except ImageError:
         raise
     except MemoryError:
@@ -152,32 +222,50 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _kind(head: bytes) -> str:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith(b"\x76\x2f\x31\x01"):
-        return "EXR"
-    return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
-
-
 def _depth(png: BinaryIO) -> int:
     """Bits of a sample, which is the first byte after width and height."""
     png.seek(24)
     return png.read(1)[0]
 
 
-def _tags(tiff: BinaryIO, place: int | None = None) -> ImageFileDirectory_v2:
-    """The first directory of a TIFF or BigTIFF file, or that at `place`; the file stays where it was."""
+def _pages(tiff: BinaryIO) -> list[ImageFileDirectory_v2]:
+    """The directories of a TIFF or BigTIFF file, up to one that cannot be read."""
+    found: dict[int, ImageFileDirectory_v2] = {}
+    place = _tags(tiff).next
+    while place and place not in found:
+        tags = _tags(tiff, place)
+        if found and not _area(tags):
+            break
+        found[place], place = tags, tags.next
+    if not found:
+        raise ValueError("no page")
+    return list(found.values())
+
+
+def _tags(tiff: BinaryIO, place: int = 0) -> ImageFileDirectory_v2:
+    """The directory at `place` of a TIFF or BigTIFF file, or for 0 none but where the first is; the file is rewound."""
+    tiff.seek(0)
     head = tiff.read(8)
     tags = ImageFileDirectory_v2(head + tiff.read(8) if head[2] == 43 or head[3] == 43 else head)
-    tiff.seek(tags.next if place is None else place)
-    tags.load(tiff)
+    if place:
+        tiff.seek(place)
+        tags.load(tiff)
     tiff.seek(0)
     return tags
+
+
+def _page(pages: Sequence[ImageFileDirectory_v2]) -> int:
+    """The number of the largest."""
+    return _largest([_area(tags) for tags in pages])
+
+
+def _area(tags: ImageFileDirectory_v2) -> int:
+    return int(tags.get(WIDTH, 0)) * int(tags.get(HEIGHT, 0))
+
+
+def _is_raw(pages: Sequence[ImageFileDirectory_v2]) -> bool:
+    """Whether even the largest page is but a preview of what a camera saw: DNG, and NEF or ARW."""
+    return DNG_VERSION in pages[0] or bool(pages[_page(pages)].get(SUBFILE, 0) & REDUCED)
 
 
 def _is_deep(tags: ImageFileDirectory_v2) -> bool:

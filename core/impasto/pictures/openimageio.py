@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,8 @@ def _library() -> Any:
 
 
 @contextmanager
-def opened(path: Path, form: str) -> Iterator[Any]:
-    """The open input of a PNG, TIFF or EXR file, its header read. `ValueError` where that fails.
+def opened(path: Path, form: str, stream: BinaryIO) -> Iterator[Any]:
+    """The open input of a PNG, TIFF or EXR file of these bytes, its header read. `ValueError` where that fails.
 
     The suffix is what chooses a decoder, and names may lie: hence a copy.
     """
@@ -50,7 +50,9 @@ def opened(path: Path, form: str) -> Iterator[Any]:
     as_stored.attribute(STRAIGHT, 1)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"picture{SUFFIXES[form]}"
-        shutil.copyfile(path, copy)
+        stream.seek(0)
+        with copy.open("wb") as target:
+            shutil.copyfileobj(stream, target)
         file = oiio.ImageInput.open(str(copy), as_stored)
         try:
             if file is None:
@@ -68,14 +70,25 @@ def comment(file: Any) -> str:
     return str(file.spec().get_string_attribute(COMMENT))
 
 
+def areas(file: Any) -> list[int]:
+    """The pixels of each of the pictures inside, of which it goes to the last."""
+    found: list[int] = []
+    while file.seek_subimage(len(found), 0):
+        found.append(file.spec().width * file.spec().height)
+    return found
+
+
 def samples(file: Any) -> Samples:
-    """The samples, upright. `ValueError` for damaged files, and for numbers and channels of other kinds."""
+    """The samples of the picture that it is at, upright.
+
+    `ValueError` for damaged files, and for numbers and channels of other kinds.
+    """
     spec = file.spec()
     kind = READ_AS.get(str(spec.format))
     if kind is None:
         raise ValueError(f"numbers of the type {spec.format}")
     picked = _channels(list(spec.channelnames))
-    array = file.read_image(0, 0, 0, max(picked) + 1, kind)
+    array = file.read_image(file.current_subimage(), 0, 0, max(picked) + 1, kind)
     if array is None or file.has_error:
         raise ValueError(file.geterror() or "no pixels")
     exr = file.format_name() == "openexr"

@@ -2,8 +2,8 @@
 
 Reading applies EXIF orientation, converts an ICC profile to sRGB, and keeps alpha; grey, palette and CMYK become RGB.
 The samples of the file stay with the picture, and what is painted over it is written in their depth, colour space and
-channels, or the nearest that the format can hold. Of several frames or pages the first is taken. Writing embeds the
-profile of the colours, and gives the same bytes for the same picture.
+channels, or the nearest that the format can hold. Of several frames or pages the largest is taken. Writing embeds
+the profile of the colours, and gives the same bytes for the same picture.
 """
 
 from __future__ import annotations
@@ -126,7 +126,10 @@ def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:
 
 
 def read(path: str | Path) -> Picture:
-    """The picture in a PNG, JPEG, TIFF, WebP or OpenEXR file; `ImageError` says why it cannot be used."""
+    """The picture in a file, of the formats in `formats.READ`; `ImageError` says why it cannot be used.
+
+    `ImageWarning` says where a JPEG that is used lacks its end.
+    """
     samples, metadata = codecs.decode(Path(path))
     return replace(Picture.of(samples), metadata=metadata)
 
