@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from icc_profiles import CURVES, GREY, LINEAR, adobe
-from impasto.errors import ImageError, ImpastoError
+from impasto.errors import ImageError, ImageWarning, ImpastoError
 from impasto.pictures.colour_spaces import srgb_profile
 from impasto.pictures.metadata import NO_METADATA
 from impasto.pictures.picture import Picture, read, read_comment, read_mask, write
@@ -50,7 +51,9 @@ LARGEST_AGAIN = 2000
 
 def prepared(target: str, top: Path) -> Case:
     """Reads pictures of the format `target`, or whole ones of any with damaged `metadata`."""
-    corpora = {"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr}
+    warnings.simplefilter("ignore", ImageWarning)
+    corpora = {"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr, "avif": _avif}
+    corpora |= {"gif": _gif, "bmp": _bmp, "jpeg2000": _jpeg2000, "pnm": _pnm}
     corpus = [] if target == "metadata" else list(corpora[target](top))
     pieces = [b"\0" * 100, b"\xff" * 100, XMP, b"IDAT", b"\xff\xd8\xff", *(data[:200] for data in corpus)]
 
@@ -170,6 +173,35 @@ def _webp(top: Path) -> Iterator[bytes]:
     for options in ({}, {"lossless": True}, all_of):
         yield from (_saved("WEBP", mode, **options) for mode in ("RGB", "RGBA"))
     yield _saved("WEBP", "RGBA", save_all=True, append_images=[_image("RGBA").rotate(90)], **all_of)
+
+
+def _avif(top: Path) -> Iterator[bytes]:
+    all_of = {"exif": _exif(), "icc_profile": srgb_profile(), "xmp": XMP, "speed": 10}
+    yield from (_saved("AVIF", mode, **all_of) for mode in ("RGB", "RGBA"))
+    yield _saved("AVIF", "RGB", speed=10, subsampling="4:0:0")
+    yield _saved("AVIF", "RGB", speed=10, save_all=True, append_images=[_image("RGB").rotate(90)])
+
+
+def _gif(top: Path) -> Iterator[bytes]:
+    yield from (_saved("GIF", mode, comment=b"{}", interlace=mode == "RGB") for mode in ("1", "L", "P", "RGB"))
+    yield _saved("GIF", "P", transparency=3, save_all=True, append_images=[_image("P").rotate(90)])
+
+
+def _bmp(top: Path) -> Iterator[bytes]:
+    yield from (_saved("BMP", mode) for mode in ("1", "L", "P", "RGB", "RGBA"))
+
+
+def _jpeg2000(top: Path) -> Iterator[bytes]:
+    for options in ({}, {"irreversible": True}, {"no_jp2": True}, {"tile_size": (16, 16), "progression": "RLCP"}):
+        yield from (_saved("JPEG2000", mode, **options) for mode in ("L", "LA", "RGB", "RGBA"))
+
+
+def _pnm(top: Path) -> Iterator[bytes]:
+    yield from (_saved("PPM", mode) for mode in ("1", "L", "RGB"))
+    yield b"P3\n# text\n24 20\n255\n" + b"12 200 3\n" * 480
+    yield b"P2 24 20 15 " + b"7 " * 480
+    yield b"P1 24 20 " + b"01" * 240
+    yield b"P5 24 20 65535\n" + bytes(960)
 
 
 def _exr(top: Path) -> Iterator[bytes]:
