@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from icc_profiles import CURVES, GREY, LINEAR, adobe
 from impasto.errors import ImageError, ImageWarning, ImpastoError
+from impasto.pictures import codecs
 from impasto.pictures.colour_spaces import srgb_profile
 from impasto.pictures.metadata import NO_METADATA
 from impasto.pictures.picture import Picture, read, read_comment, read_mask, write
@@ -45,6 +46,8 @@ PIECES = [
     b"mAB ",
     b"curv",
 ]
+MOST_PIXELS = 2**23
+"""Of a picture here: what is damaged may still say that it is of 200 megapixels, and be it, which takes its time."""
 LARGEST_AGAIN = 2000
 """Longest side in pixels of what is written again: more takes seconds and shows nothing else."""
 
@@ -52,6 +55,7 @@ LARGEST_AGAIN = 2000
 def prepared(target: str, top: Path) -> Case:
     """Reads pictures of the format `target`, or whole ones of any with damaged `metadata`."""
     warnings.simplefilter("ignore", ImageWarning)
+    codecs.MOST_PIXELS = MOST_PIXELS
     corpora = {"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr, "avif": _avif}
     corpora |= {"gif": _gif, "bmp": _bmp, "jpeg2000": _jpeg2000, "pnm": _pnm}
     corpus = [] if target == "metadata" else list(corpora[target](top))
