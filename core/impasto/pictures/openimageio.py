@@ -164,6 +164,12 @@ def _tiff_with(tiff: bytes, xmp: bytes) -> bytes:
     return bytes(changed) + xmp
 
 
+def _sized(profile: bytes) -> bytes:
+    """`profile`, as long as it says and from version 4 in whole words (ICC.1:2022, 7.2.2): libpng writes no other."""
+    padded = profile if profile[8] < 4 else profile + bytes(-len(profile) % 4)
+    return len(padded).to_bytes(4, "big") + padded[4:]
+
+
 def _spec(picture: Samples, form: str, comment: str, metadata: Metadata) -> Any:
     width, height = picture.size
     channels = CHANNELS[picture.array.shape[2]]
@@ -172,6 +178,7 @@ def _spec(picture: Samples, form: str, comment: str, metadata: Metadata) -> Any:
     spec.alpha_channel = channels.find("A")
     profile = picture.icc or (None if picture.linear or picture.grey else srgb_profile())
     if profile and form != "EXR":
+        profile = _sized(profile) if form == "PNG" else profile
         spec.attribute(PROFILE, f"uint8[{len(profile)}]", np.frombuffer(profile, np.uint8))
     texts = {COMMENT: comment, "Software": "impasto", "DateTime": LONG_AGO, "compression": "zip"}
     texts |= {(MAIN | NESTED)[tag]: text for tag, text in metadata.tags.items()}
