@@ -19,6 +19,12 @@ Run = Callable[..., Result]
 Install = Callable[..., Path]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-count", type=int, default=0, help="cases of each kind in tests/fuzz; 0 for a few")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="which cases these are")
+    parser.addoption("--fuzz-first", type=int, default=0, help="number of the first")
+
+
 def drawing(width: int = 96, height: int = 64, seed: int = 0) -> NDArray[np.uint8]:
     """Soft waves of colour, (height, width, 3)."""
     rng = np.random.default_rng(seed)

@@ -116,8 +116,8 @@ def test_numbered_pictures_never_hit_an_input(refused: Callable[..., str], tmp_p
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--size", "9", "size is '9'; expected a whole number, 16 to 32768"),
-        ("--size", "big", "size is 'big'; expected a whole number"),
+        ("--size", "9", "size is '9'; expected original, a share of that as 50%, or a whole number, 16 to 32768"),
+        ("--size", "big", "size is 'big'; expected original, a share of that as 50%, or a whole number"),
         ("--strength", "101", "strength is '101'; expected a number, 0 to 100"),
         ("--strength", "nan", "strength is 'nan'"),
         ("--learning-rate", "0", "above 0 to 10"),
@@ -298,6 +298,25 @@ def test_transparent_pixels_come_back_untouched(impasto: Run, tmp_path: Path, st
     assert (back[:, :20] == (10, 200, 30, 0)).all()
 
 
+def test_the_frame_that_is_taken_of_several_is_told_first(
+    impasto: Run, tmp_path: Path, content: Path, style: Path
+) -> None:
+    frames = [Image.fromarray(drawing(64, 64, seed)) for seed in range(4)]
+    frames[0].save(tmp_path / "film.webp", save_all=True, append_images=frames[1:])
+    thumbnail = Image.new("RGB", (24, 16))
+    thumbnail.save(tmp_path / "scan.tif", save_all=True, append_images=[Image.open(content)])
+    expected = [
+        f"impasto: {tmp_path}/{line}."
+        for line in ("scan.tif: page 2 of 2, the largest", "film.webp: the first of 4 frames")
+    ]
+    said = impasto(tmp_path / "scan.tif", tmp_path / "film.webp", "-o", tmp_path / "out.png", *QUICK).stderr
+    assert said.splitlines()[1:3] == expected
+    sheet = ("sheet", tmp_path / "scan.tif", "-o", tmp_path / "sheet.png", *QUICK, "--rows")
+    said = impasto(*sheet, f"style={style},{tmp_path / 'film.webp'}").stderr
+    assert said.splitlines()[:2] == expected
+    assert impasto(content, style, "-o", tmp_path / "out.png", *QUICK).stderr.count("the first of") == 0
+
+
 def test_a_jpeg_says_that_it_has_no_transparency(impasto: Run, tmp_path: Path, style: Path) -> None:
     Image.new("RGBA", (64, 48), (10, 200, 30, 128)).save(tmp_path / "layer.png")
     assert "becomes white" in impasto(tmp_path / "layer.png", style, "-o", tmp_path / "out.jpg", *QUICK).stderr
@@ -317,7 +336,7 @@ def test_progress_without_a_terminal_is_a_few_lines(impasto: Run, tmp_path: Path
     lines = impasto(*args).stderr.splitlines()
     assert 9 <= len(lines) <= 15
     assert lines[0] == f"impasto: photograph {content}; style {style}."
-    assert re.fullmatch(r"impasto: network wavelet, about 0:01 and 0\.\d GB of memory\.", lines[1])
+    assert re.fullmatch(r"impasto: network wavelet, 64x43 pixels, about 0:01 and 0\.\d GB of memory\.", lines[1])
     assert "stage 1/1, 64 px, step " in lines[2]
     assert "loss" in lines[2]
 
@@ -472,8 +491,50 @@ def test_again_needs_a_recipe_and_another_name(
         assert "carries no recipe" in refused("again", out)
     write(out, read(content), '{"recipe": {"glaze": 1}, "sources": {}}')
     assert "no knob 'glaze'" in refused("again", out)
+    write(out, read(content), "[" * 100_000)
+    assert "carries no recipe" in refused("again", out)
     impasto(content, style, "-o", out, *QUICK)
     assert "one of the input pictures" in refused("again", out, "-o", out)
+
+
+@pytest.mark.parametrize("role", ["content", "style", "style2", "init", "recipe"])
+def test_a_name_too_long_is_no_file(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, role: str
+) -> None:
+    out, long = tmp_path / "out.png", f"{'x' * 300}.png"
+    paths = {"content": content, "style": style, "style2": style, "init": "noise"} | {role: long}
+    if role == "recipe":
+        impasto(content, style, "-o", out, *QUICK)
+        write(out, read(content), read_comment(out).replace('"path": "style.png"', f'"path": "{long}"'))
+        assert "the style picture is not there" in refused("again", out)
+    else:
+        files = [paths[name] for name in ("content", "style", "style2")]
+        line = refused(*files, "-o", out, "--init", paths["init"], "--style-weights", "1,1")
+        assert long in line
+        assert re.search("no such file|no file of that name|name too long", line)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        ('"path": "content.png"', '"path": null'),
+        ('"path": "content.png"', '"path": 0.5'),
+        ('"sha256": "', '"sha256": 1, "was": "'),
+        ('"taken": null', '"taken": "2"'),
+        ('"taken": null', '"taken": 0'),
+        ('"taken": null', '"canvas": [1e999, 1], "taken": null'),
+        ('"impasto": "', '"impasto": [], "was": "'),
+    ],
+)
+def test_again_refuses_a_recipe_with_other_things_in_it(
+    impasto: Run, refused: Callable[..., str], tmp_path: Path, content: Path, style: Path, whole: str, damaged: str
+) -> None:
+    out = tmp_path / "out.png"
+    impasto(content, style, "-o", out, *QUICK)
+    text = read_comment(out)
+    assert whole in text
+    write(out, read(content), text.replace(whole, damaged, 1))
+    assert "carries no recipe" in refused("again", out)
 
 
 def test_again_says_when_the_version_differs(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:

@@ -220,6 +220,24 @@ def test_deep_files_are_turned_upright_as_others_are(tmp_path: Path, orientation
     assert np.abs(deep_one - flat).max() < 1 / 255
 
 
+@pytest.mark.parametrize("length", [b"", bytes(4), bytes(3)])
+def test_a_profile_of_another_length_than_it_says_is_written(tmp_path: Path, length: bytes) -> None:
+    before = Samples(random("u16", 3), icc=adobe() + length)
+    write(tmp_path / "p.png", Picture.of(before))
+    after = read(tmp_path / "p.png").samples
+    assert after is not None
+    assert after.icc is not None
+    assert np.array_equal(after.array, before.array)
+    assert np.array_equal(after.encoded(), before.encoded())
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_colours_of_next_to_no_alpha_stay_finite(linear: bool) -> None:
+    light = np.full((32, 48, 4), 0.5, np.float32)
+    light[:16, :, 3] = 1e-44
+    assert np.isfinite(Samples(light, linear, associated=True).encoded()).all()
+
+
 def test_premultiplied_colours_are_divided_and_come_back(tmp_path: Path) -> None:
     path = tmp_path / "p.exr"
     light = np.full((32, 32, 4), 0.5, np.float16)

@@ -173,7 +173,7 @@ def test_a_reconstruction_and_again(impasto: Run, tmp_path: Path, content: Path)
     ("command", "options", "words"),
     [
         ("texture", ("--size", 64, "--width", 64), "longest side"),
-        ("texture", ("--size", 9), "size is '9'; expected a whole number"),
+        ("texture", ("--size", 9), "size is '9'; expected original, a share of that as 50%, or a whole number, 16 to"),
         ("texture", ("--width", 9), "16<=x<=32768"),
         ("texture", ("--width", "wide"), "not a valid integer"),
         ("texture", ("--strength", 5), "No such option"),

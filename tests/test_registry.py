@@ -84,6 +84,40 @@ def test_a_broken_plugin_is_named_and_harms_nobody(install: Install, plugins: Pl
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "shown"),
+    [
+        ("entry_points.txt", b"[impasto]\nacme_net = acme\xff\n", "'entry_points.txt' of acme_net cannot be used"),
+        ("entry_points.txt", b"[impasto]\nacme_net\n", "cannot be used"),
+        ("METADATA", b"Metadata-Version: 2.1\nName: acme\xff\n", "acme  "),
+        ("METADATA", b"Metadata-Version: 2.1\nVersion: 1.0\n", "acme  "),
+        ("METADATA", None, "acme  "),
+    ],
+)
+def test_damaged_metadata_harms_nobody(
+    install: Install, plugins: Plugins, tmp_path: Path, file: str, content: bytes | None, shown: str
+) -> None:
+    install("acme_net", GOOD.format(name="acme"))
+    path = tmp_path / "acme_net-1.0.dist-info" / file
+    path.unlink() if content is None else path.write_bytes(content)
+    done = plugins()
+    assert done.returncode == 0, done.stderr
+    assert ["wavelet", "network", "impasto", "ready"] in [line.split()[:4] for line in done.stdout.splitlines()]
+    assert shown in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_distribution_that_is_twice_on_the_path_counts_once(
+    install: Install, plugins: Plugins, tmp_path: Path
+) -> None:
+    for folder in (tmp_path, tmp_path / "behind"):
+        folder.mkdir(exist_ok=True)
+        install("acme_net", GOOD.format(name="acme"), folder)
+    done = plugins(PYTHONPATH=f"{tmp_path}{os.pathsep}{tmp_path / 'behind'}")
+    assert done.stdout.count("acme_net") == 1
+    assert "cannot be used" not in done.stdout
+
+
 def test_what_a_backend_can_do_is_listed_and_its_name_is_no_network_s(install: Install, plugins: Plugins) -> None:
     backend = GOOD.format(name="wavelet").replace("networks", "backends").replace("NetworkInfo", "BackendInfo")
     backend = backend.replace("network import", "backend import").replace("build=dict", "False, dict, devices=('npu',)")

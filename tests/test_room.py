@@ -277,14 +277,32 @@ def test_what_is_done_again_for_lack_of_memory_is_the_same(work: str) -> None:
     assert int(failed)
 
 
+@pytest.mark.parametrize("start", ["content", "matched"])
+def test_too_little_memory_is_told_with_what_the_program_takes_and_what_would_do(
+    process: Process, tmp_path: Path, start: str
+) -> None:
+    photo, style = pictures(tmp_path, 64, 48)
+    words = (photo, style, "-o", tmp_path / "out.png", "--size", 64, "--network", "wavelet", "--init", start, "-q")
+    refused = process(*words, "--memory", 0.1)
+    said = re.fullmatch(
+        r"impasto: error: 3072 pixels take (\d+) MB of memory at least, (\d+) MB of it for the program itself; "
+        r"100 MB can be had\. Use --memory (\d\.\d)\.\n",
+        refused.stderr,
+    )
+    assert said and refused.returncode == 2, refused.stderr
+    assert 100 < int(said[2]) < int(said[1]) <= 1000 * float(said[3]) < int(said[1]) + 100
+    assert process(*words, "--memory", float(said[3])).returncode == 0
+
+
 def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) -> None:
     photo, _ = pictures(tmp_path, 64, 48)
     content = ("--init", "content", "--network", "wavelet")
     small, large = (process("estimate", photo, "--size", size, *content).stdout for size in (256, 4096))
-    assert re.fullmatch(r"time     \d+:\d\d\nmemory   0\.\d GB\ntiles    none, all at once\nhistory  12 steps\n", small)
-    assert re.match(
-        r"time     \d+:\d\d\nmemory   [23]\.\d GB\ntiles    of \d+ pixels\nhistory  \d+ steps\nTo make", large
-    )
+    size, time_ = r"size     {} pixels\n", r"time     \d+:\d\d\n"
+    whole = r"memory   0\.\d GB\ntiles    none, all at once\nhistory  12 steps\n"
+    assert re.fullmatch(size.format("256x192") + time_ + whole, small)
+    tiled = r"memory   [23]\.\d GB\ntiles    of \d+ pixels\nhistory  \d+ steps\nTo make"
+    assert re.match(size.format("4096x3072") + time_ + tiled, large)
     for start in ("content", "matched"):
         words = ("--size", 8000, "--memory", 1, "--init", start, "--network", "wavelet")
         refused = process("estimate", photo, *words)
@@ -294,7 +312,7 @@ def test_estimate_tells_time_memory_and_tiles(process: Process, tmp_path: Path) 
     assert refused.returncode == 2
     assert "The device 'cuda:99' is not there" in refused.stderr
     matched = process("estimate", photo, "--size", 4096, "--network", "wavelet").stdout
-    assert re.match(r"time     \d+:\d\d\nmemory   [23]\.\d GB\ntiles    none, all at once\n", matched)
+    assert re.match(size.format("4096x3072") + time_ + r"memory   [23]\.\d GB\ntiles    none, all at once\n", matched)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -315,7 +333,7 @@ def test_the_first_line_tells_of_the_part_that_is_painted(process: Process, tmp_
     Image.fromarray(mask).save(tmp_path / "mask.png")
     words = ("--mask", tmp_path / "mask.png", "--size", 1500, "--init", "content", "--network", "wavelet", "--steps", 1)
     stderr = process(photo, style, "-o", tmp_path / "out.png", *words).stderr
-    found = re.search(r"network wavelet, about \d+:\d\d and (\d\.\d) GB of memory", stderr)
+    found = re.search(r"network wavelet, \d+x\d+ pixels, about \d+:\d\d and (\d\.\d) GB of memory", stderr)
     assert found, stderr
     assert float(found[1]) < 1.2
 

@@ -103,12 +103,16 @@ def test_files_that_are_none_are_refused_in_words(tmp_path: Path, weights: dict[
     legacy({"features.0.weight": weights["conv5_1.weight"]}, tmp_path / "whole.pth")
     torch.save({"features.0.weight": weights["conv5_1.weight"]}, tmp_path / "whole.pt")
     save_file({"a": weights["conv5_1.weight"]}, tmp_path / "whole.safetensors")
+    whole = (tmp_path / "whole.pth").read_bytes()
+    key = whole.rindex(b"]q\0X") + 10  # in the list of storages, which come last
     contents = {
         "page.pth": b"<!DOCTYPE html><html><head>",
         "empty.pth": b"",
         "short": b"PK",
         "zip.pth": b"PK\x03\x04 and no more of it",
         "cut.pth": (tmp_path / "whole.pth").read_bytes()[:1_000_000],
+        "other-key.pth": whole[:key] + b"?" + whole[key + 1 :],
+        "other-protocol.pth": whole.replace(b"\x80\x02]", b"\x80\x03)"),
         "cut.pt": (tmp_path / "whole.pt").read_bytes()[:1_000_000],
         "cut.safetensors": (tmp_path / "whole.safetensors").read_bytes()[:1_000_000],
     }
@@ -157,12 +161,24 @@ def test_a_damaged_file_is_not_loaded() -> None:
     whole = info.path.read_bytes()
     assert metadata(info.path)["kind"] == "plain"
     flipped = whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:]
-    for content in (flipped, whole[:-1], whole[:100], b"", b"\xff" * 100):
+    headers = [whole.replace(*pair) for pair in ((b'"F32"', b'"F33"'), (b'"kind"', b'"kinD"'), (b"[1000]", b"[1001]"))]
+    for content in (flipped, whole[:-1], whole[:100], b"", b"\xff" * 100, *headers):
         info.path.write_bytes(content)
+        metadata(info.path)
         with pytest.raises(
             WeightsError, match=r"tiny\.safetensors is damaged\. Run `impasto weights get tiny`, or add"
         ):
             info.load()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b'{"__metadata__": 1}', b'{"__metadata__": [1]}', b'{"__metadata__": {"kind": 1}}', b"[1]", b"[" * 10**6],
+)
+def test_a_damaged_header_has_no_metadata(tmp_path: Path, header: bytes) -> None:
+    for size in (len(header), 2**40, 2**64 - 1):
+        (tmp_path / "a.safetensors").write_bytes(size.to_bytes(8, "little") + header)
+        assert metadata(tmp_path / "a.safetensors") == {}
 
 
 def test_weights_of_another_network_are_refused() -> None:

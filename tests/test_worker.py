@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from PIL import Image
 
 import impasto
 from conftest import cut_out, drawing
-from impasto.client import ENDS, Message, Pixels, Worker
+from impasto.client import ENDS, Message, Pixels, Worker, encode
 from impasto.recipe.knobs import KNOBS
-from impasto.worker.streams import MOST_LOG
+from impasto.recipe.recipe import Recipe
+from impasto.worker.server import Server
+from impasto.worker.streams import MOST_LOG, Log
 
 HANGS = 300
 """Seconds after which a process counts as hanging: on a busy machine its imports alone may take a minute."""
@@ -330,6 +333,14 @@ def test_styles_come_as_files_with_weights_and_masks(worker: Worker, tmp_path: P
     assert painted(worker, styles=halves).picture() not in (alone.picture(), both.picture())
 
 
+def test_the_frame_that_is_taken_of_a_style_is_told_once(worker: Worker, tmp_path: Path) -> None:
+    frames = [Image.fromarray(drawing(64, 64, seed)) for seed in range(3)]
+    frames[0].save(tmp_path / "film.png", save_all=True, append_images=frames[1:])
+    events = paint(worker, styles=[STYLE, {"file": str(tmp_path / "film.png")}])
+    said = [event.fields["notice"] for event in events if event.type == "progress" and "notice" in event.fields]
+    assert said == [f"{tmp_path / 'film.png'}: the first of 3 frames."]
+
+
 def test_colours_are_chosen_again_without_painting(start: Start) -> None:
     worker = start()
     assert answer(worker, "recolour", colour="keep")["code"] == "unknown_job"
@@ -564,3 +575,40 @@ def test_styles_show_what_they_look_like(worker: Worker, tmp_path: Path) -> None
     assert small.data == bytes((200, 100, 50)) * 600
     missing = answer(worker, "thumbnail", style={"file": str(tmp_path / "none.png")})
     assert missing["code"] == "image_error" and "none.png" in missing["message"]
+
+
+class Sink:
+    """Keeps the types of events."""
+
+    behind = False
+
+    def __init__(self) -> None:
+        self.types: list[str] = []
+
+    def drain(self, seconds: float) -> None:
+        pass
+
+    def __call__(self, kind: str, parts: object = None, **fields: object) -> None:
+        self.types.append(kind)
+
+
+def test_a_recipe_is_built_once() -> None:
+    form = {"part": "content", "width": 96, "height": 64, "channels": 3, "kind": "u8"}
+    recipe = {"steps": 1, "init": "content", "network": "wavelet"}
+    paint = {"type": "paint", "id": "a", "content": form, "styles": [{"picture": form}], "recipe": recipe}
+    sink, log, built = Sink(), Log.__new__(Log), []
+    log.path = None
+    server = Server(sink, log)
+
+    def calls(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is Recipe.of.__func__.__code__:  # type: ignore[attr-defined]
+            built.append(frame)
+
+    sys.setprofile(calls)
+    try:
+        server.feed(b"".join(encode(paint, {"content": bytes(96 * 64 * 3)})))
+        server.run(server._waiting.get_nowait())
+    finally:
+        sys.setprofile(None)
+    assert sink.types[-1] == "done"
+    assert len(built) == 1

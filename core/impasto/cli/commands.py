@@ -180,8 +180,8 @@ def paint(
     if not (mask or style_mask or style_region or "style_weights" in knobs):
         check_roles(content, style)
     read_once = cache(read)
-    if mask and "size" not in knobs:
-        knobs["size"] = str(max(read_once(content).size))
+    if mask:
+        knobs.setdefault("size", "original")
     job = Job(
         content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, no_recipe, strip, extras=more
     )

@@ -29,8 +29,11 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
     registry().check(recipe)
     for path in style:
         read(found(path))
-    expected = Estimates().of(*read(content).size, recipe)
+    picture = read(content)
+    expected = Estimates().of(*picture.size, recipe)
+    width, height = picture.fit(recipe.sized(max(picture.size)).longest)
     tiles = f"of {expected['tile']} pixels" if expected["tile"] else "none, all at once"
+    click.echo(f"size     {width}x{height} pixels")
     click.echo(f"time     {clock(expected['seconds'])}")
     click.echo(f"memory   {expected['bytes'] / 1e9:.1f} GB")
     click.echo(f"tiles    {tiles}")

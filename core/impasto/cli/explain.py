@@ -40,6 +40,7 @@ def explain(
     are looked at, as when they are painted.
     """
     from ..memory.process import freeze_gc_after_torch
+    from ..pictures.codecs import chosen_frames
     from ..pictures.picture import read, write
     from ..plugin.registry import registry
     from ..recipe.recipe import Recipe
@@ -47,14 +48,17 @@ def explain(
 
     recipe = registry().settled(Recipe.of(**given(values.items()), init="content"))
     check_output(output, *pictures)
+    for line in chosen_frames(pictures):
+        click.echo(f"impasto: {line}", err=True)
     with freeze_gc_after_torch():
         from ..painting.layer_patches import strongest_patches
+    seen = [read(path) for path in pictures]
     found = strongest_patches(
-        [read(path) for path in pictures],
+        seen,
         layer,
         channels,
         count=count,
-        size=recipe.size,
+        size=recipe.sized(max(side for picture in seen for side in picture.size)).longest,
         network=recipe.network,
         network_options=recipe.network_options,
         device=recipe.device,

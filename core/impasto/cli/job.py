@@ -19,11 +19,11 @@ from ..pictures.bundled_styles import found
 from ..pictures.metadata import NO_METADATA
 from ..pictures.picture import Picture, Pixels, read, read_mask
 from ..plugin.registry import registry
-from ..recipe.knobs import MOST_STYLES
+from ..recipe.knobs import MOST_STYLES, USUAL_SIZE
 from ..recipe.provenance import Provenance
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import left_out
-from ..storage.files import check_output, refuse_address
+from ..storage.files import check_output, is_there, refuse_address
 from .losses.write import FORMATS
 
 STYLE = re.compile(r"style\d*")
@@ -70,9 +70,15 @@ class Job:
         """The files that must not be written over."""
         return list(self.sources.values())
 
-    def settled(self) -> Job:
-        """The same with the network that `auto` stands for, so that the result tells which it was."""
-        return replace(self, recipe=registry().settled(self.recipe))
+    def settled(self, read: Callable[[Path], Picture], usual: int = USUAL_SIZE) -> Job:
+        """The same with the network that `auto` stands for and the size in pixels, so that the result tells them.
+
+        `usual` is the size where nothing is said of it, as for `Recipe.sized`.
+        """
+        recipe = registry().settled(self.recipe)
+        if self.content and not isinstance(recipe.size, int):
+            recipe = recipe.sized(max(read(self.content).size), usual)
+        return replace(self, recipe=recipe)
 
     def numbered(self, taken: int) -> Path:
         """The file that keeps the picture after `taken` steps, beside the output."""
@@ -86,7 +92,7 @@ def check_roles(content: Path, styles: Sequence[Path]) -> None:
     """
     paths = [content, *styles]
     alike = {(path.parent, path.suffix.lower()) for path in paths}
-    if len(paths) < 3 or len(alike) > 1 or not all(path.exists() for path in paths):
+    if len(paths) < 3 or len(alike) > 1 or not all(map(is_there, paths)):
         return
     seen = f"These {len(paths)} names may all come from one *{content.suffix}"
     hint = f"add --style-weights {','.join('1' for _ in styles)}; to paint each of them, run impasto once for each."
@@ -171,7 +177,8 @@ def finish(
     kept = job.recipe.model_dump(exclude_unset=True) | {"quality": "normal"} | dict(knobs)
     if job.recipe.matched and "init" not in knobs:
         return replace(job, recipe=Recipe.of(**kept), taken=None)  # what a draft matched is matched again, and larger
-    larger = Recipe.of(**kept).size / job.recipe.size
+    longest = max(read(job.content).size if job.content else job.canvas or ())
+    larger = Recipe.of(**kept).sized(longest).longest / job.recipe.longest
     scales = max(1, left_out(job.recipe) + round(math.log2(larger)))
     recipe = Recipe.of(**kept | {"init": str(draft), "scales": scales})
     canvas = (round(job.canvas[0] * larger), round(job.canvas[1] * larger)) if job.canvas else None
@@ -197,10 +204,8 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
         _check_start(job.recipe.start_file)
     paths = {name: path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)}
     pictures = [read(path) for path in paths.values()]
-    for (name, path), picture in zip(paths.items(), pictures, strict=True):
-        seen = picture if name == "content" else picture.cropped(job.recipe.style_crop)
-        check_fit(seen.size, job.recipe.size, path)
     content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
+    check_fit(content.size, job.recipe.longest, next(iter(paths.values())))
     content = replace(content, metadata=NO_METADATA) if job.strip else content
     painters = pictures[1:] if job.content and job.style else pictures
     mask = job.extras.get("mask")
@@ -219,7 +224,7 @@ def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
 
 
 def _check_outputs(job: Job) -> None:
-    longest = job.recipe.size
+    longest = job.recipe.longest
     check_output(job.output, *job.inputs, longest=longest)
     if job.preview:
         check_output(job.preview, *job.inputs, longest=longest)
@@ -236,7 +241,7 @@ def _check_outputs(job: Job) -> None:
 
 
 def _check_start(init: str) -> None:
-    if not Path(init).exists():
+    if not is_there(init):
         refuse_address(init)
         seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"
         raise RecipeError(f"{seen}. There is no file of that name.", "Check the name.")

@@ -19,6 +19,7 @@ METAVARS = {
     "options": "NAME=V,...",
     "numbers": "X,...",
     "part": "X,Y,W,H",
+    "size": "N|N%|original",
 }
 FILE = click.Path(path_type=Path)
 Command = Callable[..., Any]
@@ -38,7 +39,7 @@ class KnobOption(click.Option):
 
 
 def _limits(knob: Knob) -> str:
-    limits = [knob.range] if knob.kind in ("whole", "real") else []
+    limits = [knob.range] if knob.kind in ("whole", "real", "size") else []
     default = knob.source if knob.default is None else knob.default
     return f"  [{'; '.join([*limits, f'default {default}'])}]"
 

@@ -14,7 +14,7 @@ import click
 from ..errors import OutOfMemory
 from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
-from ..pictures.codecs import kept_kind
+from ..pictures.codecs import chosen_frames, kept_kind
 from ..pictures.picture import Picture, read, write
 from ..recipe.provenance import Provenance
 from ..storage.files import FORMATS
@@ -37,7 +37,7 @@ def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
 
     `read` decodes the pictures. Raises the `ImpastoError` that says what is wrong, before anything is written.
     """
-    begin, job = time.perf_counter(), job.settled()
+    begin, job = time.perf_counter(), job.settled(read)
     pictures = check(job, read)
     with Interrupt() as interrupt:
         step, picture, failed = _paint(job, pictures, interrupt)
@@ -97,11 +97,14 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
 
 def _say_begin(job: Job, content: Picture, step: Step) -> None:
     _say(job, f"{job.roles}.")
+    for line in chosen_frames(job.inputs):
+        _say(job, line)
     for line in _losses(content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
     expected = Estimates().told(*step.scene.crop.size, step.fit)
     time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
-    _say(job, f"network {job.recipe.network}, about {time_} and {memory}.")
+    width, height = step.scene.canvas.size
+    _say(job, f"network {job.recipe.network}, {width}x{height} pixels, about {time_} and {memory}.")
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..recipe.knobs import USUAL_SIZE
 from .options import FILE, RESULTS, Grouped, given, knobs, results
 
 SIDE = click.IntRange(16, 32768)
@@ -24,8 +25,8 @@ STYLE = ("style_scale", "style_crop", "style_layers", "style_weight", "histogram
 def texture(style: Path, width: int | None, height: int | None, **values: Any) -> int:
     """Make a texture of STYLE, of any size, from noise unless --init says otherwise.
 
-    With --width or --height alone, or --size, the result has the shape of STYLE. A STYLE of fewer pixels than the
-    result is not enlarged, unless --style-scale says so.
+    With --width or --height alone, or --size, the result has the shape of STYLE, whose longest side is the original
+    one. A STYLE of fewer pixels than the result is not enlarged, unless --style-scale says so.
     """
     from ..pictures.bundled_styles import found
     from ..pictures.picture import read
@@ -40,7 +41,8 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     style = found(style)
     read_once = cache(read)
     seen = read_once(style).cropped(whole.style_crop).size
-    canvas = _canvas(seen, width, height, whole.size)
+    size = whole.sized(max(seen)).longest if whole.size else USUAL_SIZE
+    canvas = _canvas(seen, width, height, size)
     recipe = Recipe.texture(seen, canvas, **given(values.items()))
     return run(Job(None, style, recipe=recipe, canvas=canvas, **kept), read_once)
 
@@ -55,12 +57,13 @@ def reconstruct(content: Path, **values: Any) -> int:
     Unless --profile says otherwise, by Mahendran and Vedaldi's losses: a relative error, and regularisers that
     --tv-weight, --tv-power, --norm-weight and --norm-power weigh and shape.
     """
+    from ..pictures.picture import read
     from ..recipe.recipe import Recipe
     from .job import Job
     from .painting import run
 
     kept = _kept(values)
-    return run(Job(content, None, recipe=Recipe.reconstruction(**given(values.items())), **kept))
+    return run(Job(content, None, recipe=Recipe.reconstruction(**given(values.items())), **kept), cache(read))
 
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:

@@ -105,12 +105,20 @@ class MemoryBudget:
         return f"To make do with {most:.1f} GB of memory, it {' and '.join(changed)}." if changed else ""
 
     def too_large(self, pixels: int) -> OutOfMemory:
-        """The error that says which size would do instead."""
-        least, tile = (self._needed(count, self.least, MIN_HISTORY) for count in (pixels, 0))
-        size = int(self.recipe.size * math.sqrt(max(0.0, self.budget - tile) / (least - tile)) // 16 * 16)
-        can = max(0.0, self.budget) / 1e9
-        seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
-        return OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
+        """The error that says which size would do instead, or which limit."""
+        fixed, least = (self._least(count) for count in (0, pixels))
+        needed, can = self.taken + least, max(0.0, self.taken + self.budget)
+        size = int(self.recipe.longest * math.sqrt(max(0.0, self.budget - fixed) / (least - fixed)) // 16 * 16)
+        limited = self.recipe.memory is not None and self.budget == self.recipe.memory * 1e9 - self.taken
+        hint = f"Use --memory {math.ceil(needed / 1e8) / 10:g}." if limited else "Close other programs."
+        hint = f"Use --size {size}, which would do." if size >= 16 else hint
+        count = f"{pixels / 1e6:.1f} megapixels" if pixels >= 1e5 else f"{pixels} pixels"
+        took = f"{count} take {_amount(needed)} of memory at least, {_amount(self.taken)} of it for the program itself"
+        return OutOfMemory(f"{took}; {_amount(can)} can be had.", hint)
+
+    def _least(self, pixels: int) -> float:
+        """Bytes without which so many pixels cannot be painted."""
+        return self._needed(pixels, self.least, MIN_HISTORY) if _steps(self.recipe) else MATCHED_BYTES * pixels
 
     def _spent(self, plan: TilingPlan, pixels: int) -> TilingPlan:
         """The same with what is left of the budget to spare for tiles."""
@@ -165,8 +173,10 @@ def fit(
     if recipe.colour == "palette":
         return MemoryBudget(recipe, cost, math.inf, taken)
     if not _steps(recipe):
-        _check_laid(pixels, recipe, min(most, recipe.memory * 1e9 - taken if recipe.memory else most))
-        return MemoryBudget(recipe, cost, math.inf, taken)
+        found = MemoryBudget(recipe, cost, min(most, recipe.memory * 1e9 - taken if recipe.memory else most), taken)
+        if MATCHED_BYTES * pixels > found.budget:
+            raise found.too_large(pixels)
+        return replace(found, budget=math.inf)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * BUDGET_GROWTH**times for times in range(64)]
     budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_MARGINS * cost.margin)
     for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (MIN_TILE, budgets[-1])]:
@@ -176,12 +186,9 @@ def fit(
     raise found.too_large(pixels)
 
 
-def _check_laid(pixels: int, recipe: Recipe, budget: float) -> None:
-    """Raise `OutOfMemory`, with the size that would do, where matching alone takes more than `budget` bytes."""
-    if (least := MATCHED_BYTES * pixels) > budget:
-        size, can = int(recipe.size * math.sqrt(max(0.0, budget) / least) // 16 * 16), max(0.0, budget) / 1e9
-        seen = f"{pixels / 1e6:.1f} megapixels take {least / 1e9:.1f} GB of memory at least, and {can:.1f} can be had."
-        raise OutOfMemory(seen, f"Use --size {size}, which would do." if size >= 16 else "Close other programs.")
+def _amount(count: float) -> str:
+    """So many bytes, to read."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _tables(pixels: int) -> float:
@@ -225,7 +232,8 @@ class Estimates:
 
     def of(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
         """The fields of `estimate` for a content of so many pixels. Loads torch. `OutOfMemory`, `DeviceError`."""
-        scale = recipe.size / max(width, height)
+        recipe = recipe.sized(max(width, height))
+        scale = recipe.longest / max(width, height)
         width, height = (max(1, round(side * scale)) for side in (width, height))
         return self.told(width, height, memory_budget(width * height, recipe, *_resolved(recipe)))
 

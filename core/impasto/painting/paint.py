@@ -118,10 +118,10 @@ def paint(
     nowhere, and is returned as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or
     `RecipeError` before the first step, and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
-    recipe = registry().settled(recipe)
+    recipe = registry().settled(recipe).sized(max(content.size))
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
     seen = [style.cropped(_part(style.picture, recipe)) for style in styles]
-    scene = Scene(content, seen, recipe.size, mask, recipe.colour)
+    scene = Scene(content, seen, recipe.longest, mask, recipe.colour)
     return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load).steps()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
-from ..storage.files import refuse_address
+from ..storage.files import is_there, refuse_address
 
 if TYPE_CHECKING:
     from .picture import Picture
@@ -46,7 +46,7 @@ def found(path: Path) -> Path:
 
     `ImageError` where there is neither.
     """
-    return path if path.exists() and not (path.is_dir() and str(path) in SUMMARIES) else _file(str(path))
+    return path if is_there(path) and not (path.is_dir() and str(path) in SUMMARIES) else _file(str(path))
 
 
 def named(path: Path) -> str | None:

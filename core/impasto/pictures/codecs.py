@@ -7,37 +7,59 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import ImageError, ImageWarning
 from ..storage.files import check_input
-from . import colour_tags, openimageio
+from . import colour_tags, formats, openimageio, tiff
 from .colour_spaces import srgb_profile
 from .metadata import ACROSS, DOWN, INCH, NESTED, NO_METADATA, UNIT, Metadata
 from .samples import Samples
+from .tolerance import MOST_LOST, completed, without_long_texts
 
 FLOATING = ("half", "float")
 SMALLEST, MOST_RATIO, MOST_PIXELS = 16, 32, 2**28
 COMMENT, DEEP_COMMENT = "impasto", "Description"  # the keywords of our text in a PNG of 8 bits, and of more
-BITS, PHOTOMETRIC, SAMPLE_FORMAT, ICC, FLOATING_POINT = 0x0102, 0x0106, 0x0153, 0x8773, 3
+ORIENTATION, SAMPLE_FORMAT, ICC, FLOATING_POINT = 0x0112, 0x0153, 0x8773, 3
 EXIF, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, ASCII = 0x8769, 0x010E, 0x0131, 0x9286, b"ASCII\0\0\0"
 XMP_TEXT = openimageio.XMP_TEXT.decode()
+Turn = Image.Transpose
+TURNS = {
+    2: Turn.FLIP_LEFT_RIGHT,
+    3: Turn.ROTATE_180,
+    4: Turn.FLIP_TOP_BOTTOM,
+    5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_270,
+    7: Turn.TRANSVERSE,
+    8: Turn.ROTATE_90,
+}
+"""What puts a picture upright, by its EXIF orientation."""
 
 DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "PNG": PngImageFile,
     "JPEG": JpegImageFile,
     "TIFF": TiffImageFile,
     "WebP": WebPImageFile,
+    "AVIF": AvifImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "JPEG 2000": Jpeg2KImageFile,
+    "PNM": PpmImageFile,
 }
 
 
@@ -56,28 +78,82 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
     """The samples of a file, in its own depth and colour space where `Samples` can hold these, else 8 bits of sRGB.
 
     And what a result is to keep of its metadata: none where that is damaged, or of OpenEXR.
+    Of several frames, pages or parts the largest, the first of these: in front there may be a thumbnail.
 
     Raises `ImageError` for what is no picture, or is damaged, or is of a kind that we do not read; the size is
-    checked from the header, before anything is decoded. Warns `ImageWarning` of a colour space that is left aside.
+    checked from the header, before anything is decoded. Warns `ImageWarning` of a colour space that is left aside, and
+    of a JPEG that lacks no more than its end.
+    """
+    lost = None
+    with _opened(path) as (form, stream):
+        try:
+            found = _decoded(path, form, stream)
+        except OSError:
+            if form != "JPEG":
+                raise
+            stream.seek(0)
+            whole, lost = completed(stream.read())
+            if lost > MOST_LOST:
+                raise
+            found = _decoded(path, form, whole)
+    if lost is not None:
+        rest = f"and with it {lost:.1%} of the picture" if lost else "but all of the picture is there"
+        warnings.warn(f"{path}: the end of the JPEG file is missing, {rest}.", ImageWarning, stacklevel=3)
+    return found
+
+
+def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata]:
+    if form == "EXR":
+        return _deep(path, form, stream, None), NO_METADATA
+    pages = tiff.pages(stream) if form == "TIFF" else []
+    page = tiff.largest_page(pages)
+    if pages and tiff.is_deep(pages[page]):
+        return _deep(path, form, stream, _deep_tiff_profile(path, stream, pages[page]), page), _metadata(
+            form, stream, None
+        )
+    with DECODERS[form](stream) as file:
+        file.seek(page)
+        check_shape(path, *file.size)
+        profile = _profile(path, form, stream, file)
+        if form == "PNG" and _header(stream)[0] > 8:
+            file.verify()  # what is damaged makes the other decoder print its own lines
+            samples = _deep(path, form, stream, profile)
+            stream.seek(0)
+            with PngImageFile(stream) as again:  # a file that was verified tells nothing more
+                return samples, _metadata(form, stream, again)
+        return _samples(_upright(file), profile), _metadata(form, stream, file)
+
+
+def chosen(path: Path) -> str:
+    """Which of several pictures in a file `decode` takes, as "the first of 4 frames"; "" where there is but one.
+
+    Raises as `decode`, but looks at the header only.
     """
     with _opened(path) as (form, stream):
         if form == "EXR":
-            return _deep(path, form, None), NO_METADATA
-        if form == "TIFF" and _is_deep(_tags(stream)):
-            return _deep(path, form, _deep_tiff_profile(path, stream)), _metadata(form, stream, None)
-        with DECODERS[form](stream) as file:
-            check_shape(path, *file.size)
-            profile = _profile(path, form, stream, file)
-            if form == "PNG" and _header(stream)[0] > 8:
-                file.verify()  # what is damaged makes the other decoder print its own lines
-                stream.seek(0)
-                with PngImageFile(stream) as again:  # a file that was verified tells nothing more
-                    return _deep(path, form, profile), _metadata(form, stream, again)
-            return _samples(ImageOps.exif_transpose(file), profile), _metadata(form, stream, file)
+            with openimageio.opened(path, form, stream) as exr:
+                word, areas = "part", openimageio.areas(exr)
+        elif form == "TIFF":
+            word, areas = "page", [tiff.area(tags) for tags in tiff.pages(stream)]
+        else:
+            with DECODERS[form](stream) as file:
+                word, areas = "frame", [1] * getattr(file, "n_frames", 1)
+    if len(areas) < 2:
+        return ""
+    page = tiff.largest(areas)
+    return f"{word} {page + 1} of {len(areas)}, the largest" if page else f"the first of {len(areas)} {word}s"
 
 
-def _deep(path: Path, form: str, profile: bytes | None) -> Samples:
-    with openimageio.opened(path, form) as file:
+def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
+    """A line for each picture file that holds several, of which one is taken."""
+    for path in dict.fromkeys(paths):
+        if found := chosen(path):
+            yield f"{path}: {found}."
+
+
+def _deep(path: Path, form: str, stream: BinaryIO, profile: bytes | None, page: int = 0) -> Samples:
+    with openimageio.opened(path, form, stream) as file:
+        file.seek_subimage(tiff.largest(openimageio.areas(file)) if form == "EXR" else page, 0)
         check_shape(path, file.spec().width, file.spec().height)
         return openimageio.samples(file, profile)
 
@@ -98,16 +174,14 @@ def _profile(path: Path, form: str, stream: BinaryIO, file: Image.Image) -> byte
     return colour_tags.profile_of(path, mode, info, exif)
 
 
-def _deep_tiff_profile(path: Path, stream: BinaryIO) -> bytes | None:
-    tags = _tags(stream)
-
+def _deep_tiff_profile(path: Path, stream: BinaryIO, tags: ImageFileDirectory_v2) -> bytes | None:
     def exif() -> dict[int, object]:
         if FLOATING_POINT in tags.get(SAMPLE_FORMAT, ()):
             return {}  # linear, unless a profile says otherwise
-        found = _tags(stream, tags[EXIF])
-        return {**found, **_tags(stream, found[colour_tags.INTEROPERABILITY])}
+        found = tiff.tags_at(stream, tags[EXIF])
+        return {**found, **tiff.tags_at(stream, found[colour_tags.INTEROPERABILITY])}
 
-    mode, info = "RGB" if tags[PHOTOMETRIC] == 2 else "L", {"icc_profile": tags[ICC]} if ICC in tags else {}
+    mode, info = "RGB" if tags[tiff.PHOTOMETRIC] == 2 else "L", {"icc_profile": tags[ICC]} if ICC in tags else {}
     return colour_tags.profile_of(path, mode, info, exif)
 
 
@@ -115,10 +189,10 @@ def read_comment(path: Path) -> str:
     """The text that `encode` put into a file, or "" if there is none; `ImageError` as for `decode`."""
     with _opened(path) as (form, stream):
         if form == "EXR":
-            with openimageio.opened(path, form) as exr:
+            with openimageio.opened(path, form, stream) as exr:
                 return openimageio.comment(exr)
         if form == "TIFF":
-            return str(_tags(stream).get(IMAGE_DESCRIPTION, ""))
+            return str(tiff.pages(stream)[0].get(IMAGE_DESCRIPTION, ""))
         with DECODERS[form](stream) as file:
             if form == "PNG":
                 return str(file.info.get(COMMENT) or file.info.get(DEEP_COMMENT, ""))
@@ -130,9 +204,9 @@ def _metadata(form: str, stream: BinaryIO, file: Image.Image | None) -> Metadata
     """Of an opened file. Pillow decodes a PNG to find what stands behind its pixels: only once, if that was done."""
     try:
         if file is None or form == "TIFF":
-            stream.seek(0)
-            tags = _tags(stream)
-            nested = _tags(stream, tags[EXIF]) if EXIF in tags else {}
+            pages = tiff.pages(stream)
+            tags = {**pages[0], **pages[tiff.largest_page(pages)]}
+            nested = tiff.tags_at(stream, tags[EXIF]) if EXIF in tags else {}
             return Metadata.of(None, {**tags, **nested}, tags.get(openimageio.XMP))
         exif, info = file.getexif(), file.info
         texts = {0x013B: info.get("Author"), 0x8298: info.get("Copyright")}  # a PNG may have these alone
@@ -151,14 +225,17 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
         with path.open("rb") as stream, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")  # Pillow warns of oddities that it then copes with
             warnings.simplefilter("always", ImageWarning)
-            kind = _kind(stream.read(16))
-            if not kind:
-                expected = "a PNG, JPEG, TIFF, WebP or OpenEXR picture"
-                raise ImageError(f"{path}: this is not {expected}.", "Export it as one of these.")
+            kind = formats.recognised(stream.read(formats.HEAD))
             stream.seek(0)
-            yield kind, stream
-        for one in caught:
-            warnings.warn(one.message, stacklevel=5)  # of who calls `picture.read`
+            if kind == "TIFF" and tiff.is_raw(tiff.pages(stream)):
+                kind = formats.RAW
+            if kind is None:
+                raise ImageError(f"{path}: this is not {formats.READ}.", "Export it as one of these.")
+            if isinstance(kind, formats.Other):
+                raise ImageError(f"{path}: this is {kind.name}; expected {formats.READ}.", kind.hint)
+            yield kind, without_long_texts(stream) if kind == "PNG" else stream
+        for message in {str(one.message): one.message for one in caught}.values():
+            warnings.warn(message, stacklevel=5)  # of who calls `picture.read`
     except (ImageError, ImageWarning):  # a warning, where warnings are errors
         raise
     except MemoryError:
@@ -174,40 +251,20 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _kind(head: bytes) -> str:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith(b"\x76\x2f\x31\x01"):
-        return "EXR"
-    return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
-
-
 def _header(png: BinaryIO) -> bytes:
     """Bits of a sample, and which channels there are (0 and 4 are grey): what follows width and height."""
     png.seek(24)
     return png.read(2)
 
 
-def _tags(tiff: BinaryIO, place: int | None = None) -> ImageFileDirectory_v2:
-    """The first directory of a TIFF or BigTIFF file, or that at `place`; the file stays where it was."""
-    head = tiff.read(8)
-    tags = ImageFileDirectory_v2(head + tiff.read(8) if head[2] == 43 or head[3] == 43 else head)
-    tiff.seek(tags.next if place is None else place)
-    tags.load(tiff)
-    tiff.seek(0)
-    return tags
-
-
-def _is_deep(tags: ImageFileDirectory_v2) -> bool:
-    if max(tags.get(BITS, (1,))) <= 8:
-        return False
-    if tags.get(PHOTOMETRIC) not in (0, 1, 2):
-        raise ValueError("more than 8 bits of something else than grey or RGB")
-    return True
+def _upright(image: Image.Image) -> Image.Image:
+    """By its EXIF orientation; as it is where that cannot be read, as viewers show it."""
+    image.load()
+    try:
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # as for `_metadata`
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _samples(image: Image.Image, profile: bytes | None) -> Samples:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,8 @@ def _library() -> Any:
 
 
 @contextmanager
-def opened(path: Path, form: str) -> Iterator[Any]:
-    """The open input of a PNG, TIFF or EXR file, its header read. `ValueError` where that fails.
+def opened(path: Path, form: str, stream: BinaryIO) -> Iterator[Any]:
+    """The open input of a PNG, TIFF or EXR file of these bytes, its header read. `ValueError` where that fails.
 
     The suffix is what chooses a decoder, and names may lie: hence a copy.
     """
@@ -50,7 +50,9 @@ def opened(path: Path, form: str) -> Iterator[Any]:
     as_stored.attribute(STRAIGHT, 1)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"picture{SUFFIXES[form]}"
-        shutil.copyfile(path, copy)
+        stream.seek(0)
+        with copy.open("wb") as target:
+            shutil.copyfileobj(stream, target)
         file = oiio.ImageInput.open(str(copy), as_stored)
         try:
             if file is None:
@@ -68,8 +70,16 @@ def comment(file: Any) -> str:
     return str(file.spec().get_string_attribute(COMMENT))
 
 
+def areas(file: Any) -> list[int]:
+    """The pixels of each of the pictures inside, of which it goes to the last."""
+    found: list[int] = []
+    while file.seek_subimage(len(found), 0):
+        found.append(file.spec().width * file.spec().height)
+    return found
+
+
 def samples(file: Any, profile: bytes | None) -> Samples:
-    """The samples, upright, of this ICC profile.
+    """The samples of the picture that it is at, upright, of this ICC profile.
 
     `ValueError` for damaged files, and for numbers and channels of other kinds.
     """
@@ -78,7 +88,7 @@ def samples(file: Any, profile: bytes | None) -> Samples:
     if kind is None:
         raise ValueError(f"numbers of the type {spec.format}")
     picked = _channels(list(spec.channelnames))
-    array = file.read_image(0, 0, 0, max(picked) + 1, kind)
+    array = file.read_image(file.current_subimage(), 0, 0, max(picked) + 1, kind)
     if array is None or file.has_error:
         raise ValueError(file.geterror() or "no pixels")
     array = np.ascontiguousarray(_upright(array[..., picked], spec.get_int_attribute("Orientation", 1)))
@@ -145,6 +155,12 @@ def _tiff_with(tiff: bytes, xmp: bytes) -> bytes:
     return bytes(changed) + xmp
 
 
+def _sized(profile: bytes) -> bytes:
+    """`profile`, as long as it says and from version 4 in whole words (ICC.1:2022, 7.2.2): libpng writes no other."""
+    padded = profile if profile[8] < 4 else profile + bytes(-len(profile) % 4)
+    return len(padded).to_bytes(4, "big") + padded[4:]
+
+
 def _spec(picture: Samples, form: str, comment: str, metadata: Metadata) -> Any:
     width, height = picture.size
     channels = CHANNELS[picture.array.shape[2]]
@@ -153,6 +169,7 @@ def _spec(picture: Samples, form: str, comment: str, metadata: Metadata) -> Any:
     spec.alpha_channel = channels.find("A")
     profile = picture.icc or (None if picture.linear or picture.grey else srgb_profile())
     if profile and form != "EXR":
+        profile = _sized(profile) if form == "PNG" else profile
         spec.attribute(PROFILE, f"uint8[{len(profile)}]", np.frombuffer(profile, np.uint8))
     texts = {COMMENT: comment, "Software": "impasto", "DateTime": LONG_AGO, "compression": "zip"}
     texts |= {(MAIN | NESTED)[tag]: text for tag, text in metadata.tags.items()}

@@ -2,7 +2,7 @@
 
 Reading applies EXIF orientation, converts the colour space that the file names to sRGB, and keeps alpha; grey, palette
 and CMYK become RGB. The samples of the file stay with the picture, and what is painted over it is written in their
-depth, colour space and channels, or the nearest that the format can hold. Of several frames or pages the first is
+depth, colour space and channels, or the nearest that the format can hold. Of several frames or pages the largest is
 taken. Writing embeds the profile of the colours, and gives the same bytes for the same picture.
 """
 
@@ -126,9 +126,9 @@ def _expect(array: Pixels, name: str, shape: tuple[int, ...]) -> None:
 
 
 def read(path: str | Path) -> Picture:
-    """The picture in a PNG, JPEG, TIFF, WebP or OpenEXR file; `ImageError` says why it cannot be used.
+    """The picture in a file, of the formats in `formats.READ`; `ImageError` says why it cannot be used.
 
-    `ImageWarning` says where the colour space that it names cannot be, and is left aside.
+    `ImageWarning` says where a JPEG that is used lacks its end, and where a colour space that is named is left aside.
     """
     samples, metadata = codecs.decode(Path(path))
     return replace(Picture.of(samples), metadata=metadata)

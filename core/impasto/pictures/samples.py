@@ -24,6 +24,8 @@ LUMA = np.array(colour_axes.LUMA, np.float32)
 """Weights of luma (ITU-R BT.601), as in YIQ and YCbCr."""
 MOST = 65504.0
 """The largest finite half; stands for all that is larger where one has to compute with it."""
+FAR = 1e15
+"""As far as colours go that are divided by their alpha: float32 still holds the gamma of any display of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +118,8 @@ class Samples:
         colours = _finite(self.array[..., :1] if self.grey else self.array[..., :3])
         alpha = self.alpha
         if self.associated and alpha is not None:
-            colours /= divisor(alpha)[..., None]
+            with np.errstate(over="ignore"):  # of next to no alpha
+                colours = (colours / divisor(alpha)[..., None]).clip(-FAR, FAR)
         colours = np.repeat(colours, 3, axis=2) if self.grey else colours
         if known := _space(self.icc, self.grey):
             return known.decoded(colours)

@@ -7,10 +7,10 @@ named `PluginFailure`. `IMPASTO_PLUGIN_ERRORS=raise` raises it instead, for auth
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
@@ -102,19 +102,40 @@ class Registry:
         added = [*(("network", name) for name in networks), *(("backend", name) for name in backends)]
         self.origins |= dict.fromkeys(added, _distribution(entry_point))
 
+    def note(self, error: BaseException, distribution: str, entry_point: str) -> None:
+        """Keep that something of a distribution could not be used; raises `error` instead for authors."""
+        if os.environ.get("IMPASTO_PLUGIN_ERRORS") == "raise":
+            raise error
+        action = f"Update it (pip install -U {distribution}), or remove it (pip uninstall {distribution})."
+        seen = f"{type(error).__name__}: {error}"
+        self.failures.append(PluginFailure(distribution, entry_point, seen, action))
+
 
 @cache
 def registry() -> Registry:
     """All plug-ins installed in this environment, built-in ones first. Imports no torch."""
     found = Registry()
-    for entry_point in sorted(entry_points(group=hooks.GROUP), key=_order):
+    for entry_point in sorted(_entry_points(found), key=_order):
         try:
             found.add(entry_point)
         except (Exception, SystemExit) as error:  # a stranger's code may raise anything, or try to leave
-            if os.environ.get("IMPASTO_PLUGIN_ERRORS") == "raise":
-                raise
-            found.failures.append(_failure(entry_point, error))
+            found.note(error, _distribution(entry_point), f"{entry_point.name} = {entry_point.value}")
     return found
+
+
+def _entry_points(found: Registry) -> Iterator[EntryPoint]:
+    """Those of our group, of the first distribution of each name on the path. `found` notes those that are damaged."""
+    seen: set[str] = set()
+    for distribution in distributions():
+        try:
+            own = distribution.entry_points.select(group=hooks.GROUP)
+        except Exception as error:  # `importlib.metadata.entry_points` would stop here, and give nobody's
+            found.note(error, _name(distribution), "entry_points.txt")
+            continue
+        name = _name(distribution) if own else ""
+        if name not in seen:
+            yield from own
+        seen.add(name)
 
 
 def missing(info: NetworkInfo | BackendInfo) -> str:
@@ -131,7 +152,14 @@ def _order(entry_point: EntryPoint) -> tuple[bool, str, str]:
 
 
 def _distribution(entry_point: EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "unknown"
+    return _name(entry_point.dist) if entry_point.dist else "unknown"
+
+
+def _name(distribution: Distribution) -> str:
+    try:
+        return distribution.name or "unknown"
+    except Exception:  # its metadata is not there, or no text
+        return "unknown"
 
 
 def _records(answers: Iterable[Iterable[object]], kind: type[Info], taken: dict[str, Info]) -> dict[str, Info]:
@@ -158,16 +186,6 @@ def _check_words(record: NetworkInfo | BackendInfo) -> None:
     for word in words:
         if not isinstance(word, str):
             raise PluginError(f"The record {record.name!r} has {word!r} where a string is expected.")
-
-
-def _failure(entry_point: EntryPoint, error: BaseException) -> PluginFailure:
-    distribution = _distribution(entry_point)
-    return PluginFailure(
-        distribution=distribution,
-        entry_point=f"{entry_point.name} = {entry_point.value}",
-        error=f"{type(error).__name__}: {error}",
-        action=f"Update it (pip install -U {distribution}), or remove it (pip uninstall {distribution}).",
-    )
 
 
 def _named(found: dict[str, Info], name: str, kind: str) -> Info:

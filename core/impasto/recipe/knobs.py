@@ -11,6 +11,8 @@ from typing import Literal
 
 MOST_WEIGHT = 1e12
 MOST_STYLES = 8
+USUAL_SIZE = 512
+"""Longest side of a result where nothing is said of it. Source: Gatys et al. 2016."""
 EXPECTED = {
     "whole": "a whole number, ",
     "real": "a number, ",
@@ -19,6 +21,7 @@ EXPECTED = {
     "weights": "LAYER=WEIGHT,..., each weight 0 to 1e+12",
     "options": "OPTION=VALUE,...",
     "flag": "true or false",
+    "size": "original, a share of that as 50%, or a whole number, ",
     "numbers": "numbers, 0 to 1e+12, with commas between them",
     "part": "LEFT,TOP,WIDTH,HEIGHT as shares of the picture, 0 to 1, and all of it inside",
 }
@@ -29,7 +32,7 @@ class Knob:
     """One knob. `default` None leaves the choice to the profile or the network."""
 
     group: str
-    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag", "numbers", "part"]
+    kind: Literal["whole", "real", "text", "choice", "weights", "options", "flag", "size", "numbers", "part"]
     default: int | float | str | bool | None
     description: str
     low: float | None = None
@@ -69,7 +72,13 @@ NOISY = ("gatys2016", "johnson")
 
 KNOBS: dict[str, Knob] = {
     "size": Knob(
-        PICTURE, "whole", 512, "Longest side of the result, in pixels.", low=16, high=32768, source="Gatys et al. 2016"
+        PICTURE,
+        "size",
+        None,
+        "Longest side of the result in pixels; original: that of the content, 50%: half of it.",
+        low=16,
+        high=32768,
+        source=f"{USUAL_SIZE}, or the content's own where that is smaller",
     ),
     "strength": Knob(
         PICTURE,

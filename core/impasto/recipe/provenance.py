@@ -6,9 +6,12 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from .._version import __version__
 from ..errors import ImageError, RecipeError
@@ -21,7 +24,10 @@ EXTRA = re.compile(r"init|mask|style[2-8]|style-(mask|region)[2-8]?")
 """Sources that some pictures have besides content and style."""
 
 
-@dataclass(frozen=True)
+STRICT = ConfigDict(strict=True)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Source:
     """A picture that went in: its path, as seen from the folder of the result, and its SHA-256.
 
@@ -50,7 +56,7 @@ class Source:
         )
         option = f"--{name} FILE" if name in ("content", "style", "init") else f"--moved {name}=FILE"
         hint = hint or f"Say where the original is with {option}, or lay it there."
-        if not path.exists():
+        if not files.is_there(path):
             raise ImageError(f"{path}: the {name} picture is not there.", hint)
         files.check_input(path)
         found = files.sha256(path)
@@ -60,14 +66,14 @@ class Source:
         return path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Provenance:
     """The recipe of a picture and the files it was made from. `taken` is how many steps, None for all of them."""
 
     recipe: Recipe
     sources: dict[str, Source]
     """By what they are for: content and style; for some pictures also init, mask, style2, style-mask and so on."""
-    taken: int | None = None
+    taken: Annotated[int, Field(ge=1)] | None = None
     canvas: tuple[int, int] | None = None
     """(width, height) of a texture, which has no content."""
     version: str = __version__
@@ -121,7 +127,7 @@ class Provenance:
         except RecipeError as error:
             seen = f"{path}: its recipe is not for this version of impasto. {error}"
             raise ImageError(seen, "Paint it anew.") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             hint = "Use a picture as impasto wrote it; many programs drop this when they save."
             raise ImageError(f"{path}: this picture carries no recipe.", hint) from None
 

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from ..errors import RecipeError
-from .knobs import KNOBS, MOST_STYLES, MOST_WEIGHT, NOISY, OURS, STARTS
+from .knobs import KNOBS, MOST_STYLES, MOST_WEIGHT, NOISY, OURS, STARTS, USUAL_SIZE
 
 
 def _weights(value: object) -> object:
@@ -46,11 +47,20 @@ def _part(value: object) -> object:
     return left, top, width, height
 
 
+def _size(value: object) -> object:
+    """The command line's "768" as a number, its "original" as 100%."""
+    share = "100%" if value == "original" else value
+    return share if isinstance(share, str) and SHARE.fullmatch(share) else PIXELS.validate_python(value)
+
+
 def _knob(name: str) -> Any:
     knob = KNOBS[name]
     return Field(knob.default, ge=knob.low, gt=knob.above, le=knob.high, description=knob.description)
 
 
+SHARE = re.compile(r"\d+(\.\d+)?%")
+PIXELS = TypeAdapter(Annotated[int, Field(ge=KNOBS["size"].low, le=KNOBS["size"].high)])
+Size = Annotated[int | str, BeforeValidator(_size)]
 Name = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
 Options = Annotated[dict[Name, Name], BeforeValidator(_options)]
@@ -64,7 +74,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: int = _knob("size")
+    size: Size | None = Field(default=None, description=KNOBS["size"].description)
     strength: float = _knob("strength")
     detail: float = _knob("detail")
     style_weights: Numbers | None = _knob("style_weights")
@@ -102,6 +112,27 @@ class Recipe(BaseModel):
     history: int = _knob("history")
     line_search: Literal["none", "armijo"] = _knob("line_search")
     learning_rate: float = _knob("learning_rate")
+
+    @property
+    def longest(self) -> int:
+        """The size in pixels, the usual one where nothing is said; for a share of a picture only after `sized`."""
+        if isinstance(self.size, str):
+            raise RecipeError(f"size is {self.size}; expected a number of pixels here.", "Say how many.")
+        return self.size or USUAL_SIZE
+
+    def sized(self, longest: int, usual: int = USUAL_SIZE) -> Recipe:
+        """The same with its size in pixels, for a picture with this longest side.
+
+        Where nothing is said it is `usual`, but no picture is enlarged for that. `RecipeError` for what is no size.
+        """
+        if isinstance(self.size, int):
+            return self
+        size = round(longest * float(self.size[:-1]) / 100) if self.size else min(longest, usual)
+        try:
+            return self.model_copy(update={"size": PIXELS.validate_python(size)})
+        except ValidationError:
+            seen = f"size is {self.size} of {longest} pixels, which are {size}; expected {KNOBS['size'].range}."
+            raise RecipeError(seen, KNOBS["size"].description) from None
 
     @property
     def start_file(self) -> str | None:

@@ -110,4 +110,4 @@ def _stages(recipe: Recipe, longest: int, shortest: int, steps: int, coarsest: i
 
 def left_out(recipe: Recipe) -> int:
     """How many of the last sizes a draft leaves out: it works at half the size or less, at 512 pixels at most."""
-    return max(1, math.ceil(math.log2(recipe.size / DRAFT))) if recipe.quality == "draft" else 0
+    return max(1, math.ceil(math.log2(recipe.longest / DRAFT))) if recipe.quality == "draft" else 0

@@ -75,6 +75,11 @@ def check_output(
     return path
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether there is anything of this name; there is not, where the system takes no such name, as one too long."""
+    return os.path.exists(path)  # noqa: PTH110  # `Path.exists` raises then
+
+
 def is_same(one: Path, other: Path) -> bool:
     """Whether both names lead to one file, through links of either kind as well."""
     try:

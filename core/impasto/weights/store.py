@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 NETWORK = "impasto_network"
 """The metadata key that says for which network a file was stored; files of others do not have it."""
 
+LONGEST_HEADER = 10**8
+"""Bytes; safetensors takes no longer one either."""
+
 
 @dataclass(frozen=True)
 class Recognised:
@@ -153,12 +156,15 @@ def read(path: Path, network: str, remedy: str = "Copy it again.") -> Stored:
         blob = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}).", "Check who may read it.") from None
-    found = _metadata(blob)
+    found, damaged = _metadata(blob), WeightsError(f"{path} is damaged.", remedy)
     if found.get("sha256") != _digest(blob) or found.get(NETWORK) != network:
-        raise WeightsError(f"{path} is damaged.", remedy)
-    import safetensors.torch
+        raise damaged
+    from safetensors import SafetensorError, torch
 
-    return Stored(found["kind"], safetensors.torch.load(blob), found["source"])
+    try:
+        return Stored(found["kind"], torch.load(blob), found["source"])
+    except (SafetensorError, KeyError):  # the header has no checksum
+        raise damaged from None
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -166,7 +172,8 @@ def metadata(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             head = file.read(9)
-            return _metadata(head + file.read(int.from_bytes(head[:8], "little"))) if head[8:] == b"{" else {}
+            size = int.from_bytes(head[:8], "little")
+            return _metadata(head + file.read(size)) if head[8:] == b"{" and size <= LONGEST_HEADER else {}
     except OSError:
         return {}
 
@@ -183,9 +190,9 @@ def megabytes(size: float) -> str:
 
 def _metadata(blob: bytes) -> dict[str, str]:
     try:
-        header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
-        return dict(header.get("__metadata__", {}))
-    except (ValueError, AttributeError):
+        found = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])["__metadata__"]
+        return {name: text for name, text in found.items() if isinstance(text, str)}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
 
 

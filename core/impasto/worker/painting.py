@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
 from ..painting.checks import check_fit, style_weights
 from ..painting.throttle import Throttle
-from ..pictures.codecs import check_shape
+from ..pictures.codecs import check_shape, chosen_frames
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from . import pictures
 from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..painting.loading import Choice, Loaded
     from ..painting.paint import Step
     from ..pictures.picture import Pixels
@@ -120,10 +119,11 @@ class Painter:
         weights = style_weights(recipe, len(request.styles))
         styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
         mask = pictures.mask(request.mask, parts)
+        notice = " ".join(chosen_frames(Path(style.file) for style in request.styles if style.file))
         job.parts = {}  # they may be large, and have all been read
         begin = time.perf_counter()
         with closing(paint(pictures.picture(content), styles, recipe, mask, self._load)) as steps:
-            last = self._pull(job, request.preview, steps)
+            last = self._pull(job, request.preview, steps, notice)
         self._last = None
         if last is None:
             return "cancelled", {}, {}
@@ -144,13 +144,18 @@ class Painter:
     def _done(result: Samples, fields: Mapping[str, Any]) -> Ending:
         return "done", {"result": result.tobytes()}, {"picture": pictures.described(result, "result"), **fields}
 
-    def _pull(self, job: Job, longest: int, steps: Any) -> tuple[int, Step] | None:
-        """Steps until they end or someone stops; the last and its number, or None if the job is given up."""
+    def _pull(self, job: Job, longest: int, steps: Any, notice: str) -> tuple[int, Step] | None:
+        """Steps until they end or someone stops; the last and its number, or None if the job is given up.
+
+        `notice` is told with the first of them.
+        """
         previews, throttle = pictures.Previews(longest), Throttle()
-        for taken, step in enumerate(steps, 1):  # noqa: B007
+        for taken, step in enumerate(steps, 1):
             job.moved = time.monotonic()
             if job.wish == "cancel":
                 return None
+            if taken == 1 and notice:
+                step = replace(step, notice=f"{notice} {step.notice}".strip())
             if not self.send.behind or step.fraction == 1 or step.notice:
                 self.send("progress", id=job.id, **_where(step))
             if longest and not self.send.behind:
@@ -176,9 +181,9 @@ def whole_recipe(request: Paint) -> Recipe:
     weights = [style.weight for style in request.styles]
     if any(weight is not None for weight in weights):
         given["style_weights"] = [1.0 if weight is None else weight for weight in weights]
-    recipe = registry().settled(Recipe.of(**given))
+    recipe = registry().settled(Recipe.of(**given)).sized(max(size))
     style_weights(recipe, len(weights))
-    check_fit(size, recipe.size)
+    check_fit(size, recipe.longest)
     return recipe
 
 

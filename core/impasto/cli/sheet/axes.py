@@ -17,6 +17,8 @@ from ..job import Job
 COMPOUND = ("weights", "options", "numbers", "part")
 """Kinds of knobs whose values hold commas."""
 FILES = ("content", "style")
+SIZE = 256
+"""Longest side of each picture where nothing is said of it."""
 RATIO, TAKEN = "alpha/beta", "steps-taken"
 MORE = {
     "content": "picture files",

@@ -23,7 +23,11 @@ AXIS = "KNOB=V1,V2,..."
 @click.option("--figure", type=click.Choice(sorted(SET)), help="The axes of a figure of the paper: see docs/paper.md.")
 @no_recipe
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--size", metavar="N", default="256", help="Longest side of each picture, in pixels.  [default 256]")
+@click.option(
+    "--size",
+    metavar="N|N%|original",
+    help="Longest side of each picture in pixels.  [default 256, or CONTENT's own where that is smaller]",
+)
 @partial(knobs, without=("size",))
 def sheet(
     pictures: tuple[Path, ...],

@@ -23,7 +23,7 @@ from ...plugin.network import Capabilities, Network
 from ...plugin.registry import registry
 from ...recipe.recipe import Recipe
 from ..job import Job
-from .axes import NOTHING, RATIO, Axis, Mark, Plan, span
+from .axes import NOTHING, RATIO, SIZE, Axis, Mark, Plan, span
 
 OURS = {"scales": 1, "steps": 60, "init": "noise"}
 PAPERS = {"profile": "gatys2016"}
@@ -46,9 +46,10 @@ def planned(
 
 
 def _representations(knobs: Mapping[str, Any], content: Path, style: Path, output: Path) -> Plan:
-    recipe, seen = registry().settled(Recipe.of(**knobs)), read(content)
+    seen = read(content)
+    recipe = registry().settled(Recipe.of(**knobs)).sized(max(seen.size), SIZE)
     painted = read(style).cropped(recipe.style_crop)
-    levels, canvas = _Levels(recipe, seen, painted), seen.fit(recipe.size)
+    levels, canvas = _Levels(recipe, seen, painted), seen.fit(recipe.longest)
     styles, contents = list(levels.growing()), list(levels.single())
     jobs, captions = {}, {}
     for x, (text, layers) in enumerate(styles):
@@ -63,8 +64,9 @@ def _representations(knobs: Mapping[str, Any], content: Path, style: Path, outpu
 
 
 def _trade_off(knobs: Mapping[str, Any], content: Path, style: Path, output: Path, columns: Axis) -> Plan:
-    recipe = registry().settled(Recipe.of(**knobs))
-    levels = _Levels(recipe, read(content), read(style).cropped(recipe.style_crop))
+    seen = read(content)
+    recipe = registry().settled(Recipe.of(**knobs)).sized(max(seen.size), SIZE)
+    levels = _Levels(recipe, seen, read(style).cropped(recipe.style_crop))
     letters = zip(ascii_uppercase, levels.growing(), strict=False)
     rows = [Mark(f"{letter}  {text}", {"style_layers": layers}) for letter, (text, layers) in letters]
     if not levels.profile.style_weight:
@@ -82,13 +84,13 @@ class _Levels:
         info = registry().network(recipe.network)
         self.profile = Profile.of(recipe, info.finish)
         self.network: Network = info.build(**info.chosen(recipe.network_options or {}, self.profile.network_options))
-        seen = self._reached(content.fit(recipe.size))
-        both = seen & self._reached(style.fit(recipe.size * recipe.style_scale))
+        seen = self._reached(content.fit(recipe.longest))
+        both = seen & self._reached(style.fit(recipe.longest * recipe.style_scale))
         own = Capabilities.of(self.network).levels or [(layer, (layer,)) for layer in self.network.style_layers]
         here = [(shown, [layer for layer in layers if layer in both]) for shown, layers in own if shown in seen]
         self.levels = here[: len(ascii_uppercase)]
         if not any(layers for _, layers in self.levels):
-            raise RecipeError(f"At size {recipe.size} the network {recipe.network} sees nothing.", "Raise --size.")
+            raise RecipeError(f"At size {recipe.longest} the network {recipe.network} sees nothing.", "Raise --size.")
 
     @torch.no_grad()
     def _reached(self, size: tuple[int, int]) -> set[str]:

@@ -19,6 +19,7 @@ from ...errors import DivergedError, RecipeError
 from ...painting.loading import Load, load
 from ...painting.paint import Step, paint
 from ...pictures import picture
+from ...pictures.codecs import chosen_frames
 from ...pictures.contact_sheet import Contact, Label, flat
 from ...pictures.picture import Picture, write
 from ...plugin.registry import registry
@@ -29,7 +30,7 @@ from ..commands import FAILED, STOPPED
 from ..interrupt import Interrupt
 from ..job import Job, Pictures, check
 from ..progress import progress
-from .axes import TAKEN, Axis, Plan
+from .axes import SIZE, TAKEN, Axis, Plan
 
 Cell = tuple[int, int]
 """(row, column)."""
@@ -48,7 +49,7 @@ class Run:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the result."""
-        return self.pictures.content.fit(self.job.recipe.size)
+        return self.pictures.content.fit(self.job.recipe.longest)
 
     def try_one_step(self) -> None:
         """Take a step and forget it: whatever is wrong with the knobs shows by then.
@@ -82,10 +83,14 @@ def run(plan: Plan, output: Path, quiet: bool, no_recipe: bool) -> int:
     """Try every picture, paint them, write the sheet. Returns the exit code: 0, 130 after Ctrl-C, 1 if any diverged."""
     begin = time.perf_counter()
     read = cache(picture.read)
+    plan = replace(plan, jobs={where: job.settled(read, SIZE) for where, job in plan.jobs.items()})
     runs = _runs(plan, read)
     sizes = [one.size for one in runs]
     contact = _contact(plan, (max(w for w, _ in sizes), max(h for _, h in sizes)), read)
     check_output(output, longest=max(contact.size))
+    for line in chosen_frames(path for job in plan.jobs.values() for path in job.inputs):
+        if not quiet:
+            click.echo(f"impasto: {line}", err=True)
     for one in runs:
         one.try_one_step()
     carried = "" if no_recipe else _carried(plan, output)
@@ -109,7 +114,7 @@ def _runs(plan: Plan, read: Read) -> list[Run]:
     """One for each different painting: cells that only differ in how far it is share one, and all share networks."""
     runs: dict[object, Run] = {}
     once = cache(load)
-    for where, job in ((where, job.settled()) for where, job in plan.jobs.items()):
+    for where, job in plan.jobs.items():
         key = (job.content, job.style, job.canvas, job.recipe.model_dump_json())
         if key not in runs:
             runs[key] = Run(check(job, read), job, once)
