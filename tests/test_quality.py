@@ -67,8 +67,9 @@ def test_a_draft_is_finished(
     assert done.exit_code == 0, done.stderr
     assert sorted({int(line.split(",")[2]) for line in losses.read_text().splitlines()[1:]}) == sizes
     assert max(read(final).size) == sizes[-1]
-    recipe = json.loads(read_comment(final))["recipe"]
-    assert (recipe["quality"], recipe["init"], recipe["scales"]) == ("normal", "draft.png", len(sizes))
+    made = json.loads(read_comment(final))
+    assert (made["recipe"]["quality"], made["recipe"]["init"]) == ("normal", "content")
+    assert (made["sources"]["from"]["path"], made["begun"]) == ("draft.png", [128, 2])
     assert impasto("again", final, "-q").exit_code == 0
     assert (tmp_path / "final-again.png").read_bytes() == final.read_bytes()
 
@@ -84,28 +85,17 @@ def test_a_draft_that_was_matched_is_matched_again_and_larger(
     assert np.array_equal(read(final).pixels, read(whole).pixels)
 
 
-def test_only_drafts_are_finished(impasto: Run, tmp_path: Path, content: Path, style: Path) -> None:
-    out = tmp_path / "out.png"
-    assert impasto(content, style, "-o", out, "--size", 96, "--steps", 1, "-q").exit_code == 0
-    done = impasto("--from", out, "-o", tmp_path / "final.png")
-    assert done.exit_code == 2
-    assert "this is no draft; its quality is normal. Use impasto again." in done.stderr
-    done = impasto("--from", out, "--mask", content, "-o", tmp_path / "final.png")
-    assert done.exit_code == 2
-    assert "--from takes the masks of the draft" in done.stderr
-
-
 def test_the_pictures_of_a_draft_kept_elsewhere_are_named(
     impasto: Run, tmp_path: Path, content: Path, style: Path
 ) -> None:
     draft, final = tmp_path / "drafts" / "draft.png", tmp_path / "drafts" / "final.png"
     draft.parent.mkdir()
-    options = ("--init", "content", "--size", 96, "--quality", "draft", "--steps", 1, "-q")
+    options = ("--init", "content", "--size", 192, "--quality", "draft", "--steps", 1, "-q")
     assert impasto(content, style, "-o", draft, *options).exit_code == 0
-    assert "as impasto --from DRAFT FILE" in impasto("--from", draft, "-o", final).stderr
+    assert "as impasto --from RESULT FILE" in impasto("--from", draft, "-o", final).stderr
     (tmp_path / "other.png").write_bytes(b"another picture")
     done = impasto("--from", draft, content, tmp_path / "other.png", "-o", final)
-    assert f"{tmp_path / 'other.png'}: the draft was made from other pictures" in done.stderr
+    assert f"{tmp_path / 'other.png'}: that result was made from other pictures" in done.stderr
     assert not final.exists()
     done = impasto("--from", draft, style, content, "-o", final, "-q")
     assert done.exit_code == 0, done.stderr

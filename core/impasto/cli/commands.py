@@ -133,10 +133,10 @@ def impasto() -> None:
 @results
 @click.option(
     "--from",
-    "draft",
+    "result",
     type=FILE,
-    metavar="DRAFT",
-    help="Finish DRAFT, a picture of quality draft; name its pictures where they are not beside it.",
+    metavar="RESULT",
+    help="Go on from RESULT, one that was stopped, a draft, or any for a larger --size; name its pictures if moved.",
 )
 @masks
 @knobs
@@ -150,7 +150,7 @@ def paint(
     no_recipe: bool,
     strip: bool,
     quiet: bool,
-    draft: Path | None,
+    result: Path | None,
     mask: Path | None,
     style_mask: tuple[Path, ...],
     style_region: tuple[Path, ...],
@@ -158,28 +158,27 @@ def paint(
 ) -> int:
     """Paint CONTENT in the manner of STYLE, one or several (the default command).
 
-    Ctrl-C keeps the picture so far, and so do SIGTERM and SIGHUP. The result carries its recipe; `impasto again` makes
-    it again.
+    Ctrl-C keeps the picture so far, and so do SIGTERM and SIGHUP; --from goes on from it. The result carries its
+    recipe; `impasto again` makes it again.
     """
     from ..pictures.bundled_styles import found
     from ..pictures.picture import read
     from ..recipe.recipe import Recipe
-    from .job import Job, check_roles, extras, finish
+    from .job import Job, check_roles, extras, go_on
     from .painting import run
 
-    knobs = given(values.items())
-    if draft:
+    knobs, read_once = given(values.items()), cache(read)
+    if result:
         if style_mask or style_region or mask:
-            raise click.UsageError("--from takes the masks of the draft; leave out others.")
+            raise click.UsageError("--from takes the masks of RESULT; leave out others.")
         paths = [content, *map(found, style)] if content else []
-        job = finish(draft, paths, output, knobs, preview, losses, quiet)
-        return run(replace(job, no_recipe=no_recipe, strip=strip or job.strip))
+        job = go_on(result, paths, output, knobs, preview, losses, quiet, read_once)
+        return run(replace(job, save_every=save_every, no_recipe=no_recipe, strip=strip or job.strip), read_once)
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
     if not (mask or style_mask or style_region or "style_weights" in knobs):
         check_roles(content, style)
-    read_once = cache(read)
     if mask:
         knobs.setdefault("size", "original")
     job = Job(

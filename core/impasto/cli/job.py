@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,15 +13,15 @@ import click
 from .._version import __version__
 from ..errors import OutputError, RecipeError
 from ..painting.checks import check_fit, style_weights
-from ..painting.scene import Style
+from ..painting.scene import Begun, Style
 from ..pictures.bundled_styles import found
 from ..pictures.metadata import NO_METADATA
 from ..pictures.picture import Picture, Pixels, read, read_mask
 from ..plugin.registry import registry
-from ..recipe.knobs import MOST_STYLES, USUAL_SIZE
+from ..recipe.knobs import KNOBS, MOST_STYLES, USUAL_SIZE
 from ..recipe.provenance import Provenance
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import left_out
+from ..recipe.schedule import Reached
 from ..storage.files import check_output, is_there, refuse_address
 from .losses.write import FORMATS
 
@@ -48,6 +47,8 @@ class Job:
     strip: bool = False
     taken: int | None = None
     canvas: tuple[int, int] | None = None
+    begun: tuple[Path, Reached] | None = None
+    """The picture to go on from, and how far it has come."""
     extras: Mapping[str, Path] = field(default_factory=dict)
     """More files by what they are for: mask, style2, style-mask, style-region3 and so on."""
 
@@ -55,7 +56,8 @@ class Job:
     def sources(self) -> dict[str, Path]:
         """The files that go in, by what they are for. `ImageError` for a style that is neither a file nor bundled."""
         init = Path(self.recipe.start_file) if self.recipe.start_file else None
-        paths = {"content": self.content, "style": self.style, "init": init, **self.extras}
+        pictures = {"content": self.content, "style": self.style, "init": init}
+        paths = {**pictures, "from": self.begun and self.begun[0], **self.extras}
         return {name: found(path) if STYLE.fullmatch(name) else path for name, path in paths.items() if path}
 
     @property
@@ -139,7 +141,7 @@ def remake(
     recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
     if made.version != __version__ and not quiet:
         click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
-    content, style = found.pop("content", None), found.pop("style", None)
+    content, style, origin = (found.pop(name, None) for name in ("content", "style", "from"))
     found.pop("init", None)
     return Job(
         content,
@@ -152,37 +154,42 @@ def remake(
         strip=made.stripped,
         taken=made.taken,
         canvas=made.canvas,
+        begun=(origin, made.begun) if origin and made.begun else None,
         extras=found,
     )
 
 
-def finish(
-    draft: Path,
+def go_on(
+    result: Path,
     paths: Sequence[Path],
     output: Path,
     knobs: Mapping[str, str],
     preview: Path | None,
     losses: tuple[Path, ...],
     quiet: bool,
+    read: Callable[[Path], Picture],
 ) -> Job:
-    """The job that goes on from `draft` where it stopped, with `knobs` in place of its own.
+    """The job that goes on from `result` where it stopped, or at a larger size, with `knobs` in place of its own.
 
-    `paths` are sources of the draft that are not where they were, in any order.
+    `paths` are sources of the result that are not where they were, in any order. Strokes of a given size grow with the
+    picture. What a draft matched is matched again, and larger.
     """
-    moved = Provenance.read(draft).recognised(paths)
-    hint = "Name the original as well, as impasto --from DRAFT FILE, or lay it there."
-    job = remake(draft, output, moved, preview, losses, quiet, hint)
-    if job.recipe.quality != "draft":
-        raise RecipeError(f"{draft}: this is no draft; its quality is {job.recipe.quality}.", "Use impasto again.")
-    kept = job.recipe.model_dump(exclude_unset=True) | {"quality": "normal"} | dict(knobs)
-    if job.recipe.matched and "init" not in knobs:
-        return replace(job, recipe=Recipe.of(**kept), taken=None)  # what a draft matched is matched again, and larger
-    longest = max(read(job.content).size if job.content else job.canvas or ())
-    larger = Recipe.of(**kept).sized(longest).longest / job.recipe.longest
-    scales = max(1, left_out(job.recipe) + round(math.log2(larger)))
-    recipe = Recipe.of(**kept | {"init": str(draft), "scales": scales})
+    made = Provenance.read(result)
+    hint = "Name the original as well, as impasto --from RESULT FILE, or lay it there."
+    job = remake(result, output, made.recognised(paths), preview, losses, quiet, hint)
+    known, drafted = job.recipe, job.recipe.quality == "draft"
+    recipe = Recipe.of(**known.model_dump() | ({"quality": "normal"} if drafted else {}) | dict(knobs))
+    if not isinstance(recipe.size, int):
+        recipe = recipe.sized(max(read(job.content).size if job.content else job.canvas or ()))
+    larger = recipe.longest / known.longest
+    if known.stroke_size and "stroke_size" not in knobs:
+        most = KNOBS["stroke_size"].high or known.stroke_size
+        recipe = recipe.model_copy(update={"stroke_size": min(known.stroke_size * larger, most)})
     canvas = (round(job.canvas[0] * larger), round(job.canvas[1] * larger)) if job.canvas else None
-    return replace(job, recipe=recipe, taken=None, canvas=canvas)
+    finished = made.taken is None
+    reached = made.reached._replace(step=None) if finished and not drafted else made.reached
+    anew = recipe.colour == "palette" or (finished and drafted and recipe.matched)
+    return replace(job, recipe=recipe, taken=None, canvas=canvas, begun=None if anew else (result, reached))
 
 
 class Pictures(NamedTuple):
@@ -191,6 +198,7 @@ class Pictures(NamedTuple):
     content: Picture
     styles: list[Style]
     mask: Pixels | None
+    begun: Begun | None
 
 
 def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
@@ -209,7 +217,8 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
     content = replace(content, metadata=NO_METADATA) if job.strip else content
     painters = pictures[1:] if job.content and job.style else pictures
     mask = job.extras.get("mask")
-    return Pictures(content, _styles(job, painters), read_mask(mask) if mask else None)
+    begun = Begun(read(job.begun[0]), job.begun[1]) if job.begun else None
+    return Pictures(content, _styles(job, painters), read_mask(mask) if mask else None, begun)
 
 
 def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:

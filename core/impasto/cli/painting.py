@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,8 @@ def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
         click.echo(f"impasto: error: {failed} {job.output} holds the picture so far.", err=True)
         return FAILED
     if interrupt.asked:
-        where = f"step {step.step} of {step.steps} in stage {step.stage + 1} of {step.stages}"
-        click.echo(f"impasto: stopped at {where}; {job.output} holds the picture so far.", err=True)
+        on = "" if job.no_recipe else ", and --from goes on from it"
+        click.echo(f"impasto: stopped at {_where(step)}; {job.output} holds the picture so far{on}.", err=True)
         return STOPPED
     width, height = picture.size
     _say(job, f"{job.output}: {width}x{height} pixels in {time.perf_counter() - begin:.1f} s.")
@@ -61,15 +62,12 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     with freeze_gc_after_torch():
         from ..painting.paint import paint
 
-    carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas, job.strip)
-    preview, curves = Preview(job.preview), Curves()
-    content, styles, mask = pictures
-
-    def keep(path: Path, picture: Picture, taken: int | None) -> None:
-        write(path, picture, "" if job.no_recipe else replace(carried, taken=taken).dumps())
-
+    content, styles, mask, begun = pictures
+    reached = begun.reached if begun else None
+    carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas, job.strip, reached)
+    preview, curves, keep = Preview(job.preview), Curves(), partial(_keep, job, carried)
     taken, stopped, failed = 0, None, None
-    with closing(paint(content, styles, job.recipe, mask)) as steps, progress(job.quiet) as show:
+    with closing(paint(content, styles, job.recipe, mask, begun=begun)) as steps, progress(job.quiet) as show:
         try:
             for taken, step in enumerate(steps, 1):
                 if taken == 1:  # all that was given is right, and the first size is a small one
@@ -80,7 +78,7 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
                 curves.add(step)
                 preview.offer(step)
                 if job.save_every and taken % job.save_every == 0:
-                    keep(job.numbered(taken), step.picture(), taken)
+                    keep(job.numbered(taken), step.picture(), step, taken)
                 if interrupt.asked or taken == job.taken:
                     stopped = taken
                     break
@@ -89,22 +87,31 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
                 raise
             failed, stopped = str(error), taken
     picture = step.picture()  # now that the painting has given back its memory
-    keep(job.output, picture, stopped)
+    keep(job.output, picture, step, stopped)
     for path in job.losses:
         write_losses(curves, path)
     return step, picture, failed
 
 
+def _keep(job: Job, carried: Provenance, path: Path, picture: Picture, step: Step, taken: int | None) -> None:
+    write(path, picture, "" if job.no_recipe else replace(carried, reached=step.reached, taken=taken).dumps())
+
+
 def _say_begin(job: Job, content: Picture, step: Step) -> None:
-    _say(job, f"{job.roles}.")
+    on = f"; goes on from {job.begun[0]} at {_where(step)}, {step.size} pixels" if job.begun else ""
+    _say(job, f"{job.roles}{on}.")
     for line in chosen_frames(job.inputs):
         _say(job, line)
     for line in _losses(content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
     expected = Estimates().told(*step.scene.crop.size, step.fit)
-    time_, memory = clock(expected["seconds"]), f"{expected['bytes'] / 1e9:.1f} GB of memory"
+    time_, memory = clock(expected["seconds"] * step.rest), f"{expected['bytes'] / 1e9:.1f} GB of memory"
     width, height = step.scene.canvas.size
     _say(job, f"network {job.recipe.network}, {width}x{height} pixels, about {time_} and {memory}.")
+
+
+def _where(step: Step) -> str:
+    return f"step {step.step} of {step.steps} in stage {step.stage + 1} of {step.stages}"
 
 
 def _losses(content: Picture, form: str) -> Iterator[str]:

@@ -77,8 +77,14 @@ class Matching:
         self.shares: list[Tensor | None] = []
         self.longest = 0
 
+    def recall(self, picture: Tensor, content: Tensor, aims: Sequence[Aim]) -> None:
+        """Go on from `picture`, (1, 3, h, w), which was matched before, as if at the size of `content` and below."""
+        self.picture = picture
+        self.at(content, aims, rounds=1)
+        self.picture = picture
+
     @torch.no_grad()
-    def at(self, content: Tensor, aims: Sequence[Aim]) -> Match:
+    def at(self, content: Tensor, aims: Sequence[Aim], rounds: int = ROUNDS) -> Match:
         """The picture at the size of `content`, (1, 3, H, W); sizes are to come as `schedule.matching` has them.
 
         Where memory runs out in it, a size can be matched again, with the same result.
@@ -89,7 +95,7 @@ class Matching:
             indices = [grid.index(field) for grid, field in zip(grids, self._enlarged(grids, max(shape)), strict=True)]
             rough, shares, distance = self.picture, self._kept(grids), 0.0
         else:
-            rough, indices, shares, distance = self._matched(content, aims)
+            rough, indices, shares, distance = self._matched(content, aims, rounds)
         fields = [grid.field(index) for grid, index in zip(grids, indices, strict=True)]
         picture = _averaged(grids, indices, shares, shape, CRISP)
         match = Match(_legible(_crisp(picture, grids, indices, shares), content, aims), distance)
@@ -97,7 +103,7 @@ class Matching:
         return match
 
     def _matched(
-        self, content: Tensor, aims: Sequence[Aim]
+        self, content: Tensor, aims: Sequence[Aim], rounds: int
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None], float]:
         """Match and average, a few times: the picture, numbers of patches, how much each counts, how far they are."""
         shape, longest = content.shape[-2:], max(content.shape[-2:])
@@ -109,7 +115,7 @@ class Matching:
         fields = self._enlarged(patches, longest) if self.fields else None
         picture = None if self.picture is None else resized(self.picture, *shape).clamp_(0, 1)
         use: list[Tensor | None] = [None] * len(aims)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             indices, distances = [], []
             for number, one in enumerate(patches):
                 queries = one.queries(picture)

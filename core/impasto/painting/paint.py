@@ -18,9 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..matching.guide import light
-from ..matching.hypercolumns import Hues, Hypercolumns
-from ..matching.matching import Matching
+from ..errors import RecipeError
 from ..memory import allocator
 from ..memory.plan import MemoryBudget, TilingPlan, memory_budget
 from ..objective.colours import recoloured
@@ -35,12 +33,13 @@ from ..pictures.picture import Picture, Pixels, read
 from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import Stage, guiding, stages
+from ..recipe.schedule import Reached, Stage, stages
 from .divergence import DivergenceCheck
 from .loading import Choice, Load, Loaded, load
+from .matched_start import FAINT, MatchedStart, Taken
 from .memory_fit import MemoryFitter
 from .neighbours import NeighbourObjectives
-from .scene import Scene, Style
+from .scene import Begun, Scene, Style
 from .targets import View
 
 EARLIEST_ESTIMATE = 0.02
@@ -49,10 +48,6 @@ EARLIEST_ESTIMATE = 0.02
 
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
-
-FAINT, ODDS, LEAST_ODDS = 25, 4.0, 0.02
-"""Strength from which on nothing of the photograph itself is left; and what the content counts in matching, at strength
-50 and always."""
 
 Styles = Picture | Sequence[Style]
 
@@ -82,11 +77,20 @@ class Step:
     """How it was made to fit into memory."""
     notice: str = ""
     """What has just been changed for that, in a sentence."""
+    rest: float = 1.0
+    """Share of the painting that was left to do when it began."""
+    before: int = 0
+    """Steps of earlier stages at this size."""
 
     @property
     def loss(self) -> float:
         """The sum of the losses."""
         return sum(self.losses.values())
+
+    @property
+    def reached(self) -> Reached:
+        """From where to go on after it."""
+        return Reached(self.size, 0 if "match" in self.losses else self.before + self.step)
 
     @property
     def remaining(self) -> float | None:
@@ -110,19 +114,25 @@ def stylized(content: Picture, style: Styles, mask: Pixels | None = None, **knob
 
 
 def paint(
-    content: Picture, style: Styles, recipe: Recipe, mask: Pixels | None = None, load: Load = load
+    content: Picture,
+    style: Styles,
+    recipe: Recipe,
+    mask: Pixels | None = None,
+    load: Load = load,
+    begun: Begun | None = None,
 ) -> Generator[Step, None, None]:
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
     `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
-    nowhere, and is returned as it was. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or
-    `RecipeError` before the first step, and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
+    nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. Raises `PluginError`,
+    `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step, and `DivergedError` when what
+    comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe).sized(max(content.size))
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
     seen = [style.cropped(_part(style.picture, recipe)) for style in styles]
     scene = Scene(content, seen, recipe.longest, mask, recipe.colour)
-    return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load).steps()
+    return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load, begun).steps()
 
 
 def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
@@ -140,21 +150,11 @@ def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
     yield Step(0, 1, max(width, height), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene, fit)
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """What one step made: `share` of its stage is done with it."""
-
-    size: int
-    share: float
-    image: Tensor
-    losses: dict[str, float]
-
-
 class _Painting:
     """What stays the same from stage to stage."""
 
-    def __init__(self, scene: Scene, recipe: Recipe, load: Load) -> None:
-        self.scene, self.recipe = scene, recipe
+    def __init__(self, scene: Scene, recipe: Recipe, load: Load, begun: Begun | None = None) -> None:
+        self.scene, self.recipe, self.begun = scene, recipe, begun
         self.finish = registry().network(recipe.network).finish
         self.profile = Profile.of(recipe, self.finish)
         self.load, self.choice = load, Choice.of(recipe, self.profile)
@@ -165,6 +165,7 @@ class _Painting:
         self.noise = torch.Generator().manual_seed(recipe.seed)
         self.optimiser: Optimiser | None = None
         self.memory = MemoryFitter(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
+        self.matched = MatchedStart(scene, recipe, self.scales, self.memory, self._hue_network)
         tiling = self.memory.target_tiling
         self.neighbours = (
             NeighbourObjectives(self.profile, self.weights, self.loaded, tiling, recipe.strength)
@@ -177,63 +178,54 @@ class _Painting:
         sides, begin = self.scene.crop.size, time.perf_counter()
         plan = stages(self.recipe, max(sides), min(sides), self.finish.steps)
         work = [stage.seconds(self.memory.fit.cost.seconds) for stage in plan]
-        image: Tensor | None = None
+        shares = [self.begun.reached.share(stage) if self.begun else 0.0 for stage in plan]
+        before = sum(share * one for share, one in zip(shares, work, strict=True)) / sum(work)
+        if min(shares) == 1:
+            raise RecipeError(f"The picture to go on from is finished at {plan[-1].size} pixels.", "Set a larger size.")
+        image = self._so_far(self.begun) if self.begun else None
         for number, stage in enumerate(plan):
+            if shares[number] == 1:
+                continue
             done = sum(work[:number])
             last = number == len(plan) - 1
-            steps = self._matched(stage) if stage.sizes else self._descended(stage, image, last)
-            for taken, one in enumerate(steps, 1):
-                image, where = one.image, (number, len(plan), one.size, taken, stage.steps)
+            steps = self.matched.sizes(stage, image) if stage.sizes else self._descended(stage, image, last)
+            for one in steps:
+                image, where = one.image, (number, len(plan), one.size, one.step, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
-                notice = self.memory.take_notice()
-                yield Step(*where, fraction, seconds, one.losses, image, self.scene, self.memory.fit, notice)
+                told = (fraction - before) / (1 - before), seconds, one.losses, image
+                yield Step(
+                    *where, *told, self.scene, self.memory.fit, self.memory.take_notice(), 1 - before, stage.before
+                )
 
-    def _matched(self, stage: Stage) -> Iterator[_Taken]:
-        """Size after size of matching.
-
-        Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
-        """
-        odds, most = ODDS * (100 / self.recipe.strength - 1), min(1.0, self.recipe.strength / FAINT)
-        hues = self.memory.retry_on_oom(self._hues, stage.sizes)
-        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed, hues)
-        work = [size**2 for size in stage.sizes]
-        for number, size in enumerate(stage.sizes, 1):
-            view = View(self.scene, size, self.loaded.device, self.scales)
-            match = self.memory.retry_on_oom(matching.at, view.content, view.aims())
-            image = torch.lerp(view.content, match.picture, most)
-            yield _Taken(size, sum(work[:number]) / sum(work), image, {"match": match.distance})
-
-    def _hues(self, sizes: Sequence[int]) -> list[Hues]:
-        """The hues of each painting that belong to the content."""
-        loaded = self._hue_network()
-        columns = Hypercolumns(loaded.evaluate, loaded.network.layers)
-        views = [View(self.scene, size, loaded.device, self.scales) for size in guiding(sizes)]
-        aims, found = [view.aims() for view in views], []
-        for paintings in zip(*aims, strict=True):
-            sights = [(view.content, aim.painting, aim.weight) for view, aim in zip(views, paintings, strict=True)]
-            found.append(columns.hues(sights, light(views[-1].content)))
-        return found
+    def _so_far(self, begun: Begun) -> Tensor:
+        """What was painted before, at the size that it had come to."""
+        seen = begun.picture
+        if self.scene.mask is not None:
+            seen = Picture(np.ascontiguousarray(seen.resized(*self.scene.canvas.size).pixels[self.scene.box]))
+        view = View(self.scene, begun.reached.size, self.loaded.device, self.scales)
+        return view.tensor(seen.resized(*self.scene.crop.fit(view.longest)))
 
     def _hue_network(self) -> Loaded:
+        """The network whose hypercolumns tell hues."""
         asked = self.finish.hues
         info = registry().networks.get(asked)
         if info is None or info.missing():
             return self.loaded
         return self.load(replace(self.choice, network=asked, options=tuple(info.chosen({}).items())))
 
-    def _descended(self, stage: Stage, image: Tensor | None, last: bool) -> Iterator[_Taken]:
+    def _descended(self, stage: Stage, image: Tensor | None, last: bool) -> Iterator[Taken]:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
-        sides = self.scene.crop.size
+        sides, first = self.scene.crop.size, 1 + (self.begun.reached.steps(stage) if self.begun else 0)
         with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
-            objective, image = self.memory.retry_on_oom(self._begun, stage, image, self.noise.get_state())
+            objective, image = self.memory.retry_on_oom(self._entered, stage, image, self.noise.get_state())
             self.optimiser = self.memory.retry_on_oom(self._optimiser, stage, objective, image, self.optimiser)
             watch, start = DivergenceCheck(self.scene, self.recipe), image
-            for taken in range(1, stage.steps + 1):
+            for taken in range(first, stage.steps + 1):
                 image, losses = self.memory.retry_on_oom(self._step, image, objective, self.optimiser)
                 if taken == stage.steps:
                     image = self._ended(image, start, last)
                 watch.see(image, losses, last=taken == stage.steps)
-                yield _Taken(stage.size, taken / stage.steps, image, losses)
+                yield Taken(stage.size, taken, taken / stage.steps, image, losses)
 
     def _ended(self, image: Tensor, start: Tensor, last: bool) -> Tensor:
         """The image at the end of a stage that began with `start`.
@@ -247,7 +239,7 @@ class _Painting:
         content = View(self.scene, max(image.shape[-2:]), self.loaded.device, self.scales).content
         return torch.lerp(content, image, self.recipe.strength / FAINT)
 
-    def _begun(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor]:
+    def _entered(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor]:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before.
 
         `noise` is the state of the noise to draw from, so that what has to begin again draws the same.
@@ -306,6 +298,8 @@ class _Painting:
 
     def _next(self, image: Tensor, content: Tensor, targets: Targets) -> Tensor:
         """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style."""
+        if image.shape == content.shape:
+            return image
         smaller, towards = (image.shape[-2], image.shape[-1]), self.recipe.strength / 50
         image = resized(image, *content.shape[-2:])
         if self.recipe.init == "content" and self.recipe.detail:

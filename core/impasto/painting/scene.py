@@ -19,6 +19,7 @@ from ..pictures import colour_transfer
 from ..pictures.picture import Picture, Pixels, shares
 from ..pictures.samples import resample
 from ..pictures.stroke_width import stroke_width
+from ..recipe.schedule import Reached
 from .checks import check_mask, check_weights
 
 Box = tuple[slice, slice]
@@ -55,6 +56,14 @@ class Style:
         if region is not None:
             region = np.ascontiguousarray(stretched(region, *self.picture.size)[shares(part, *self.picture.size)])
         return replace(self, picture=self.picture.cropped(part), region=region)
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A picture to go on from, in the shape of the content and of any size, and how far it has come."""
+
+    picture: Picture
+    reached: Reached
 
 
 class Scene:

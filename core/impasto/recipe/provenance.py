@@ -19,8 +19,9 @@ from ..pictures import bundled_styles
 from ..pictures.picture import read_comment
 from ..storage import files
 from .recipe import Recipe
+from .schedule import Reached
 
-EXTRA = re.compile(r"init|mask|style[2-8]|style-(mask|region)[2-8]?")
+EXTRA = re.compile(r"init|from|mask|style[2-8]|style-(mask|region)[2-8]?")
 """Sources that some pictures have besides content and style."""
 
 
@@ -72,7 +73,14 @@ class Provenance:
 
     recipe: Recipe
     sources: dict[str, Source]
-    """By what they are for: content and style; for some pictures also init, mask, style2, style-mask and so on."""
+    """By what they are for: content and style; for some pictures also init, mask, style2, style-mask and so on.
+
+    And "from", the picture that it went on from.
+    """
+    reached: Reached
+    """How far it has come, for whoever goes on from it."""
+    begun: Reached | None = None
+    """How far the picture that it went on from had come."""
     taken: Annotated[int, Field(ge=1)] | None = None
     canvas: tuple[int, int] | None = None
     """(width, height) of a texture, which has no content."""
@@ -88,11 +96,13 @@ class Provenance:
         folder: Path,
         canvas: tuple[int, int] | None = None,
         stripped: bool = False,
+        begun: Reached | None = None,
     ) -> Provenance:
         """What a result in `folder` made from these files, by what they are for, carries."""
         sources = {name: Source.of(path, folder) for name, path in paths.items()}
         init = sources["init"].path if "init" in sources else recipe.init
-        return cls(recipe.model_copy(update={"init": init}), sources, canvas=canvas, stripped=stripped)
+        recipe = recipe.model_copy(update={"init": init})
+        return cls(recipe, sources, Reached(recipe.longest), begun, canvas=canvas, stripped=stripped)
 
     def recognised(self, paths: Sequence[Path]) -> dict[str, Path]:
         """Which of its sources these files are, by what they are for; `ImageError` for a file that is none of them."""
@@ -102,16 +112,18 @@ class Provenance:
             checksum = files.sha256(path)
             names = [name for name, source in self.sources.items() if source.sha256 == checksum]
             if not names:
-                seen = f"{path}: the draft was made from other pictures; none of them has this SHA-256."
+                seen = f"{path}: that result was made from other pictures; none of them has this SHA-256."
                 raise ImageError(seen, "Name the pictures of that time, or leave them out.")
             found |= dict.fromkeys(names, path)
         return found
 
     def dumps(self) -> str:
         """One line of JSON in ASCII."""
-        fields = {"impasto": self.version, "taken": self.taken, "recipe": self.recipe.model_dump(mode="json")}
-        more = ({"canvas": self.canvas} if self.canvas else {}) | ({"stripped": True} if self.stripped else {})
-        return json.dumps(fields | more | {"sources": {name: asdict(source) for name, source in self.sources.items()}})
+        fields: dict[str, Any] = {"impasto": self.version, "taken": self.taken, "reached": self.reached}
+        fields["recipe"] = self.recipe.model_dump(mode="json")
+        more = {"begun": self.begun, "canvas": self.canvas, "stripped": self.stripped}
+        fields |= {name: value for name, value in more.items() if value}
+        return json.dumps(fields | {"sources": {name: asdict(source) for name, source in self.sources.items()}})
 
     @classmethod
     def read(cls, path: Path) -> Provenance:
@@ -121,15 +133,24 @@ class Provenance:
             recipe = Recipe.of(**fields["recipe"])
             sources = {name: Source(**source) for name, source in fields["sources"].items()}
             canvas = _canvas(fields)
-            if not _complete(sources.keys(), recipe, canvas):
+            reached, begun = (_reached(fields.get(name)) for name in ("reached", "begun"))
+            if not (_complete(sources.keys(), recipe, canvas) and reached and ("from" in sources) == bool(begun)):
                 raise KeyError("sources")
-            return cls(recipe, sources, fields["taken"], canvas, fields["impasto"], fields.get("stripped") is True)
+            stripped = fields.get("stripped") is True
+            return cls(recipe, sources, reached, begun, fields["taken"], canvas, fields["impasto"], stripped)
         except RecipeError as error:
             seen = f"{path}: its recipe is not for this version of impasto. {error}"
             raise ImageError(seen, "Paint it anew.") from None
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             hint = "Use a picture as impasto wrote it; many programs drop this when they save."
             raise ImageError(f"{path}: this picture carries no recipe.", hint) from None
+
+
+def _reached(field: Any) -> Reached | None:
+    if field is None:
+        return None
+    size, step = field
+    return Reached(max(1, int(size)), None if step is None else max(0, int(step)))
 
 
 def _canvas(fields: Mapping[str, Any]) -> tuple[int, int] | None:

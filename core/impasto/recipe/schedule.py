@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .knobs import NEIGHBOURS, OURS
 from .recipe import Recipe
@@ -39,6 +39,8 @@ class Stage:
     """Those of matching, one for each step, up to that of the stage."""
     compares: Literal["", "hypercolumns", "layers"] = ""
     """Whether it finds neighbours first: of all layers as one, or of each layer on its own."""
+    before: int = 0
+    """Steps of stages before it at the same size."""
 
     def seconds(self, unit: float) -> float:
         """What the stage takes for a square picture: its pixels, and something for each step itself.
@@ -49,6 +51,30 @@ class Stage:
             return MATCHING * sum(size**2 for size in self.sizes)
         steps = self.steps + (COMPARING if self.compares else 0)
         return unit * steps * (self.size**2 + COARSEST**2)
+
+
+class Reached(NamedTuple):
+    """How far a painting has come: the longest side at which it works, and all steps of an optimiser taken there.
+
+    `step` None is all of them. What comes before that size is done.
+    """
+
+    size: int
+    step: int | None = None
+
+    def share(self, stage: Stage) -> float:
+        """How much of `stage` is done, 0 to 1."""
+        if stage.size < self.size or (stage.size == self.size and (stage.sizes or self.step is None)):
+            return 1.0
+        if stage.sizes:
+            return sum(size**2 for size in stage.sizes if size <= self.size) / sum(size**2 for size in stage.sizes)
+        return self.steps(stage) / stage.steps
+
+    def steps(self, stage: Stage) -> int:
+        """The steps of `stage` that are done, where it has steps of an optimiser."""
+        if stage.size != self.size:
+            return stage.steps if stage.size < self.size else 0
+        return stage.steps if self.step is None else min(stage.steps, max(0, self.step - stage.before))
 
 
 def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list[Stage]:
@@ -84,7 +110,10 @@ def guiding(sizes: Sequence[int]) -> Sequence[int]:
 def _neighbours(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
     """Sizes that double from 64 pixels, and at the last of them a few rounds for the layers one by one."""
     plan = _stages(recipe, longest, shortest, NEIGHBOUR_STEPS, COARSEST // 2)
-    rounds = [Stage(plan[-1].size, max(1, plan[-1].steps // 2), compares="layers")] * ROUNDS
+    first, steps = plan[-1], max(1, plan[-1].steps // 2)
+    rounds = [
+        Stage(first.size, steps, compares="layers", before=first.steps + steps * number) for number in range(ROUNDS)
+    ]
     return [*(replace(stage, compares="hypercolumns") for stage in plan), *rounds]
 
 

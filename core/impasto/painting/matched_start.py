@@ -1,0 +1,75 @@
+"""The first stage of a painting that starts by matching: patches of the paintings, size after size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..matching.guide import light
+from ..matching.hypercolumns import Hues, Hypercolumns
+from ..matching.matching import Matching
+from ..recipe.recipe import Recipe
+from ..recipe.schedule import Stage, guiding
+from .loading import Loaded
+from .memory_fit import MemoryFitter
+from .scene import Scene
+from .targets import View
+
+FAINT, ODDS, LEAST_ODDS = 25, 4.0, 0.02
+"""Strength from which on nothing of the photograph itself is left; and what the content counts in matching, at strength
+50 and always."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one step made, of this number: `share` of its stage is done with it."""
+
+    size: int
+    step: int
+    share: float
+    image: Tensor
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class MatchedStart:
+    """Matches a scene; `hue_network` gives the network whose hypercolumns tell hues."""
+
+    scene: Scene
+    recipe: Recipe
+    scales: Sequence[float]
+    memory: MemoryFitter
+    hue_network: Callable[[], Loaded]
+
+    def sizes(self, stage: Stage, begun: Tensor | None) -> Iterator[Taken]:
+        """Size after size of matching; of those of `begun` only what is needed to go on from it.
+
+        Below strength `FAINT` the picture is mixed with the content, so that little strength changes little.
+        """
+        odds, most = ODDS * (100 / self.recipe.strength - 1), min(1.0, self.recipe.strength / FAINT)
+        hues = self.memory.retry_on_oom(self._hues, stage.sizes)
+        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed, hues)
+        matching.picture = begun
+        work = [size**2 for size in stage.sizes]
+        for number, size in enumerate(stage.sizes, 1):
+            view = View(self.scene, size, self.memory.loaded.device, self.scales)
+            if begun is not None and size <= max(begun.shape[-2:]):
+                self.memory.retry_on_oom(matching.recall, begun, view.content, view.aims())
+                continue
+            match = self.memory.retry_on_oom(matching.at, view.content, view.aims())
+            image = torch.lerp(view.content, match.picture, most)
+            yield Taken(size, number, sum(work[:number]) / sum(work), image, {"match": match.distance})
+
+    def _hues(self, sizes: Sequence[int]) -> list[Hues]:
+        """The hues of each painting that belong to the content."""
+        loaded = self.hue_network()
+        columns = Hypercolumns(loaded.evaluate, loaded.network.layers)
+        views = [View(self.scene, size, loaded.device, self.scales) for size in guiding(sizes)]
+        aims, found = [view.aims() for view in views], []
+        for paintings in zip(*aims, strict=True):
+            sights = [(view.content, aim.painting, aim.weight) for view, aim in zip(views, paintings, strict=True)]
+            found.append(columns.hues(sights, light(views[-1].content)))
+        return found
