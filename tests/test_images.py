@@ -300,6 +300,7 @@ def tiff(path: Path, *tags: tuple[int, int, int]) -> bytes:
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a video", "Export one frame"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "a camera's raw file", "Develop it"),
         (b"FUJIFILMCCD-RAW 0201", "a camera's raw file", "Develop it"),
+        (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file", "Develop it"),
         (b"8BPS\0\1", "a Photoshop document", "Export it flattened"),
         (b"gimp xcf v011", "a GIMP document", "Export it flattened"),
         (b"PK\3\4" + bytes(26) + b"mimetypeapplication/x-krita", "a Krita document", "Export it flattened"),

@@ -36,7 +36,7 @@ OTHERS: dict[str | Other, tuple[bytes, ...]] = {
     Other("a PDF document", "Export the page as PNG or TIFF."): (b"%PDF",),
     Other("a PostScript document", "Export the page as PNG or TIFF."): (b"%!PS", b"\xc5\xd0\xd3\xc6"),
     Other("a JPEG XL picture", "Export it as PNG or TIFF."): (b"\xff\x0a", b"\0\0\0\x0cJXL "),
-    RAW: (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb"),
+    RAW: (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb", b"II*\0\x10\0\0\0CR"),
     VIDEO: (b"\x1aE\xdf\xa3", b"\0\0\x01\xba"),
 }
 DOCUMENTS = {
@@ -66,4 +66,4 @@ def recognised(head: bytes) -> str | Other | None:
         return next((kind for words, kind in DOCUMENTS.items() if words in head), None)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in head:
         return Other("an SVG drawing", "Export it as PNG, at the size it is to be painted from.")
-    return next((kind for kind, starts in (STARTS | OTHERS).items() if head.startswith(starts)), None)
+    return next((kind for kind, starts in (OTHERS | STARTS).items() if head.startswith(starts)), None)
