@@ -545,6 +545,44 @@ def test_again_says_when_the_version_differs(impasto: Run, tmp_path: Path, conte
     assert "made by version 0.0." in impasto("again", out).stderr
 
 
+def test_again_takes_the_threads_of_that_time(process: Process, tmp_path: Path, content: Path, style: Path) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("two threads need two cores")
+    out, args = tmp_path / "out.png", (*QUICK, "--init", "content", "--size", 96, "--steps", 3, "--network", "wavelet")
+    env = {**os.environ, "OMP_NUM_THREADS": "2"}
+    assert process(content, style, "-o", out, *args, env=env).returncode == 0
+    done = process("again", out, env={**env, "OMP_NUM_THREADS": "1"})
+    assert "may differ" not in done.stderr
+    assert (tmp_path / "out-again.png").read_bytes() == out.read_bytes()
+
+
+def test_again_says_what_differs_of_the_machine(
+    impasto: Run, process: Process, tmp_path: Path, content: Path, style: Path
+) -> None:
+    out, env = tmp_path / "out.png", {**os.environ, "ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "1"}
+    impasto(content, style, "-o", out, *QUICK)
+    carried = json.loads(read_comment(out))
+    there = carried["environment"] | {"threads": 4096, "capability": "AVX2"}
+    write(out, read(out), json.dumps(carried | {"environment": there}))
+    lines = process("again", out, env=env).stderr.splitlines()
+    said = "painted with 4096 threads and AVX2 kernels, now 1 thread and DEFAULT kernels: pixels may differ slightly."
+    assert [line for line in lines if "may differ" in line] == [f"impasto: {said}"]
+    assert process("again", out, "-q", env=env).stderr == ""
+
+
+@pytest.mark.parametrize("kept", [None, 8, {}, {"threads": "two"}])
+def test_a_recipe_that_does_not_tell_the_machine_can_be_made_again(
+    impasto: Run, tmp_path: Path, content: Path, style: Path, kept: object
+) -> None:
+    out = tmp_path / "out.png"
+    impasto(content, style, "-o", out, *QUICK)
+    old = {name: value for name, value in json.loads(read_comment(out)).items() if name != "environment"}
+    write(out, read(out), json.dumps(old if kept is None else old | {"environment": kept}))
+    done = impasto("again", out)
+    assert done.exit_code == 0, done.output
+    assert "differ" not in done.stderr
+
+
 # Stopping
 
 

@@ -18,6 +18,7 @@ from ..pictures.bundled_styles import found
 from ..pictures.metadata import NO_METADATA
 from ..pictures.picture import Picture, Pixels, read, read_mask
 from ..plugin.registry import registry
+from ..recipe.environment import Environment
 from ..recipe.knobs import KNOBS, MOST_STYLES, USUAL_SIZE
 from ..recipe.provenance import Provenance
 from ..recipe.recipe import Recipe
@@ -51,6 +52,8 @@ class Job:
     """The picture to go on from, and how far it has come."""
     extras: Mapping[str, Path] = field(default_factory=dict)
     """More files by what they are for: mask, style2, style-mask, style-region3 and so on."""
+    environment: Environment | None = None
+    """Where the picture was painted that is to be made again."""
 
     @property
     def sources(self) -> dict[str, Path]:
@@ -156,6 +159,7 @@ def remake(
         canvas=made.canvas,
         begun=(origin, made.begun) if origin and made.begun else None,
         extras=found,
+        environment=made.environment,
     )
 
 
@@ -177,6 +181,7 @@ def go_on(
     made = Provenance.read(result)
     hint = "Name the original as well, as impasto --from RESULT FILE, or lay it there."
     job = remake(result, output, made.recognised(paths), preview, losses, quiet, hint)
+    job = replace(job, environment=None)
     known, drafted = job.recipe, job.recipe.quality == "draft"
     recipe = Recipe.of(**known.model_dump() | ({"quality": "normal"} if drafted else {}) | dict(knobs))
     if not isinstance(recipe.size, int):

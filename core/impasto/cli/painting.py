@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OutOfMemory
-from ..memory.plan import Estimates
+from ..memory.plan import Estimates, resolved
 from ..memory.process import freeze_gc_after_torch
 from ..pictures.codecs import chosen_frames, kept_kind
 from ..pictures.picture import Picture, read, write
+from ..recipe.environment import Environment
 from ..recipe.provenance import Provenance
 from ..storage.files import FORMATS
 from .estimate import clock
@@ -62,6 +63,8 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     with freeze_gc_after_torch():
         from ..painting.paint import paint
 
+    if job.environment:
+        job.environment.use_threads()
     content, styles, mask, begun = pictures
     reached = begun.reached if begun else None
     carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas, job.strip, reached)
@@ -71,7 +74,9 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
         try:
             for taken, step in enumerate(steps, 1):
                 if taken == 1:  # all that was given is right, and the first size is a small one
-                    _say_begin(job, content, step)
+                    here = _environment(job, step)
+                    keep = partial(_keep, job, replace(carried, environment=here))
+                    _say_begin(job, content, step, here)
                 if step.notice:
                     _say(job, step.notice)
                 show(step)
@@ -97,9 +102,17 @@ def _keep(job: Job, carried: Provenance, path: Path, picture: Picture, step: Ste
     write(path, picture, "" if job.no_recipe else replace(carried, reached=step.reached, taken=taken).dumps())
 
 
-def _say_begin(job: Job, content: Picture, step: Step) -> None:
+def _environment(job: Job, step: Step) -> Environment:
+    width, height = step.scene.crop.size
+    plan = step.fit.plan(width * height)
+    return Environment.here(*resolved(job.recipe), plan.tile if plan else None)
+
+
+def _say_begin(job: Job, content: Picture, step: Step, here: Environment) -> None:
     on = f"; goes on from {job.begun[0]} at {_where(step)}, {step.size} pixels" if job.begun else ""
     _say(job, f"{job.roles}{on}.")
+    if job.environment and (difference := job.environment.difference(here)):
+        _say(job, f"{difference}.")
     for line in chosen_frames(job.inputs):
         _say(job, line)
     for line in _losses(content, FORMATS[job.output.suffix.lower()]):

@@ -63,7 +63,7 @@ class Match:
 
 
 class Matching:
-    """Matches a content to paintings, size after size. The same for the same `seed` on one machine."""
+    """Matches a content to paintings, size after size. The same for the same `seed`, in the same environment."""
 
     def __init__(self, odds: float, detail: float, seed: int, hues: Sequence[Hues] = ()) -> None:
         """odds: what the content counts beside the painting, above 0; 1 is the middle. detail: see `guide`.

@@ -203,6 +203,16 @@ def cost_of(network: str, precision: str) -> Cost:
     return replace(cost, step=share * cost.step, tile=share * cost.tile, far=share * cost.far)
 
 
+def resolved(recipe: Recipe) -> tuple[str, str]:
+    """The device and the precision in which `recipe` is painted here; where no network is needed the processor's."""
+    if recipe.colour == "palette":
+        return "cpu", "float32"
+    precision = registry().network(recipe.network).precision(recipe.precision)
+    with process.freeze_gc_after_torch():
+        backend = registry().painter(recipe.backend).build(recipe.device, precision)
+    return backend.device, backend.precision
+
+
 def at_hand(device: str) -> tuple[float | None, float]:
     """Bytes of `device` that are free, None if that is unknown, and that are taken: once all libraries are there."""
     if device.startswith("cuda"):
@@ -235,7 +245,7 @@ class Estimates:
         recipe = recipe.sized(max(width, height))
         scale = recipe.longest / max(width, height)
         width, height = (max(1, round(side * scale)) for side in (width, height))
-        return self.told(width, height, memory_budget(width * height, recipe, *_resolved(recipe)))
+        return self.told(width, height, memory_budget(width * height, recipe, *resolved(recipe)))
 
     def told(self, width: int, height: int, found: MemoryBudget) -> Mapping[str, Any]:
         """The fields of `estimate` for painting so many pixels as `found` says."""
@@ -256,16 +266,6 @@ class Estimates:
         seen = self._seen.setdefault(_key(found.recipe), Seen())
         seen.seconds += seconds
         seen.expected += _time(width, height, found)
-
-
-def _resolved(recipe: Recipe) -> tuple[str, str]:
-    """The device and the precision in which `recipe` is painted here; where no network is needed the processor's."""
-    if recipe.colour == "palette":
-        return "cpu", "float32"
-    precision = registry().network(recipe.network).precision(recipe.precision)
-    with process.freeze_gc_after_torch():
-        backend = registry().painter(recipe.backend).build(recipe.device, precision)
-    return backend.device, backend.precision
 
 
 def _time(width: int, height: int, found: MemoryBudget) -> float:

@@ -239,7 +239,7 @@ KNOBS: dict[str, Knob] = {
         RUN,
         "whole",
         None,
-        "Side of the tiles to look at the picture in: the same picture in less memory, slower.",
+        "Side of the tiles to look at the picture in: the same picture but for rounding in less memory, slower.",
         low=64,
         high=8192,
         source="all at once if the memory will do",

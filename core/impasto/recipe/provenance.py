@@ -1,4 +1,4 @@
-"""Where a picture came from: what is written into it, and what it takes to make it again, byte for byte."""
+"""Where a picture came from: what is written into it, and what it takes to make it again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..errors import ImageError, RecipeError
 from ..pictures import bundled_styles
 from ..pictures.picture import read_comment
 from ..storage import files
+from .environment import Environment
 from .recipe import Recipe
 from .schedule import Reached
 
@@ -87,6 +88,8 @@ class Provenance:
     version: str = __version__
     stripped: bool = False
     """Whether the metadata of the content was left out."""
+    environment: Environment | None = None
+    """Where it was painted; None where that is not known."""
 
     @classmethod
     def of(
@@ -122,6 +125,7 @@ class Provenance:
         fields: dict[str, Any] = {"impasto": self.version, "taken": self.taken, "reached": self.reached}
         fields["recipe"] = self.recipe.model_dump(mode="json")
         more = {"begun": self.begun, "canvas": self.canvas, "stripped": self.stripped}
+        more |= {"environment": asdict(self.environment)} if self.environment else {}
         fields |= {name: value for name, value in more.items() if value}
         return json.dumps(fields | {"sources": {name: asdict(source) for name, source in self.sources.items()}})
 
@@ -136,8 +140,9 @@ class Provenance:
             reached, begun = (_reached(fields.get(name)) for name in ("reached", "begun"))
             if not (_complete(sources.keys(), recipe, canvas) and reached and ("from" in sources) == bool(begun)):
                 raise KeyError("sources")
-            stripped = fields.get("stripped") is True
-            return cls(recipe, sources, reached, begun, fields["taken"], canvas, fields["impasto"], stripped)
+            stripped, environment = fields.get("stripped") is True, Environment.read(fields.get("environment"))
+            more = fields["taken"], canvas, fields["impasto"], stripped, environment
+            return cls(recipe, sources, reached, begun, *more)
         except RecipeError as error:
             seen = f"{path}: its recipe is not for this version of impasto. {error}"
             raise ImageError(seen, "Paint it anew.") from None
