@@ -124,7 +124,7 @@ class Provenance:
         """One line of JSON in ASCII."""
         fields: dict[str, Any] = {"impasto": self.version, "taken": self.taken, "reached": self.reached}
         fields["recipe"] = self.recipe.model_dump(mode="json")
-        more = {"begun": self.begun, "canvas": self.canvas, "stripped": self.stripped}
+        more: dict[str, Any] = {"begun": self.begun, "canvas": self.canvas, "stripped": self.stripped}
         more |= {"environment": asdict(self.environment)} if self.environment else {}
         fields |= {name: value for name, value in more.items() if value}
         return json.dumps(fields | {"sources": {name: asdict(source) for name, source in self.sources.items()}})
