@@ -234,6 +234,13 @@ def scenario_the_pixels_are_those_of_the_command_line():
         assert wanted == got, max(abs(one - other) for one, other in zip(wanted, got))
 
 
+def scenario_profiles_that_match_features():
+    for profile in ("nnst", "strotss"):
+        with Scene() as scene:
+            new = scene.painted(knobs=f"profile={profile} steps=2 scales=1")
+            assert len(differing(native(new), scene.before, 4)) > 96 * 80 / 2
+
+
 def scenario_a_small_layer_with_an_offset_and_no_alpha():
     with Scene(alpha=False, box=(30, 20, 64, 48)) as scene:
         new = scene.painted(strength=80)
