@@ -211,7 +211,7 @@ def test_strength_50_gives_the_source_s_weights(
 
 
 def test_every_profile_is_a_choice_and_has_its_name() -> None:
-    assert tuple(PROFILES) == KNOBS["profile"].choices == ("impasto", *SOURCES, "mahendran", "nnst")
+    assert tuple(PROFILES) == KNOBS["profile"].choices == ("impasto", *SOURCES, "mahendran", "nnst", "strotss")
     assert [profile.name for profile in PROFILES.values()] == list(PROFILES)
     assert Recipe().profile == "impasto"
 

@@ -49,10 +49,11 @@ class Profile:
     tells how the painting is laid out rather than how it is painted."""
     grain: float = 0.2
     """Deviation of a start from noise, around middle grey."""
-    kind: Literal["gram", "neighbours"] = "gram"
-    """Gram matrices; or the nearest features of the painting, by `neighbours.py`. There `content` and `style` are not
-    used, all layers are taken by default, and `content_weight`, 0 to 1, is what the content counts beside the picture
-    so far in finding what is nearest."""
+    kind: Literal["gram", "neighbours", "transport"] = "gram"
+    """Gram matrices; or the nearest features of the painting, by `neighbours.py`; or samples of features, by
+    `transport.py`. In the latter two `content` and `style` are not used, all layers are taken by default, and the same
+    for both. By neighbours, `content_weight`, 0 to 1, is what the content counts beside the picture so far in finding
+    what is nearest; in transport it is alpha at the coarsest size."""
     content_layers: Mapping[str, float] = field(default_factory=dict)
     """Layers and their w_l, where the network has them; empty for the network's own."""
     style_layers: Mapping[str, float] = field(default_factory=dict)
@@ -215,5 +216,22 @@ NNST = Profile(
     network_options={"pooling": "max"},
 )
 
-ALL = (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON, MAHENDRAN, NNST)
+# The layers of their program, where the picture's colours are one more.
+STROTSS = Profile(
+    name="strotss",
+    source="Kolkin, Salavon and Shakhnarovich, CVPR 2019, eq. 3 to 9; L-BFGS in place of RMSprop on a pyramid",
+    content=relative_error,
+    style=formulas.relative,
+    variation=total_variation,
+    content_weight=16.0,
+    style_weight=1.0,
+    recolour=True,
+    kind="transport",
+    style_layers=dict.fromkeys(
+        [f"conv{name}" for name in ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_3", "5_3")], 1.0
+    ),
+    network_options={"pooling": "max"},
+)
+
+ALL = (IMPASTO, GATYS2016, GATYS_NOTEBOOK, JOHNSON, GORDIC, CROWSON, MAHENDRAN, NNST, STROTSS)
 PROFILES = {profile.name: profile for profile in ALL}

@@ -41,6 +41,7 @@ from .memory_fit import MemoryFitter
 from .neighbours import NeighbourObjectives
 from .scene import Begun, Scene, Style
 from .targets import View
+from .transport import TransportObjectives
 
 EARLIEST_ESTIMATE = 0.02
 """Share of the work after which the time left can be told."""
@@ -48,6 +49,9 @@ EARLIEST_ESTIMATE = 0.02
 
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
+
+NOTHING = Targets({}, [], [])
+"""For a start that takes nothing from targets."""
 
 Styles = Picture | Sequence[Style]
 
@@ -172,6 +176,11 @@ class _Painting:
             if self.profile.kind == "neighbours"
             else None
         )
+        self.transport = (
+            TransportObjectives(self.profile, self.weights, self.loaded, tiling, recipe.seed)
+            if self.profile.kind == "transport"
+            else None
+        )
 
     def steps(self) -> Generator[Step, None, None]:
         """The steps of all stages."""
@@ -249,6 +258,8 @@ class _Painting:
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
         if self.neighbours is not None:
             return self._by_neighbours(self.neighbours, view, stage, image)
+        if self.transport is not None:
+            return self._by_transport(self.transport, view, stage, image)
         targets = view.targets(self.loaded.target_evaluator, self.weights, self.memory.target_tiling)
         if self.memory.plan(view.content[0, 0].numel()).tile:
             allocator.release()  # what the targets took, before there is the optimiser's memory too
@@ -266,7 +277,18 @@ class _Painting:
         if image is not None and stage.compares == "layers":
             return neighbours.layer_by_layer(view, image, self.noise), image
         objective = neighbours.hypercolumns(view, image)
-        return objective, self._first(view, Targets({}, [], [])) if image is None else image
+        return objective, self._first(view, NOTHING) if image is None else image
+
+    def _by_transport(
+        self, transport: TransportObjectives, view: View, stage: Stage, image: Tensor | None
+    ) -> tuple[SummedObjective, Tensor]:
+        """As `_begun`: from the content in the colours of the styles, at the last size without more of its detail."""
+        objective = transport.at(view, stage.draw)
+        if image is None:
+            return objective, self._first(view, Targets({}, [], view.colours))
+        if stage.draw or stage.size == max(self.scene.crop.size):
+            return objective, resized(image.detach(), *view.content.shape[-2:]).clamp_(0, 1)
+        return objective, self._next(image.detach(), view.content, NOTHING)
 
     def _step(self, image: Tensor, objective: SummedObjective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
         """The image after one step, and the losses before it."""
@@ -337,6 +359,9 @@ def _weights(recipe: Recipe, profile: Profile, network: Network) -> Weights:
     if profile.kind == "neighbours":  # strength is in their targets
         middle = recipe.model_copy(update={"strength": MIDDLE})
         return Weights.of(middle, profile, {}, style or dict.fromkeys(network.layers, 1.0))
+    if profile.kind == "transport":
+        style = style or dict.fromkeys(network.layers, 1.0)
+        return Weights.of(recipe, profile, style, style)
     content = _layers("content", recipe.content_layers, profile.content_layers, recipe.network, network)
     return Weights.of(recipe, profile, content or network.content_layers, style or network.style_layers)
 

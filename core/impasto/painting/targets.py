@@ -110,18 +110,27 @@ class View:
             for part in self.parts
         ]
         grain = sum((part.share * covariance(part.painting, part.weight) for part in self.parts), torch.zeros(()))
-        mask = _framed(self._mask(self.scene.mask, self.content), self.content, self.wrap)
+        mask = self.framed(self.mask)
         whole = wrapped(self.content, self.wrap)
         seen = content_targets(evaluate, whole, weights, tiling(whole[0, 0].numel()))
-        return Targets(seen, styles, _colours(self.parts, self.content), mask, grain if self.parts else None)
+        return Targets(seen, styles, self.colours, mask, grain if self.parts else None)
+
+    @cached_property
+    def mask(self) -> Tensor | None:
+        """Where the content counts, (1, 1, H, W); None for everywhere."""
+        return self._mask(self.scene.mask, self.content)
 
     @cached_property
     def parts(self) -> list[StylePart]:
         """The paintings, and how much and where each of them counts."""
-        mask = self._mask(self.scene.mask, self.content)
-        masks = [_both(mask, self._mask(share, self.content)) for share in self.scene.shares]
-        shares = self._shares(masks, mask)
+        masks = [_both(self.mask, self._mask(share, self.content)) for share in self.scene.shares]
+        shares = self._shares(masks, self.mask)
         return [StylePart(*self._painting(number), *one) for number, one in enumerate(zip(shares, masks, strict=True))]
+
+    @property
+    def colours(self) -> list[Colours]:
+        """The colours that go with the styles."""
+        return _colours(self.parts, self.content)
 
     def framed(self, mask: Tensor | None) -> Tensor | None:
         """`mask`, (1, 1, H, W) of the content, as `wrapped` enlarges the picture."""

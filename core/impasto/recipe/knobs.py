@@ -65,7 +65,7 @@ def _plain(number: float | None) -> str:
 
 PICTURE, LOOK, LOSS, RUN = "The picture", "Who looks at it", "The losses", "The way there"
 
-OURS, NEIGHBOURS = "impasto", "nnst"
+OURS, NEIGHBOURS, TRANSPORT = "impasto", "nnst", "strotss"
 STARTS = ("matched", "content", "noise", "style")
 NOISY = ("gatys2016", "johnson")
 """Profiles that start from noise unless told otherwise, as their sources do."""
@@ -185,7 +185,10 @@ KNOBS: dict[str, Knob] = {
         "choice",
         "impasto",
         "Whose loss formulas and weights.",
-        choices=("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran", NEIGHBOURS),
+        choices=(
+            *("impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran"),
+            *(NEIGHBOURS, TRANSPORT),
+        ),
         source="one scale for all styles",
     ),
     "content_layers": Knob(LOSS, "weights", None, "Content layers and their weights w_l.", source="the network's"),

@@ -92,9 +92,9 @@ class Recipe(BaseModel):
     targets: Name | None = _knob("targets")
     device: Name = _knob("device")
     precision: Literal["auto", "float32", "bfloat16"] = _knob("precision")
-    profile: Literal["impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran", "nnst"] = (
-        _knob("profile")
-    )
+    profile: Literal[
+        "impasto", "gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran", "nnst", "strotss"
+    ] = _knob("profile")
     content_layers: Weights | None = _knob("content_layers")
     style_layers: Weights | None = _knob("style_layers")
     content_weight: float | None = _knob("content_weight")

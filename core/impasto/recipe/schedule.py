@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from .knobs import NEIGHBOURS, OURS
+from .knobs import NEIGHBOURS, OURS, TRANSPORT
 from .recipe import Recipe
 
-COARSEST = 128
+COARSEST, FIRST = 128, 64
+"""Longest side of the first size, by Gram matrices and by single features."""
 STEPS, USUAL = 18, 512
 """Steps at a longest side of so many pixels."""
 GROWTH = 1.5
@@ -21,6 +23,8 @@ NEIGHBOUR_STEPS, ROUNDS = 12, 2
 """Steps at `USUAL` with all layers as one, and how often, half as many each time, with each layer on its own."""
 COMPARING = 3
 """Steps that finding neighbours takes as long as."""
+TRANSPORT_STEPS, DRAWN = 12, 4
+"""Steps of profile strotss at `USUAL`, and after how many positions are drawn anew."""
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
 GUIDED = 300
@@ -41,6 +45,8 @@ class Stage:
     """Whether it finds neighbours first: of all layers as one, or of each layer on its own."""
     before: int = 0
     """Steps of stages before it at the same size."""
+    draw: int = 0
+    """How often positions were drawn at this size before, in profile strotss."""
 
     def seconds(self, unit: float) -> float:
         """What the stage takes for a square picture: its pixels, and something for each step itself.
@@ -84,6 +90,8 @@ def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list
     """
     if recipe.profile == NEIGHBOURS:
         return _neighbours(recipe, longest, shortest)
+    if recipe.profile == TRANSPORT:
+        return [draw for stage in _stages(recipe, longest, shortest, TRANSPORT_STEPS, FIRST) for draw in _drawn(stage)]
     if not recipe.matched:
         return _stages(recipe, longest, shortest, STEPS)
     drafted = left_out(recipe)
@@ -109,12 +117,21 @@ def guiding(sizes: Sequence[int]) -> Sequence[int]:
 
 def _neighbours(recipe: Recipe, longest: int, shortest: int) -> list[Stage]:
     """Sizes that double from 64 pixels, and at the last of them a few rounds for the layers one by one."""
-    plan = _stages(recipe, longest, shortest, NEIGHBOUR_STEPS, COARSEST // 2)
+    plan = _stages(recipe, longest, shortest, NEIGHBOUR_STEPS, FIRST)
     first, steps = plan[-1], max(1, plan[-1].steps // 2)
     rounds = [
         Stage(first.size, steps, compares="layers", before=first.steps + steps * number) for number in range(ROUNDS)
     ]
     return [*(replace(stage, compares="hypercolumns") for stage in plan), *rounds]
+
+
+def _drawn(stage: Stage) -> list[Stage]:
+    """The same in stages of about `DRAWN` steps, with positions of their own."""
+    count = max(1, round(stage.steps / DRAWN))
+    ends = [round(stage.steps * number / count) for number in range(count + 1)]
+    return [
+        Stage(stage.size, end - begin, before=begin, draw=number) for number, (begin, end) in enumerate(pairwise(ends))
+    ]
 
 
 def _stages(recipe: Recipe, longest: int, shortest: int, steps: int, coarsest: int = COARSEST) -> list[Stage]:
