@@ -12,10 +12,11 @@ from torch import Tensor
 
 from impasto.errors import RecipeError
 from impasto.objective.colours import histogram_loss, opponent, quantiles, recoloured
-from impasto.objective.formulas import alpha_norm, direction_error, power_variation, relative_error, total_variation
-from impasto.objective.gram import Sums, gram
+from impasto.objective.content import Sums, direction_error, relative_error
+from impasto.objective.gram import gram
 from impasto.objective.objective import Colours, Objective, StyleTarget, Targets, Weights
 from impasto.objective.profiles import PROFILES, Profile
+from impasto.objective.regularisers import alpha_norm, power_variation, total_variation
 from impasto.painting.targets import content_targets, style_targets
 from impasto.recipe.recipe import Recipe
 

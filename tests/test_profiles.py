@@ -17,7 +17,7 @@ from torch import Tensor
 
 from conftest import ROOT, drawing
 from impasto.errors import RecipeError, WeightsError
-from impasto.objective import formulas
+from impasto.objective import regularisers
 from impasto.objective.objective import Objective, StyleTarget, Targets, Weights
 from impasto.objective.profiles import PROFILES
 from impasto.painting.paint import Step, paint
@@ -175,7 +175,7 @@ def test_gradients_are_the_finite_differences_of_the_source(name: str, thin: dic
 
 def test_johnson_s_variation_has_the_gradient_that_the_program_writes_out() -> None:
     image = torch.rand(1, 3, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(6)).requires_grad_()
-    (gradient,) = torch.autograd.grad(formulas.squared_variation(image), image)
+    (gradient,) = torch.autograd.grad(regularisers.squared_variation(image), image)
     x = 256 * image.detach()[0].numpy()
     x_diff, y_diff = x[:, :-1, :-1] - x[:, :-1, 1:], x[:, :-1, :-1] - x[:, 1:, :-1]
     expected = np.zeros_like(x)

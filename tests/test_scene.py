@@ -11,9 +11,10 @@ import torch
 
 from conftest import drawing
 from impasto import ImageError, Picture, Recipe, paint, read, stylized
-from impasto.objective.gram import SpatialWeights, gram
+from impasto.objective.gram import gram
 from impasto.objective.objective import Objective, Weights
 from impasto.objective.profiles import IMPASTO
+from impasto.objective.spatial_weights import SpatialWeights
 from impasto.painting.scene import Scene, Style, fitted
 from impasto.painting.targets import View
 from impasto.plugin.registry import registry

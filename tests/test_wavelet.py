@@ -14,7 +14,8 @@ from torch import Tensor
 
 from conftest import drawing
 from impasto.errors import RecipeError
-from impasto.objective.gram import SpatialWeights, gram
+from impasto.objective.gram import gram
+from impasto.objective.spatial_weights import SpatialWeights
 from impasto.plugin import Network
 from impasto.plugin.registry import registry
 from impasto_wavelet.bank import DenseBank, bank

@@ -1,76 +1,41 @@
-"""Gram matrices and sums of feature maps, of a whole layer or of a part of it, weighted by a mask where there is one.
+"""The Gram losses: the matrix, and every formula that compares two of them; `profiles.py` picks one.
 
 Notation (Gatys, Ecker and Bethge, CVPR 2016): a layer l has N_l channels on M_l positions. F^l are the features of the
-picture being painted and P^l those of the content, both (1, N_l, h, w) with h * w = M_l. G^l and A^l are Gram matrices
-per position, F F^T / M, of the picture and of the style, both (N_l, N_l): dividing by each picture's own M lets
-pictures of different sizes be compared.
+picture being painted, (1, N_l, h, w) with h * w = M_l. G^l and A^l are Gram matrices per position, F F^T / M, of the
+picture and of the style, both (N_l, N_l): dividing by each picture's own M lets pictures of different sizes be
+compared. The formulas take both, `value` and `target`, and give a scalar, not weighted.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..features.grid import ALL, Box
+from .content import Sums, relative_error
+from .spatial_weights import SpatialWeights, precise, rows
 
 
 class _Gram(torch.autograd.Function):
-    """F F^T of F, (1, N, h, w) -> (N, N), and its gradient as one product, both in float32 or better.
+    """F F^T of F, (1, N, h, w) -> (N, N), in float32 or better; its gradient is one product, where autograd takes two.
 
-    Without its `value`, it only has the gradient.
+    Where `value` is False the result is 0, which takes no time, and only the gradient is right.
     """
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, value: bool) -> Tensor:
         ctx.save_for_backward(maps)
-        rows = _rows(_precise(maps if value else maps[:, :, :0]))  # of nothing, all sums are 0
-        return rows.T @ rows
+        each = rows(precise(maps if value else maps[:, :, :0]))  # of nothing, all sums are 0
+        return each.T @ each
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (maps,) = ctx.saved_tensors
         (gradient,) = gradients
-        found = (_rows(_precise(maps)) @ (gradient + gradient.T)).to(maps.dtype)
+        found = (rows(precise(maps)) @ (gradient + gradient.T)).to(maps.dtype)
         return found.view(1, *maps.shape[-2:], maps.shape[1]).permute(0, 3, 1, 2), None
-
-
-class SpatialWeights:
-    """Weights of the positions of a layer, in [0, 1], and their sum M, over which statistics are averaged."""
-
-    def __init__(self, height: int, width: int, weights: Tensor | None = None) -> None:
-        """`weights`, (height, width) in [0, 1]; None where all count fully."""
-        self.weights = weights
-        self.positions = float(height * width if weights is None else weights.sum())
-        self._parts: dict[tuple[int | None, ...], tuple[Tensor, Tensor]] = {}
-
-    @classmethod
-    def of(cls, mask: Tensor | None, height: int, width: int) -> SpatialWeights:
-        """What a mask of the picture, (1, 1, H, W) in [0, 1], leaves of a layer's grid: each position by its area."""
-        if mask is None:
-            return cls(height, width)
-        return cls(height, width, torch.nn.functional.adaptive_avg_pool2d(mask, (height, width))[0, 0])
-
-    def apply(self, features: Tensor, box: Box = ALL) -> Tensor:
-        """The features, (1, N, h, w), of `box`: the K positions that count, (1, N, K, 1), by the root of their weights.
-
-        So their squares and products are weighted once. Without weights, the features as they are.
-        """
-        if self.weights is None:
-            return features
-        key = box[0].start, box[0].stop, box[1].start, box[1].stop
-        if key not in self._parts:
-            weights = self.weights[box].flatten()
-            index = weights.nonzero().flatten()
-            self._parts[key] = index.int(), weights[index].sqrt()[:, None]
-        index, root = self._parts[key]
-        return (_precise(_rows(features).index_select(0, index)) * root).T[None, :, :, None]
-
-
-def _rows(features: Tensor) -> Tensor:
-    """(1, N, h, w) -> (h * w, N); no copy where channels are last in memory."""
-    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
 def gram(features: Tensor, where: SpatialWeights | None = None, box: Box = ALL, value: bool = True) -> Tensor:
@@ -85,56 +50,36 @@ def gram(features: Tensor, where: SpatialWeights | None = None, box: Box = ALL, 
     return product / where.positions
 
 
-class Sums(NamedTuple):
-    """What the content losses follow from: sums over all entries of F and P, which those of parts add up to."""
-
-    entries: Tensor
-    difference: Tensor
-    """sum (F - P)^2"""
-    value: Tensor
-    """sum F^2"""
-    target: Tensor
-    """sum P^2"""
-
-    @classmethod
-    def of(cls, value: Tensor, target: Tensor) -> Sums:
-        """Those of F and P, of one shape."""
-        return cls(*_Sums.apply(value, target, True))
+def relative(value: Tensor, target: Tensor) -> Tensor:
+    """sum (G - A)^2 / sum A^2."""
+    return relative_error(Sums.of(value, target))
 
 
-class _Sums(torch.autograd.Function):
-    """`Sums` as one tensor, (4,), in float64 where the device has it; keeps F and P for its gradient, and no more."""
+def gatys(value: Tensor, target: Tensor) -> Tensor:
+    """E_l = sum (G - A)^2 / (4 N^2 M^2): Gatys, Ecker and Bethge (CVPR 2016), eq. 4.
 
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, target: Tensor, summed: bool) -> Tensor:
-        ctx.save_for_backward(value, target)
-        count = value.numel()
-        if not summed:
-            value, target = value[:0], target[:0]  # of nothing, all sums are 0
-        value, target = _precise(value), _precise(target)
-        parts = [(value - target).square_().sum(), value.square().sum(), target.square().sum()]
-        sums = torch.stack([parts[0].new_full((), count), *parts])
-        return sums if sums.device.type == "mps" else sums.double()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        value, target = ctx.saved_tensors
-        kind = torch.promote_types(value.dtype, torch.float32)
-        _, difference, square, _ = (2 * gradients[0]).to(kind)
-        return ((_precise(value) - target) * difference).addcmul_(_precise(value), square).to(value.dtype), None, None
-
-
-def compared(
-    features: Tensor, target: Tensor, where: SpatialWeights | None = None, box: Box = ALL, value: bool = True
-) -> Tensor:
-    """`Sums` of F and P, (1, N, h, w), where they count, as one tensor, (4,); of the part `box` of a layer too.
-
-    Where only its gradient is of use, `value` is False.
+    The paper has one M, for a style of the picture's size. Here G and A are each divided by their own, which is the
+    same there and lets sizes differ.
     """
-    where = where or SpatialWeights(*features.shape[-2:])
-    found: Tensor = _Sums.apply(where.apply(features, box), where.apply(target, box), value)
-    return found
+    return _difference(value, target).square().sum() / (4 * len(value) ** 2)
 
 
-def _precise(maps: Tensor) -> Tensor:
-    return maps.to(torch.promote_types(maps.dtype, torch.float32))
+def mean_by_channels(value: Tensor, target: Tensor) -> Tensor:
+    """mean ((G - A) / (N M))^2, which is 4 E_l / N^2: wide layers count for less than in the paper."""
+    return _difference(value, target).square().mean() / len(value) ** 2
+
+
+def sum_by_channels(value: Tensor, target: Tensor) -> Tensor:
+    """sum ((G - A) / (N M))^2, which is 4 E_l: layers count as in the paper."""
+    return _difference(value, target).square().sum() / len(value) ** 2
+
+
+def steady(value: Tensor, target: Tensor) -> Tensor:
+    """sum d^2 / (sum |d| + 1e-8) of d = (G - A) / M: its gradient with respect to G hardly shrinks as G nears A."""
+    difference = _difference(value, target)
+    return difference.square().sum() / (difference.abs().sum() + 1e-8)
+
+
+def _difference(value: Tensor, target: Tensor) -> Tensor:
+    """In float32 or better: half precision would leave little of a small difference, and overflow when squared."""
+    return precise(value) - precise(target)

@@ -12,8 +12,10 @@ from ..features.grid import ALL, Box, Grids
 from ..plugin.backend import Evaluator
 from ..recipe.recipe import Recipe
 from .colours import histogram_loss
-from .gram import SpatialWeights, Sums, compared, gram
+from .content import Sums, compared
+from .gram import gram
 from .profiles import Profile
+from .spatial_weights import SpatialWeights
 from .summed import Key, SummedObjective
 
 MIDDLE = 50.0

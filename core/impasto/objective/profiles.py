@@ -18,9 +18,9 @@ from torch import Tensor
 from ..plugin.network import Finish
 from ..recipe.knobs import OURS
 from ..recipe.recipe import Recipe
-from . import formulas
-from .formulas import direction_error, relative_error, total_variation
-from .gram import Sums
+from . import content, gram, regularisers
+from .content import Sums
+from .regularisers import total_variation
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Profile:
     style_weight: float
     tv_weight: float = 0.0
     histogram_weight: float = 0.0
-    norm: Callable[[Tensor], Tensor] = formulas.alpha_norm
+    norm: Callable[[Tensor], Tensor] = regularisers.alpha_norm
     norm_weight: float = 0.0
     noise: float = 0.0
     """Deviation of the noise added to the start."""
@@ -66,17 +66,17 @@ class Profile:
         profile = (
             finishing(finish) if finish and recipe.matched and recipe.profile == OURS else PROFILES[recipe.profile]
         )
-        norm = partial(formulas.alpha_norm, power=recipe.norm_power)
+        norm = partial(regularisers.alpha_norm, power=recipe.norm_power)
         if recipe.tv_power is None:
             return replace(profile, norm=norm)
-        return replace(profile, norm=norm, variation=partial(formulas.power_variation, power=recipe.tv_power))
+        return replace(profile, norm=norm, variation=partial(regularisers.power_variation, power=recipe.tv_power))
 
 
 IMPASTO = Profile(
     name="impasto",
     source="ours: each layer's error relative to its target, so that one strength means the same for every style",
-    content=direction_error,
-    style=formulas.relative,
+    content=content.direction_error,
+    style=gram.relative,
     variation=total_variation,
     content_weight=1.5,
     style_weight=1.0,
@@ -93,8 +93,8 @@ def finishing(finish: Finish) -> Profile:
     return Profile(
         name="impasto",
         source="jcjohnson/neural-style at 07c4b82, without total variation" if absolute else IMPASTO.source,
-        content=formulas.mean_squares if absolute else IMPASTO.content,
-        style=formulas.mean_by_channels if absolute else IMPASTO.style,
+        content=content.mean_squares if absolute else IMPASTO.content,
+        style=gram.mean_by_channels if absolute else IMPASTO.style,
         variation=total_variation,
         content_weight=finish.content_weight,
         style_weight=finish.style_weight,
@@ -111,8 +111,8 @@ STYLE = {f"conv{block}_1": 1.0 for block in range(1, 6)}
 GATYS2016 = Profile(
     name="gatys2016",
     source="Gatys, Ecker and Bethge, CVPR 2016: eq. 1, 4, 5 and 7, w_l = 1/5, alpha/beta = 1e-3 (figure 3 B)",
-    content=formulas.half_squares,
-    style=formulas.gatys,
+    content=content.half_squares,
+    style=gram.gatys,
     variation=total_variation,
     content_weight=1.0,
     style_weight=1e3,
@@ -125,8 +125,8 @@ GATYS2016 = Profile(
 GATYS_NOTEBOOK = Profile(
     name="gatys-notebook",
     source="leongatys/PytorchNeuralStyleTransfer at be6c8e2, the notebook's first pass",
-    content=formulas.mean_squares,
-    style=formulas.mean_by_channels,
+    content=content.mean_squares,
+    style=gram.mean_by_channels,
     variation=total_variation,
     content_weight=1.0,
     style_weight=1e3,
@@ -139,9 +139,9 @@ GATYS_NOTEBOOK = Profile(
 JOHNSON = Profile(
     name="johnson",
     source="jcjohnson/neural-style at 07c4b82, defaults of neural_style.lua",
-    content=formulas.mean_squares,
-    style=formulas.mean_by_channels,
-    variation=formulas.squared_variation,
+    content=content.mean_squares,
+    style=gram.mean_by_channels,
+    variation=regularisers.squared_variation,
     content_weight=5.0,
     style_weight=100.0,
     tv_weight=1e-3,
@@ -155,9 +155,9 @@ JOHNSON = Profile(
 GORDIC = Profile(
     name="gordic",
     source="gordicaleksa/pytorch-neural-style-transfer at a244dc6, defaults of neural_style_transfer.py",
-    content=formulas.mean_squares,
-    style=formulas.sum_by_channels,
-    variation=formulas.absolute_variation,
+    content=content.mean_squares,
+    style=gram.sum_by_channels,
+    variation=regularisers.absolute_variation,
     content_weight=1e5,
     style_weight=3e4,
     tv_weight=1.0,
@@ -171,9 +171,9 @@ GORDIC = Profile(
 CROWSON = Profile(
     name="crowson",
     source="crowsonkb/style-transfer-pytorch at e7e2c71, defaults, with its class StyleLoss on Gram matrices",
-    content=formulas.mean_squares,
-    style=formulas.steady,
-    variation=formulas.nine_point_variation,
+    content=content.mean_squares,
+    style=gram.steady,
+    variation=regularisers.nine_point_variation,
     content_weight=0.015,
     style_weight=1.0,
     tv_weight=2.0,
@@ -189,9 +189,9 @@ CROWSON = Profile(
 MAHENDRAN = Profile(
     name="mahendran",
     source="Mahendran and Vedaldi, CVPR 2015, section 3; lambdas of ours, a fraction of those they suggest",
-    content=relative_error,
-    style=formulas.relative,
-    variation=formulas.power_variation,
+    content=content.relative_error,
+    style=gram.relative,
+    variation=regularisers.power_variation,
     content_weight=1 / 4,
     style_weight=0.0,
     tv_weight=1e-4,
@@ -202,8 +202,8 @@ MAHENDRAN = Profile(
 NNST = Profile(
     name="nnst",
     source="Kolkin et al., Neural neighbor style transfer (2022), sections 3.1 to 3.3; L-BFGS in place of Adam",
-    content=relative_error,
-    style=formulas.relative,
+    content=content.relative_error,
+    style=gram.relative,
     variation=total_variation,
     content_weight=0.75,
     style_weight=1.0,
@@ -220,8 +220,8 @@ NNST = Profile(
 STROTSS = Profile(
     name="strotss",
     source="Kolkin, Salavon and Shakhnarovich, CVPR 2019, eq. 3 to 9; L-BFGS in place of RMSprop on a pyramid",
-    content=relative_error,
-    style=formulas.relative,
+    content=content.relative_error,
+    style=gram.relative,
     variation=total_variation,
     content_weight=16.0,
     style_weight=1.0,

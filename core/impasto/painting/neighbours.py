@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ..features.cells import cell_grid, cells
 from ..features.tiles import TiledForward
-from ..objective.gram import SpatialWeights
 from ..objective.neighbours import ColumnTarget, Hypercolumns, LayerNeighbours, LayerTarget, centred, nearest, picked
 from ..objective.objective import Weights
 from ..objective.profiles import Profile
+from ..objective.spatial_weights import SpatialWeights
 from ..objective.summed import wrapped
 from ..optim.start import detailed
 from .loading import Loaded

@@ -15,8 +15,9 @@ from ..features.tiles import TiledForward, Tiling, put
 from ..matching.matching import Aim
 from ..matching.patches import SIDE
 from ..objective.colours import quantiles
-from ..objective.gram import SpatialWeights, gram
+from ..objective.gram import gram
 from ..objective.objective import Colours, StyleTarget, Targets, Weights
+from ..objective.spatial_weights import SpatialWeights
 from ..objective.summed import wrapped
 from ..optim.start import covariance
 from ..pictures.picture import Picture, Pixels

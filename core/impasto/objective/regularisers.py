@@ -1,8 +1,6 @@
-"""Every loss formula: ours, and other people's as their papers and programs have them; `profiles.py` picks them.
+"""The regularisers: total variations and the alpha-norm of the picture itself; `profiles.py` picks them.
 
-Content formulas take `Sums` of F^l and P^l; style formulas take Gram matrices per position, G / M and A / M' with each
-picture's own number of positions, both (N, N). Total variations take the picture, (1, 3, H, W) in [0, 1], and
-bring it to the range of their source. All give a scalar, not weighted.
+They take the picture, (1, 3, H, W) in [0, 1], bring it to the range of their source, and give a scalar, not weighted.
 """
 
 from __future__ import annotations
@@ -13,23 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .gram import Sums
-
+RANGE = 1 / 2
+"""B of Mahendran and Vedaldi: natural pixels lie within B of middle grey."""
+SLOPE = RANGE / 100
+"""a B: neighbouring natural pixels differ by about a hundredth of that, a = 1%."""
 TINY = 1e-12
-
-
-def relative_error(sums: Sums) -> Tensor:
-    """sum (F - P)^2 / sum P^2: one scale for every layer and style."""
-    return sums.difference / sums.target.clamp_min(TINY)
-
-
-def direction_error(sums: Sums) -> Tensor:
-    """|f - p|^2 of F and P scaled to length one, which is 2 (1 - cosine): shapes are compared, contrast is not.
-
-    Written with differences, because 2 - 2 cos leaves a rounding error with a gradient where both are the same.
-    """
-    value, target = (square.clamp_min(TINY).sqrt() for square in (sums.value, sums.target))
-    return (sums.difference - (value - target).square()) / (value * target)
 
 
 class _TotalVariation(torch.autograd.Function):
@@ -59,46 +45,6 @@ def total_variation(image: Tensor) -> Tensor:
     return found
 
 
-def half_squares(sums: Sums) -> Tensor:
-    """1/2 sum (F - P)^2: Gatys, Ecker and Bethge (CVPR 2016), eq. 1."""
-    return sums.difference / 2
-
-
-def mean_squares(sums: Sums) -> Tensor:
-    """mean (F - P)^2: every implementation after the paper."""
-    return sums.difference / sums.entries
-
-
-def relative(gram: Tensor, target: Tensor) -> Tensor:
-    """sum (G - A)^2 / sum A^2."""
-    return relative_error(Sums.of(gram, target))
-
-
-def gatys(gram: Tensor, target: Tensor) -> Tensor:
-    """E_l = sum (G - A)^2 / (4 N^2 M^2): Gatys, Ecker and Bethge (CVPR 2016), eq. 4.
-
-    The paper has one M, for a style of the picture's size. Here G and A are each divided by their own, which is the
-    same there and lets sizes differ.
-    """
-    return _difference(gram, target).square().sum() / (4 * len(gram) ** 2)
-
-
-def mean_by_channels(gram: Tensor, target: Tensor) -> Tensor:
-    """mean ((G - A) / (N M))^2, which is 4 E_l / N^2: wide layers count for less than in the paper."""
-    return _difference(gram, target).square().mean() / len(gram) ** 2
-
-
-def sum_by_channels(gram: Tensor, target: Tensor) -> Tensor:
-    """sum ((G - A) / (N M))^2, which is 4 E_l: layers count as in the paper."""
-    return _difference(gram, target).square().sum() / len(gram) ** 2
-
-
-def steady(gram: Tensor, target: Tensor) -> Tensor:
-    """sum d^2 / (sum |d| + 1e-8) of d = (G - A) / M: its gradient with respect to G hardly shrinks as G nears A."""
-    difference = _difference(gram, target)
-    return difference.square().sum() / (difference.abs().sum() + 1e-8)
-
-
 def squared_variation(image: Tensor) -> Tensor:
     """1/2 sum (dx^2 + dy^2) of 256 x, in all rows and columns but the last: jcjohnson/neural-style, `nn.TVLoss`.
 
@@ -120,13 +66,6 @@ def nine_point_variation(image: Tensor) -> Tensor:
     falling, rising = x[..., 1:, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, 1:]
     straight, diagonal = _power(right) + _power(down), _power(falling) + _power(rising)
     return 2 * (straight / 3 + diagonal / 12)
-
-
-RANGE = 1 / 2
-"""B of Mahendran and Vedaldi: natural pixels lie within B of middle grey."""
-SLOPE = RANGE / 100
-"""a B: neighbouring natural pixels differ by about a hundredth of that, a = 1%."""
-TINY = 1e-12
 
 
 def alpha_norm(image: Tensor, power: float = 6) -> Tensor:
@@ -151,9 +90,3 @@ def power_variation(image: Tensor, power: float = 2) -> Tensor:
 
 def _power(difference: Tensor) -> Tensor:
     return difference.square().mean()
-
-
-def _difference(value: Tensor, target: Tensor) -> Tensor:
-    """In float32 or better: half precision would leave little of a small difference, and overflow when squared."""
-    kind = torch.promote_types(value.dtype, torch.float32)
-    return value.to(kind) - target.to(kind)
