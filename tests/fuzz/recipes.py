@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from impasto.cli.job import check, finish, remake
+from impasto.cli.job import check, go_on, remake
 from impasto.errors import ImpastoError
-from impasto.pictures.picture import Picture, write
+from impasto.pictures.picture import Picture, read, write
 from impasto.recipe.provenance import Provenance
 from impasto.recipe.recipe import Recipe
 
@@ -54,8 +54,8 @@ def prepared(target: str, top: Path) -> Case:
             if rng.random() < 0.5:
                 job = remake(path, folder / "again.png", {}, None, (), quiet=True)
             else:
-                job = finish(path, [], folder / "finer.png", {}, None, (), quiet=True)
-            check(job.settled())
+                job = go_on(path, [], folder / "finer.png", {}, None, (), quiet=True, read=read)
+            check(job.settled(read))
         except ImpastoError as error:
             return type(error).__name__
         return "read"
