@@ -160,14 +160,14 @@ def step() -> Figures:
     import torch
 
     from impasto import Recipe, paint, read
-    from impasto_torch.precision import quick
+    from impasto_torch.precision import quicker
 
     marks = [time.perf_counter()]
     pictures = fitted(read(CONTENT)), fitted(read(STYLE))
     for _ in paint(*pictures, Recipe.of(**RACE, steps=6, scales=1), load=untrained):
         marks.append(time.perf_counter())  # noqa: PERF401
     seconds = median(after - before for before, after in pairwise(marks[1:]))
-    kind = getattr(torch, quick("cpu"))  # as `--precision auto` has it
+    kind = getattr(torch, quicker("cpu"))  # as `--precision auto` has it
     a, b, times = torch.rand(4096, 2304).to(kind), torch.rand(2304, 512).to(kind), []
     for _ in range(20):
         begin = time.perf_counter()

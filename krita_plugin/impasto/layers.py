@@ -46,15 +46,20 @@ def resolve(document):
     return node
 
 
-def alive(document) -> bool:
-    """Whether the document is still open: Krita crashes where a closed one is used."""
+def is_open(document) -> bool:
+    """Whether the document is still open, which may change at any turn: Krita crashes where a closed one is used."""
     return document in Krita.instance().documents() and document.rootNode() is not None
+
+
+def check_open(document, refusal: str) -> None:
+    """Raise `RefusedError(refusal)` where the document was closed: `Painter` then gives the job up and adds nothing."""
+    if not is_open(document):
+        raise RefusedError(refusal)
 
 
 def found(document, identity, why=""):
     """The node with this unique id, as long as it and its document are there."""
-    if not alive(document):
-        raise RefusedError(why + "its document was closed.")
+    check_open(document, why + "its document was closed.")
     node = document.nodeByUniqueID(identity)
     if node is None:
         raise RefusedError(why + "its layer is not there any more.")
@@ -81,8 +86,7 @@ def read(document, node, bounds: QRect) -> Turns:
         raise RefusedError(f"{width} x {height} pixels are more than can be sent: at most 2 GiB.")
     parts = []
     for top, rows in pixels.strips(height, width * sent.pixel):
-        if not alive(document):
-            raise RefusedError("The document was closed.")
+        check_open(document, "The document was closed.")
         data = node.projectionPixelData(x, y + top, width, rows).data()
         if layout is None:
             data = _converted(document, data, width, rows, own, space)
@@ -168,7 +172,7 @@ class Source:
         made = json.dumps(recipe).encode()
         # This runs an event loop of its own: afterwards even the document may be gone.
         source.parentNode().addChildNode(node, source)
-        if alive(self.document):
+        if is_open(self.document):
             about = f"impasto: recipe of {name}"
             self.document.setAnnotation(f"impasto {node.uniqueId().toString()}", about, QByteArray(made))
         return name

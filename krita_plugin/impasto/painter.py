@@ -131,8 +131,7 @@ class Painter(QObject):
         del content, mask, styles, asked
         self._enter(PAINTING)
         while self._end is None:
-            if not layers.alive(source.document):
-                raise RefusedError("Painting has stopped: the document was closed.")
+            layers.check_open(source.document, "Painting has stopped: the document was closed.")
             yield True
         event, self._end = self._end, None
         if event.type != "done":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from krita import Krita
 
-from .layers import alive
+from .layers import is_open
 from .qt import (
     QCheckBox,
     QDoubleSpinBox,
@@ -160,7 +160,7 @@ class Styles(QWidget):
     def _list_layers(self) -> None:
         self.menu.clear()
         for document in Krita.instance().documents():
-            if not alive(document):
+            if not is_open(document):
                 continue
             title = document.name() or Path(document.fileName()).name or "Unnamed"
             part = self.menu.addMenu(title)

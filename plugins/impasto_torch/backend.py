@@ -13,7 +13,7 @@ from impasto.errors import DeviceError
 from impasto.plugin import Capabilities, Evaluator, Network
 
 from . import DEVICES
-from .precision import quick, shortened
+from .precision import quicker, shortened
 
 CARDS = "Use --device auto for the fastest; a graphics card is called cuda (NVIDIA or AMD) or mps (Apple)."
 
@@ -47,7 +47,7 @@ class TorchBackend:
 
     def __init__(self, device: str, precision: str) -> None:
         self.device = _device(device)
-        self.precision = quick(self.device) if precision == "auto" else precision
+        self.precision = quicker(self.device) if precision == "auto" else precision
 
     def load(self, network: Network) -> Evaluator:
         """`network` on this device, channels last, its arithmetic in this backend's precision."""

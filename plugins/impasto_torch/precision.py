@@ -21,12 +21,12 @@ GAIN = 1.5
 TIMES = 5
 
 
-def quick(device: str) -> str:
+def quicker(device: str) -> str:
     """The name of the type in which convolutions on `device` take less time: "bfloat16" or "float32"."""
     key = hashlib.sha256(repr(_depends(device)).encode()).hexdigest()
     if known := MEASURED.get(key):
         return known.decode()
-    found = _measured(device)
+    found = _timed(device)
     if found:
         MEASURED.put(key, found.encode())
     return found or "float32"
@@ -42,8 +42,8 @@ def shortened(network: torch.nn.Module) -> torch.nn.Module:
 
 @functools.cache
 @torch.no_grad()
-def _measured(device: str) -> str:
-    """One after the other in turn, and the least of each, so that others who use the device slow down neither.
+def _timed(device: str) -> str:
+    """The same, measured: in turn, and the least time of each, so that others who use the device slow down neither.
 
     Empty where that cannot be told.
     """

@@ -17,10 +17,9 @@ import click
 from .._version import __version__
 from ..errors import DivergedError, ImageWarning, ImpastoError
 from ..memory.process import prepare_process
+from .exit_codes import FAILED, REFUSED, STOPPED
 from .interrupt import all_as_ctrl_c
 from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip
-
-REFUSED, FAILED, STOPPED = 2, 1, 130
 
 
 class Elsewhere(NamedTuple):
@@ -84,7 +83,7 @@ class Impasto(click.Group):
         self.format_commands(ctx, formatter)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """Run a command. Exit code 0: done; 2: refused before any work; 1: failed at work; 130: stopped by a signal."""
+        """Run a command, and end with the exit code that it gives, or with that of its error."""
         prepare_process()
         try:
             with all_as_ctrl_c(), _warnings_as_lines():

@@ -1,4 +1,9 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a wish rather than an exception, so that a step is never torn in the middle."""
+"""Ctrl-C, SIGTERM and SIGHUP, in two ways; the exit code is 130 in both.
+
+While pictures are painted (`painting.run`, `sheet.painted.run`) they are a wish, `Interrupt.asked`, which is granted
+after each step: no step is torn in the middle, and the picture so far is written. Everywhere else they end the command
+by `KeyboardInterrupt`, of which `commands.Impasto.main` makes a line: nothing is written.
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from ..recipe.environment import Environment
 from ..recipe.provenance import Provenance
 from ..storage.files import FORMATS
 from .estimate import clock
+from .exit_codes import FAILED, STOPPED
 from .interrupt import Interrupt
 from .job import Job, Pictures, check
 from .losses.record import Curves
@@ -30,8 +31,6 @@ from .progress import progress
 
 if TYPE_CHECKING:
     from ..painting.paint import Step
-
-STOPPED, FAILED = 130, 1
 
 
 def run(job: Job, read: Callable[[Path], Picture] = read) -> int:

@@ -1,4 +1,4 @@
-"""Receptive fields and activation memory of a network, measured, so that it can be evaluated in tiles.
+"""Footprint of a network, measured, so that it can be evaluated in tiles: receptive fields and activation memory.
 
 Checkpoints divide a network into segments. The receptive field of a segment's layers decides how wide a tile's halo
 must be; the bytes that the segment keeps for its backward pass decide how large a tile may be. Both are found by
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..plugin.backend import Evaluator
 from ..plugin.network import Capabilities
+from .activation_memory import grad_bytes
 
 FURTHEST = 192
 """Radius of the receptive field, in positions, above which a layer is evaluated on the whole picture."""
@@ -93,7 +94,7 @@ class Footprint:
 def footprint_of(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Footprint:
     """Measure what `layers` see and what they keep, on the device and in the dtype of `like`."""
     maps = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0)).to(like)
-    radius, grad_bytes, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
+    radius, bytes_, positions = dict.fromkeys(layers, PROBE), dict[str | None, float](), dict[str | None, int]()
     valid: dict[str | None, ValidTile] = {}
     for segment in segments(evaluate, layers):
         other, middle = maps.clone(), maps.shape[2] // 2
@@ -103,12 +104,12 @@ def footprint_of(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Fo
         near = {layer: found for layer, found in before.items() if radius[layer] <= FURTHEST}
         if near and Capabilities.of(evaluate).valid and (tile := _valid_tile(segment, maps, near)):
             valid[segment.source] = tile
-        grad_bytes[segment.source] = kept(segment, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
+        bytes_[segment.source] = grad_bytes(segment, maps[..., : maps.shape[2] // 2, : maps.shape[3] // 2])
         positions[segment.source] = maps[0, 0].numel()
         maps = before[segment.checkpoint] if segment.checkpoint else maps
-    totals = list(accumulate(grad_bytes[name] * positions[name] for name in reversed(positions)))
+    totals = list(accumulate(bytes_[name] * positions[name] for name in reversed(positions)))
     rest = {name: total / positions[name] for name, total in zip(reversed(positions), totals, strict=True)}
-    return Footprint(radius, grad_bytes, rest, valid)
+    return Footprint(radius, bytes_, rest, valid)
 
 
 def _valid_tile(segment: Segment, maps: Tensor, whole: Mapping[str, Tensor]) -> ValidTile | None:
@@ -171,30 +172,6 @@ def _spread(changed: Tensor, length: int) -> int:
         size = 1 / fineness(count, length)
         furthest = max(furthest, math.ceil(middle - cells[0] * size), math.ceil((cells[-1] + 1) * size - 1) - middle)
     return furthest
-
-
-def kept(segment: Segment, maps: Tensor) -> float:
-    """Bytes that `segment` keeps for its backward pass for each position of `maps`, (1, N, h, w), at least 1.
-
-    Measured as what more positions add, so that weights do not count.
-    """
-    half = maps[..., : maps.shape[2] // 2, :]
-    return max(1.0, (_kept(segment, maps) - _kept(segment, half)) / (maps[0, 0].numel() - half[0, 0].numel()))
-
-
-def _kept(segment: Segment, maps: Tensor) -> int:
-    sizes: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor.detach()  # a result that its own gradient keeps would never be freed
-
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        found = segment(maps.clone().requires_grad_())
-    for layer in found.values():
-        keep(layer)
-    return sum(sizes.values())
 
 
 def fineness(cells: int, length: int) -> float:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ..errors import OutOfMemory
-from ..features.receptive_field import Footprint, Segment, footprint_of, kept
+from ..features.activation_memory import measured_cost
+from ..features.receptive_field import Footprint, footprint_of
 from ..features.tiles import Tiling
 from ..memory import allocator, system
 from ..memory.plan import (
@@ -22,7 +23,6 @@ from ..memory.plan import (
     MIN_HISTORY,
     MIN_TILE,
     STRIDE,
-    UNKNOWN,
     MemoryBudget,
     TilingPlan,
     memory_budget,
@@ -30,7 +30,7 @@ from ..memory.plan import (
 from ..objective.summed import SummedObjective
 from ..objective.tiled import Tiled
 from ..plugin.backend import Evaluator
-from ..plugin.network import Capabilities, Cost
+from ..plugin.network import Capabilities
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from .loading import Loaded
@@ -39,8 +39,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 LONG = 1e-5
 """Seconds for each pixel and step from which on a network computes for long."""
-PROBE, BESIDE = 128, 1.5
-"""Side of the picture on which an unknown network is measured, and what a step takes beside what it keeps."""
 
 
 class MemoryFitter:
@@ -51,7 +49,9 @@ class MemoryFitter:
 
     def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
         self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
-        pixels, cost = size[0] * size[1], None if registry().network(recipe.network).cost else self._measured()
+        known = registry().network(recipe.network).cost
+        cost = None if known else measured_cost(loaded.evaluate, self.layers, loaded.device)
+        pixels = size[0] * size[1]
         self.fit = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost)
         self._notice = self.fit.said(pixels)
         self._last: tuple[SummedObjective, MemoryBudget, SummedObjective | Tiled] | None = None
@@ -119,19 +119,13 @@ class MemoryFitter:
 
     @cached_property
     def _footprint(self) -> Footprint:
-        return self._measure(self.loaded.evaluate)
+        return self._footprint_of(self.loaded.evaluate)
 
     @cached_property
     def _target_footprint(self) -> Footprint:
         one, other = (Capabilities.of(each) for each in (self.loaded.target_evaluator, self.loaded.evaluate))
         alike = one.checkpoints == other.checkpoints and one.valid == other.valid
-        return self._footprint if alike else self._measure(self.loaded.target_evaluator)
+        return self._footprint if alike else self._footprint_of(self.loaded.target_evaluator)
 
-    def _measure(self, evaluate: Evaluator) -> Footprint:
+    def _footprint_of(self, evaluate: Evaluator) -> Footprint:
         return footprint_of(evaluate, self.layers, torch.zeros(1, device=self.loaded.device))
-
-    def _measured(self) -> Cost:
-        """The cost where no record says it, by the bytes that the network keeps for its gradient on a small picture."""
-        image = torch.rand(1, 3, PROBE, PROBE, device=self.loaded.device)
-        step = BESIDE * kept(Segment(self.loaded.evaluate, None, None, tuple(self.layers)), image)
-        return replace(UNKNOWN, step=step, tile=step, far=step / 5)

@@ -323,6 +323,12 @@ def encode(samples: Samples, form: str, comment: str, metadata: Metadata) -> byt
 
     In their own form, or the nearest that the format can hold. JPEG has no alpha: what is transparent becomes white.
     `OSError` where that fails.
+
+    A PNG, for one, holds: pixels of 8 or 16 bits; a profile (iCCP), that of the samples, or sRGB if they are colours;
+    `comment`, the recipe as `recipe.provenance` dumps it, in iTXt `impasto`, with 16 bits in a text `Description`; of
+    `metadata`, which `metadata.py` picks from the content's file, resolution (pHYs), author, rights and dates (eXIf,
+    and XMP in iTXt). Files of more than 8 bits are written by `openimageio.encode`, which adds `Software` and
+    a date, and repeats the tags as texts.
     """
     samples = fitting(samples, form)
     if samples.kind != "u8":

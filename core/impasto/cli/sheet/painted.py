@@ -26,7 +26,7 @@ from ...plugin.registry import registry
 from ...recipe.provenance import Provenance
 from ...recipe.schedule import stages
 from ...storage.files import check_output
-from ..commands import FAILED, STOPPED
+from ..exit_codes import FAILED, STOPPED
 from ..interrupt import Interrupt
 from ..job import Job, Pictures, check
 from ..progress import progress
