@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from conftest import drawing
-from icc_profiles import CURVES, adobe
+from icc_profiles import CURVES, GREY, adobe
 from impasto.errors import ImageError, ImageWarning
 from impasto.pictures.colour_spaces import srgb_decoded, srgb_encoded, srgb_profile
 from impasto.pictures.picture import Picture, read, write
@@ -233,3 +233,22 @@ def test_tags_that_cannot_be_used_are_told_and_left_aside(tmp_path: Path, chunks
     assert [str(one.message) for one in told] == [f"{path}: {words}, and is left aside; colours may be off."]
     assert told[0].filename == __file__
     assert np.array_equal(pixels, plain())
+
+
+def test_a_jpeg_that_is_decoded_again_without_its_end_is_told_of_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.jpg"
+    Image.fromarray(drawing()).save(path, icc_profile=b"no profile" * 20)
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.warns(ImageWarning) as told:
+        read(path)
+    words = [str(one.message).removeprefix(f"{path}: its ").partition(",")[0] for one in told]
+    assert words == ["colour profile cannot be used", f"{path}: the end of the JPEG file is missing"]
+
+
+def test_the_profile_is_that_of_the_page_that_is_taken(tmp_path: Path) -> None:
+    path, shapes = tmp_path / "p.tif", ((16, 24), (64, 96))
+    pages = [Image.fromarray(np.full(shape, 30000, np.uint16)) for shape in shapes]
+    pages[1].encoderinfo = {"icc_profile": GREY}
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    samples = read(path).samples
+    assert samples and samples.array.shape[:2] == (64, 96) and samples.icc == GREY

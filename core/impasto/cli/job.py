@@ -82,6 +82,7 @@ class Job:
         """
         recipe = registry().settled(self.recipe)
         if self.content and not isinstance(recipe.size, int):
+            registry().check(recipe)  # before the picture, which takes its time
             recipe = recipe.sized(max(read(self.content).size), usual)
         return replace(self, recipe=recipe)
 
