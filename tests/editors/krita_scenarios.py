@@ -505,11 +505,11 @@ def scenario_choices():
     box.mix.setChecked(False)
     drop(style())
     assert [each.title for each in painter.settings.styles] == ["red"]
-    odd = OUT / "odd.bmp"
-    QImage(20, 20, QImage.Format_RGB32).save(str(odd))
+    odd = OUT / "odd.psd"
+    odd.write_bytes(b"8BPS" + bytes(40))
     drop(str(odd), style())
     assert [each.title for each in painter.settings.styles] == ["odd", "red"]
-    yield from wait_for(lambda: "odd.bmp: this is not a PNG, JPEG" in dock().text.text(), what="the refusal")
+    yield from wait_for(lambda: "odd.psd: this is a Photoshop document" in dock().text.text(), what="the refusal")
     dock().controls["tv_weight"].line.setText("0.5")
     dock()._edited()
     assert painter.settings.recipe()["tv_weight"] == "0.5"
