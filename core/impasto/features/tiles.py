@@ -31,7 +31,7 @@ from .grid import ALL, Box
 from .receptive_field import FURTHEST, PROBE, Footprint, Segment, ValidTile, fineness, segments
 
 ALIGNED = 4
-"""Cores begin at multiples of so many positions at least, so that each cell of `cells.py` lies in one tile."""
+"""Cores begin at multiples of so many pixels at least, so that each cell of `cells.py` lies in one tile."""
 NARROW = 128
 """Side of the strips that tell the sizes of layers."""
 
@@ -245,7 +245,7 @@ def _tiled(
         there = tuple(layer for layer in segment.layers if layer in grids)
         segment = replace(segment, layers=there, checkpoint=segment.checkpoint if segment.checkpoint in grids else None)
         coarsest = max(round(1 / fineness(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
-        stride = max(ALIGNED, coarsest)
+        stride = max(round(ALIGNED * size[0] / like.shape[2]), coarsest)
         margin, each, valid = _rounded(furthest, stride), footprint.grad_bytes[source], footprint.valid.get(source)
         halo = valid.margin if valid else margin
         most = most or each * (tiling.side + 2 * halo) ** 2
