@@ -212,12 +212,11 @@ def test_a_narrow_style() -> None:
 def test_flat_pictures_are_painted() -> None:
     """Nothing is to be seen in them, and nothing is divided by that."""
     flat = Picture(np.full((48, 64, 3), 0.3, np.float32))
-    for content, style in ((flat, STYLE), (CONTENT, flat), (flat, flat)):
-        for strength in (0, 50, 100):
-            pixels = painted(content, style, strength=strength).pixels
-            assert np.isfinite(pixels).all()
-            assert pixels.min() >= 0
-            assert pixels.max() <= 1
+    for style, strength in ((STYLE, 0), (STYLE, 50), (STYLE, 100), (flat, 0)):
+        pixels = painted(flat, style, strength=strength).pixels
+        assert np.isfinite(pixels).all()
+        assert pixels.min() >= 0
+        assert pixels.max() <= 1
 
 
 def test_transparent_pixels_are_left_alone() -> None:
@@ -318,10 +317,10 @@ def test_a_picture_of_one_colour_ends_the_painting() -> None:
         steps(**knobs)
 
 
-def test_a_painting_of_one_colour_may_give_one() -> None:
+def test_a_photograph_of_one_colour_may_give_one() -> None:
     flat = Picture(np.full((64, 64, 3), 0.25, np.float32))
     knobs = {"norm_weight": 1e12, "norm_power": 2, "steps": 20, "scales": 1}
-    assert steps(flat, flat, **knobs)[-1].picture().pixels.std() < 1e-3
+    assert steps(flat, **knobs)[-1].picture().pixels.std() < 1e-3
 
 
 def test_with_a_line_search_the_loss_never_rises() -> None:

@@ -191,7 +191,7 @@ def test_masks_that_overlap_share_the_pixels_by_weight() -> None:
 
 
 def test_two_styles_each_land_on_their_half() -> None:
-    red, blue = (np.full((80, 80, 3), 0.2, np.float32) for _ in range(2))
+    red, blue = (np.float32(0.05) * (drawing(80, 80, seed) / np.float32(255)) + np.float32(0.18) for seed in (2, 3))
     red[..., 0], blue[..., 2] = 0.9, 0.9
     mask = left()
     styles = [Style(Picture(red), mask=mask), Style(Picture(blue), mask=1 - mask)]

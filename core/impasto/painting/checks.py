@@ -12,6 +12,9 @@ from ..pictures.codecs import SMALLEST
 from ..pictures.picture import Pixels
 from ..recipe.recipe import Recipe
 
+ONE_COLOUR = 4 / 255
+"""Difference within each channel up to which a picture has one colour: what noise and compression make of one."""
+
 
 def style_weights(recipe: Recipe, styles: int) -> Sequence[float]:
     """The weight of each of so many styles.
@@ -29,6 +32,20 @@ def check_weights(weights: Sequence[float]) -> None:
     """Raise `RecipeError` where none of the style weights is above 0."""
     if not any(weights):
         raise RecipeError("No style has a weight above 0, so there is nothing to paint with.", "Raise one weight.")
+
+
+def one_colour(pixels: Pixels) -> bool:
+    """Whether (H, W, 3) in [0, 1] are all of one colour."""
+    rows = pixels.reshape(-1, 3)
+    return bool((rows.max(axis=0) - rows.min(axis=0)).max() <= ONE_COLOUR)
+
+
+def check_style(pixels: Pixels) -> None:
+    """Raise `ImageError` where what is seen of a style, (H, W, 3), is all of one colour."""
+    if one_colour(pixels):
+        colour = "#" + "".join(f"{round(255 * float(value)):02x}" for value in pixels.mean(axis=(0, 1)).clip(0, 1))
+        seen = f"A style is one flat colour, {colour}, in which there is nothing to paint with."
+        raise ImageError(seen, "Choose a painting, a drawing or a texture, or another part of it.")
 
 
 def check_mask(mask: Pixels | None, size: tuple[int, int], name: str) -> None:

@@ -5,19 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from torch import Tensor
 
 from ..errors import DivergedError
+from ..pictures.filters import resized
 from ..pictures.picture import Pixels
+from ..pictures.samples import LUMA
 from ..recipe.recipe import Recipe
-from .scene import Scene
+from .checks import one_colour
+from .scene import Scene, stretched
 
 FLAT = 1 / 512
 """Deviation of a channel below which 8 bits show one colour."""
 MOVED = 1e-6
 """Share of its loss that a stage must change to have done anything."""
 NOTHING = 1e-9
-"""A loss that is none but for rounding."""
+"""A loss, or a deviation, that is none but for rounding."""
+LEFT, SMALL = 0.15, 64
+"""Correlation of luma below which nothing of the content is left in a result, and the longest side at which."""
+FLAT_CONTENT = (
+    "What is to be painted is one flat colour, so strokes follow nothing in it; `impasto texture` makes a texture of a "
+    "style alone."
+)
+NOTHING_LEFT = (
+    "Next to nothing of the photograph is left in the result (correlation of luma {:.2f}): lower --strength, or take "
+    "another style."
+)
 
 
 class DivergenceCheck:
@@ -59,6 +73,38 @@ class DivergenceCheck:
         going_in = [self.scene.crop] if self.strength < 100 else []
         going_in += [painting for painting, _ in self.scene.paintings] if self.strength else []
         return min(_deviation(picture.pixels) for picture in going_in) > FLAT
+
+
+class ContentCheck:
+    """Tells, in sentences, where a painting has no content: none to begin with, or none that is left at the end."""
+
+    def __init__(self, scene: Scene, strength: float) -> None:
+        self.scene, self.counts, self.begun = scene, 0 < strength < 100, False
+        self.flat = one_colour(scene.crop.pixels)
+
+    def notice(self, image: Tensor, last: bool) -> str:
+        """What to tell about a step that led to `image`, (1, 3, H, W), or nothing.
+
+        At the first that the content is flat; at the `last` that next to nothing of it is left.
+        """
+        first, self.begun = not self.begun, True
+        if self.counts and self.flat:
+            return FLAT_CONTENT if first else ""
+        if not (self.counts and last):
+            return ""
+        common = self._common(image)
+        return NOTHING_LEFT.format(common) if common < LEFT else ""
+
+    def _common(self, image: Tensor) -> float:
+        """The absolute correlation of luma of the content and of `image`, where that is painted, at a small size."""
+        width, height = self.scene.crop.fit(SMALL)
+        small = resized(image.float(), height, width)[0].permute(1, 2, 0).cpu().numpy()
+        planes = [pixels @ LUMA for pixels in (self.scene.crop.resized(width, height).pixels, small)]
+        mask = self.scene.mask
+        where = np.ones((height, width), bool) if mask is None else stretched(mask, width, height) > 0
+        rows = [plane[where] - plane[where].mean() for plane in planes]
+        lengths = [max(float(np.linalg.norm(row)), NOTHING) for row in rows]
+        return abs(float(rows[0] @ rows[1])) / math.prod(lengths)
 
 
 def _deviation(pixels: Pixels) -> float:

@@ -34,7 +34,7 @@ from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Reached, Stage, stages
-from .divergence import DivergenceCheck
+from .divergence import ContentCheck, DivergenceCheck
 from .loading import Choice, Load, Loaded, load
 from .matched_start import FAINT, MatchedStart, Taken
 from .memory_fit import MemoryFitter
@@ -80,7 +80,7 @@ class Step:
     fit: MemoryBudget
     """How it was made to fit into memory."""
     notice: str = ""
-    """What has just been changed for that, in a sentence."""
+    """What has just been changed for that, or is wrong with the content or the result, in sentences."""
     rest: float = 1.0
     """Share of the painting that was left to do when it began."""
     before: int = 0
@@ -136,6 +136,8 @@ def paint(
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
     seen = [style.cropped(_part(style.picture, recipe)) for style in styles]
     scene = Scene(content, seen, recipe.longest, mask, recipe.colour)
+    if recipe.strength:
+        scene.check_styles()
     return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load, begun).steps()
 
 
@@ -192,6 +194,7 @@ class _Painting:
         if min(shares) == 1:
             raise RecipeError(f"The picture to go on from is finished at {plan[-1].size} pixels.", "Set a larger size.")
         image = self._so_far(self.begun) if self.begun else None
+        watch = ContentCheck(self.scene, self.recipe.strength)
         for number, stage in enumerate(plan):
             if shares[number] == 1:
                 continue
@@ -202,9 +205,10 @@ class _Painting:
                 image, where = one.image, (number, len(plan), one.size, one.step, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
                 told = (fraction - before) / (1 - before), seconds, one.losses, image
-                yield Step(
-                    *where, *told, self.scene, self.memory.fit, self.memory.take_notice(), 1 - before, stage.before
+                notice = " ".join(
+                    filter(None, [self.memory.take_notice(), watch.notice(image, last and one.share == 1)])
                 )
+                yield Step(*where, *told, self.scene, self.memory.fit, notice, 1 - before, stage.before)
 
     def _so_far(self, begun: Begun) -> Tensor:
         """What was painted before, at the size that it had come to."""

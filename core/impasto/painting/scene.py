@@ -20,7 +20,7 @@ from ..pictures.picture import Picture, Pixels, shares
 from ..pictures.samples import resample
 from ..pictures.stroke_width import stroke_width
 from ..recipe.schedule import Reached
-from .checks import check_mask, check_weights
+from .checks import check_mask, check_style, check_weights
 
 Box = tuple[slice, slice]
 NARROWEST = 64
@@ -91,6 +91,11 @@ class Scene:
         if mode == "match":
             pairs = zip(self.paintings, self.shares, strict=True)
             self.paintings = [(Picture(self._matched(*painting, share)), painting[1]) for painting, share in pairs]
+
+    def check_styles(self) -> None:
+        """Raise `ImageError` where nothing is to be seen in a style."""
+        for style in self.styles:
+            check_style(_painting(style)[0].pixels)
 
     def scales(self, style_scale: float, stroke_size: float | None) -> list[float]:
         """Pixels of the result for each pixel of a painting.
