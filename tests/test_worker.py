@@ -539,7 +539,7 @@ def test_it_ends_when_whoever_started_it_is_killed(env: dict[str, str]) -> None:
 import sys
 from impasto.client import Pixels, Worker
 with Worker([sys.executable, "-m", "impasto", "worker"], env=dict(__import__("os").environ)) as worker:
-    style = Pixels(64, 64, 3, "u8", bytes(64 * 64 * 3))
+    style = Pixels(64, 64, 3, "u8", bytes(range(256)) * 48)
     worker.paint(style, [{"picture": style}], {"network": "odd", "network_options": {"do": "sleep"}})
     for event in worker.events():
         if event.type == "heartbeat":
