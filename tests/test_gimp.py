@@ -29,7 +29,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(there.stdout.strip())
     folder = tmp_path_factory.mktemp("editors")
     subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
-    assert "Its worker answers" in enter(folder, "impasto", "install", "gimp")
+    assert "Its worker paints" in enter(folder, "impasto", "install", "gimp")
     return folder
 
 
@@ -85,10 +85,10 @@ def test_script_fu_gets_the_layer(scratch: Path) -> None:
 
 def test_check_says_what_is_wrong_and_uninstall_takes_it_out(scratch: Path) -> None:
     plugin = scratch / "config" / "GIMP" / "3.0" / "plug-ins" / "impasto"
-    assert "its worker answers" in enter(scratch, "impasto", "install", "gimp", "--check")
+    assert "its worker paints" in enter(scratch, "impasto", "install", "gimp", "--check")
     (plugin / "impasto.py").chmod(0o644)
     assert "not executable" in enter(scratch, "impasto", "install", "gimp", "--check")
-    assert "Its worker answers" in enter(scratch, "impasto", "install", "gimp")
+    assert "Its worker paints" in enter(scratch, "impasto", "install", "gimp")
     assert "Taken out" in enter(scratch, "impasto", "install", "gimp", "--uninstall")
     assert not plugin.exists()
-    assert "Its worker answers" in enter(scratch, "impasto", "install", "gimp")
+    assert "Its worker paints" in enter(scratch, "impasto", "install", "gimp")

@@ -32,7 +32,7 @@ def test_the_plugin_is_whole_executable_and_knows_this_worker(profile: Path, pro
     done = process("install", "gimp")
     assert done.returncode == 0, done.stderr
     plugin = profile / "plug-ins" / "impasto"
-    assert str(plugin) in done.stdout and "Its worker answers" in done.stdout
+    assert str(plugin) in done.stdout and "Its worker paints" in done.stdout
     assert os.access(plugin / "impasto.py", os.X_OK)
     assert json.loads((plugin / "impasto.json").read_text())["worker"] == [sys.executable, "-m", "impasto", "worker"]
     assert (plugin / "client.py").read_bytes() == (ROOT / "core" / "impasto" / "client.py").read_bytes()

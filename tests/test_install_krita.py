@@ -36,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_plugin_is_whole_enabled_and_knows_this_worker(home: Path, process: Process) -> None:
     done = process("install", "krita")
     assert done.returncode == 0, done.stderr
-    assert "Its worker answers" in done.stdout
+    assert "Its worker paints" in done.stdout
     resources = home / ".local" / "share" / "krita"
     plugin = resources / "pykrita" / "impasto"
     assert {path.name for path in (ROOT / "krita_plugin" / "impasto").glob("*.py")} < {p.name for p in plugin.iterdir()}

@@ -14,18 +14,17 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any, NamedTuple
 
 PROTOCOL = 1
 MOST, MOST_LINE, CHUNK, TAIL = 2**31, 2**20, 2**16, 40
@@ -120,10 +119,9 @@ class Framing:
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    try:
+    fields = None
+    with suppress(ValueError, RecursionError):
         fields = json.loads(line.decode(), parse_constant=int)  # which refuses NaN and its like
-    except (ValueError, RecursionError):
-        fields = None
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise Malformed(f"expected a line of JSON with a type, saw {line[:60]!r}")
     return fields
@@ -153,8 +151,7 @@ class Session:
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self.hello: Message | None = None
         self.jobs: set[str] = set()
-        self._write = write
-        self._framing, self._count = Framing(), 0
+        self._write, self._framing, self._count = write, Framing(), 0
 
     def feed(self, data: bytes) -> list[Message]:
         """The events that are whole with `data`."""
@@ -169,8 +166,9 @@ class Session:
 
     def died(self, code: int, tail: Iterable[str] = ()) -> Message:
         """The last event where the process ended by itself with this exit code, below 0 for a signal."""
-        hint = "Memory may have run out: paint at a smaller size." if code == -9 else "Start it again."
-        return self.lost(f"has ended unexpectedly (exit code {code})", hint, tail)
+        name = WINDOWS.get(code) or next((known.name for known in signal.Signals if known == -code), "")
+        what = f"has ended unexpectedly (exit code {code}{name and ', ' + name})"
+        return self.lost(what, MEANINGS.get(name, "Start it again."), tail)
 
     def lost(self, what: str, hint: str, tail: Iterable[str] = ()) -> Message:
         """The last event, with the end of what was said and, if it lies on this machine, of the log."""
@@ -217,8 +215,7 @@ class Session:
             {key: _placed(value, f"style-{number}-{key}", parts) for key, value in style.items()}
             for number, style in enumerate(styles, 1)
         ]
-        fields["mask"] = _placed(mask, "mask", parts)
-        return self.request("paint", parts, preview=preview, **fields)
+        return self.request("paint", parts, preview=preview, mask=_placed(mask, "mask", parts), **fields)
 
     def cancel(self, job: str) -> None:
         """Give a job up: `cancelled`."""
@@ -229,6 +226,14 @@ class Session:
         self.request("finish", id=job)
 
 
+CPU_BUILD = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cpu"
+MEANINGS = {
+    "SIGKILL": "Memory may have run out: paint at a smaller size.",
+    "SIGILL": f"The processor may lack instructions of this PyTorch; in impasto's environment: {CPU_BUILD}",
+    "SIGSEGV": f"A driver may not go with this PyTorch; in impasto's environment: {CPU_BUILD}",
+}
+WINDOWS = {0xC000001D: "SIGILL", 0xC0000005: "SIGSEGV"}
+"""What it may mean that a process ended by a signal, and what to do; and what Windows has in place of signals."""
 CHECK = "Check the command that starts impasto in the settings; in a terminal, `impasto worker` must print one line."
 
 
@@ -251,9 +256,8 @@ def _placed(value: Any, name: str, parts: dict[str, bytes]) -> Any:
 class Worker(Session):
     """A worker as a process of ours. Threads read and write, so that no method but `wait` and `close` waits.
 
-    `log` is told, line by line, what the process says besides events; `env` replaces its environment. After
-    `start_within` seconds without a first event, or `silent_for` with a job in work, it counts as dead. `process` is
-    there until `close`, and `ended` says whether there is nothing more to come.
+    `log` is told each line that the process says besides events; `env` replaces its environment. It counts as dead
+    after `start_within` seconds without a first event, or `silent_for` with a job in work. `ended`: nothing more comes.
     """
 
     def __init__(
@@ -267,13 +271,11 @@ class Worker(Session):
         self._outgoing: queue.Queue[bytes | None] = queue.Queue()
         super().__init__(self._outgoing.put)
         self.command, self.start_within, self.silent_for = list(command), start_within, silent_for
-        self.ended = False
-        self._log = log
+        self.ended, self._log = False, log
         self._env = {key: value for key, value in os.environ.items() if key not in HARMFUL} if env is None else env
         self._events: queue.Queue[Message] = queue.Queue()
         self._tail: deque[str] = deque(maxlen=TAIL)
-        self._closing = threading.Event()
-        self._heard = time.monotonic()
+        self._closing, self._heard = threading.Event(), time.monotonic()
         self.process: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
         self._bell, self._ear = socket.socketpair()
@@ -360,9 +362,8 @@ class Worker(Session):
             self._bell.send(b".")
 
     def _check_silence(self) -> None:
-        silent = time.monotonic() - self._heard
-        waiting = self.jobs if self.hello else True
-        if self.process and waiting and silent > (self.silent_for if self.hello else self.start_within):
+        silent, most = time.monotonic() - self._heard, self.silent_for if self.hello else self.start_within
+        if self.process and (self.jobs or not self.hello) and silent > most:
             self._heard = time.monotonic()
             self._tell(self.lost(f"has been silent for {silent:.0f} seconds", "Start it again.", self._tail))
             self.process.kill()

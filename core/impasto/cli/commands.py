@@ -16,7 +16,7 @@ import click
 
 from .._version import __version__
 from ..errors import DivergedError, ImageWarning, ImpastoError
-from ..memory.process import prepare_process
+from ..memory.process import prepare_process, torch_failure
 from .exit_codes import FAILED, REFUSED, STOPPED
 from .interrupt import all_as_ctrl_c
 from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip
@@ -92,6 +92,10 @@ class Impasto(click.Group):
             code = _complain(error.format_message(), error.exit_code)
         except ImpastoError as error:
             code = _complain(str(error), FAILED if isinstance(error, DivergedError) else REFUSED)
+        except (ImportError, OSError) as error:
+            if (failure := torch_failure(error)) is None:
+                raise
+            code = _complain(str(failure), REFUSED)
         except click.Abort:
             code = _complain("stopped; nothing was written.", STOPPED)
         sys.exit(code or 0)
@@ -220,9 +224,9 @@ def again(
 
 @impasto.command()
 def plugins() -> None:
-    """List networks and backends, and the plug-ins that failed."""
+    """List networks and backends, and what keeps others, and torch, from working."""
     from ..plugin.registry import registry
-    from .listing import listing
+    from .listing import listing, with_torch_tried
 
-    for line in listing(registry()):
+    for line in listing(with_torch_tried(registry())):
         click.echo(line)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
+from ..memory.process import unloadable
 from ..plugin.backend import BackendInfo
 from ..plugin.network import NetworkInfo
 from ..plugin.registry import PluginFailure, Registry, missing
@@ -28,6 +33,17 @@ def listing(found: Registry) -> Iterator[str]:
             yield f"\n{info.name}: {need}"
     for failure in found.failures:
         yield from _failure(failure)
+
+
+def with_torch_tried(found: Registry) -> Registry:
+    """`found` with the backend `torch` not ready where torch cannot be imported, tried in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True, text=True, check=False)
+    if not done.returncode or "torch" not in found.backends:
+        return found
+    killed = signal.Signals(-done.returncode).name if done.returncode < 0 else ""
+    problem = str(unloadable(killed or (done.stderr.splitlines() or [f"exit code {done.returncode}"])[-1]))
+    tried = replace(found.backends["torch"], missing=lambda: problem)
+    return replace(found, backends=found.backends | {"torch": tried})
 
 
 def _row(info: NetworkInfo | BackendInfo, found: Registry) -> tuple[str, ...]:

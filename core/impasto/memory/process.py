@@ -8,8 +8,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from ..client import CPU_BUILD
+from ..errors import PluginError
 
 ENVIRONMENT = {
     # Threads that wait in a loop keep the processor from those they wait for, as soon as anyone else computes too;
@@ -34,6 +38,21 @@ def prepare_process() -> None:
 def prepared() -> bool:
     """Whether `prepare_process` has been called."""
     return _prepared
+
+
+def torch_failure(error: BaseException) -> PluginError | None:
+    """What to raise in place of `error` if that says that torch cannot be imported, else None."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
+    inside = any(str(frame.f_globals.get("__name__")).partition(".")[0] == "torch" for frame in frames)
+    if not isinstance(error, ImportError | OSError) or not (inside or getattr(error, "name", None) == "torch"):
+        return None
+    return unloadable(f"{type(error).__name__}: {error}")
+
+
+def unloadable(reason: str) -> PluginError:
+    """The error where torch cannot be imported for this `reason`."""
+    seen = f"PyTorch cannot be loaded ({' '.join(reason.split())})."
+    return PluginError(seen, f"Install its CPU build: {sys.executable} -m {CPU_BUILD}")
 
 
 @contextmanager

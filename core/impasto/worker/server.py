@@ -12,9 +12,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from ..client import Framing, Malformed, Message
-from ..errors import ImpastoError
+from ..errors import ImpastoError, PluginError
 from ..memory import system
 from ..memory.plan import Estimates
+from ..memory.process import torch_failure
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from . import pictures, records
@@ -44,6 +45,7 @@ class Server:
         self._waiting: SimpleQueue[Job] = SimpleQueue()
         self._now: Job | None = None
         self._devices: list[str] | None = None
+        self._unloadable: PluginError | None = None
 
     # The thread that reads
 
@@ -131,8 +133,9 @@ class Server:
             self._painter.warm_up()
             self._devices = records.devices()
             self.send("ready", devices=self._devices)
-        except Exception:
+        except Exception as error:
             traceback.print_exc()  # the first job will say it
+            self._unloadable = torch_failure(error)
         while True:
             job = self._waiting.get()
             with self._lock:
@@ -146,6 +149,8 @@ class Server:
         """Paint `job` and tell how it went, whatever happens."""
         job.moved = time.monotonic()
         try:
+            if self._unloadable:
+                raise self._unloadable  # to import torch once more gives another error, which says nothing
             kind, parts, fields = self._painter.do(job)
         except (Exception, SystemExit) as error:  # plug-ins may raise anything, or try to leave
             kind, parts, fields = "failed", {}, self._told(error)
@@ -166,6 +171,7 @@ class Server:
 
     def _told(self, error: BaseException) -> dict[str, Any]:
         """What to tell of `error` to the one who paints."""
+        error = torch_failure(error) or error
         if isinstance(error, ImpastoError):
             code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
             return {"code": code, "message": error.args[0], "hint": error.hint}

@@ -34,7 +34,7 @@ def install(editor: str, uninstall: bool, check: bool, profile: Path | None, wor
         elif check:
             if problem := chosen.problem(folder):
                 raise ImpastoError(f"{folder}: {problem}")
-            click.echo(f"The plug-in in {folder} is whole, and its worker answers.")
+            click.echo(f"The plug-in in {folder} is whole, and its worker paints.")
         else:
             _install(chosen, folder, tuple(shlex.split(worker)) if worker else WORKER)
 
@@ -57,4 +57,4 @@ def _install(editor: Editor, folder: Path, worker: Sequence[str]) -> None:
     click.echo(f"The plug-in is in {editor.put(folder, worker)}.")
     if problem := editor.problem(folder):
         raise ImpastoError(f"It is there, but {problem}")
-    click.echo(f"Its worker answers. {editor.after}")
+    click.echo(f"Its worker paints. {editor.after}")

@@ -16,6 +16,8 @@ NAME = "impasto"
 """Of the plug-in's folder, and of its files that the editor itself reads."""
 SETTINGS = "impasto.json"
 """What `install` tells the plug-in: the worker's command, and the version."""
+PATIENCE = 300.0
+"""Seconds without a word of the worker: of a first start on a slow disk, the imports alone may take minutes."""
 
 
 class Editor(ABC):
@@ -91,12 +93,14 @@ class Editor(ABC):
         return self.worker_problem(json.loads((folder / SETTINGS).read_text())["worker"])
 
     def worker_problem(self, command: Sequence[str]) -> str:
-        """Why the worker does not start, in words; empty if it does, as it will for the plug-in."""
-        with client.Worker(command) as worker:
-            event = worker.wait(worker.start_within + 1)
-        if event is not None and event.type == "hello":
+        """Why the worker cannot paint a small picture, in words; empty if it can, as it will for the plug-in."""
+        ramp = client.Pixels(16, 16, 3, "u8", bytes(range(256)) * 3)
+        with client.Worker(command, silent_for=PATIENCE) as worker:
+            worker.paint(ramp, [{"name": "oil"}], {"size": 16})
+            event = next(event for event in worker.events() if event.type in client.ENDS)
+        if event.type == "done":
             return ""
-        return f"its worker does not start: {event['message']} {event['hint']}" if event else "its worker says nothing."
+        return f"its worker does not {'paint' if worker.hello else 'start'}: {event['message']} {event['hint']}"
 
     def files(self, profile: Path) -> dict[Path, bytes]:
         """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
