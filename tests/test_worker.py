@@ -606,7 +606,7 @@ def test_a_recipe_is_built_once() -> None:
 
     sys.setprofile(calls)
     try:
-        server.feed(b"".join(encode(paint, {"content": bytes(96 * 64 * 3)})))
+        server.feed(b"".join(encode(paint, {"content": bytes(range(256)) * 72})))
         server.run(server._waiting.get_nowait())
     finally:
         sys.setprofile(None)

@@ -100,7 +100,8 @@ class Editor(ABC):
             event = next(event for event in worker.events() if event.type in client.ENDS)
         if event.type == "done":
             return ""
-        return f"its worker does not {'paint' if worker.hello else 'start'}: {event['message']} {event['hint']}"
+        seen = "its worker does not paint" if worker.hello else "its worker does not start"
+        return f"{seen}: {event['message']} {event['hint']}"
 
     def files(self, profile: Path) -> dict[Path, bytes]:
         """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
