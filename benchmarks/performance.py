@@ -199,10 +199,10 @@ def grown(network: str, megapixels: str) -> Figures:
     recipe = Recipe.of(network=network, size=side, scales=1, steps=3)
     for taken in paint(content, read(STYLE), recipe, **named):
         marks.append(taken.seconds)
-    look = taken.fit.plan(round(float(megapixels) * 1e6))
+    plan = taken.memory.plan(round(float(megapixels) * 1e6))
     return {
         "seconds for a step": min(after - before for before, after in pairwise(marks)),
-        "side of tiles, 0 for none": look.tile or 0,
+        "side of tiles, 0 for none": plan.tile or 0,
         "peak memory, MB": system.peak() / 1e6,
     }
 
@@ -226,11 +226,11 @@ def stepped(width: int, height: int, **knobs: float) -> Figures:
     marks = list[float]()
     for taken in paint(content, read(STYLE), recipe, load=untrained):
         marks.append(taken.seconds)
-    look = taken.fit.plan(width * height)
+    plan = taken.memory.plan(width * height)
     return {
         "seconds a megapixel": median(after - before for before, after in pairwise(marks)) / (width * height / 1e6),
-        "side of tiles, 0 for none": look.tile or 0,
-        "remembered steps": look.history,
+        "side of tiles, 0 for none": plan.tile or 0,
+        "remembered steps": plan.history,
         "peak memory, MB": system.peak() / 1e6,
     }
 
@@ -263,7 +263,7 @@ def untrained(choice: Choice) -> Loaded:
     from random_vgg import random_weights
 
     network = VGG(random_weights(), VGG19, **dict(choice.options))
-    backend = registry().painter("torch").build("cpu", choice.precision)
+    backend = registry().differentiable("torch").build("cpu", choice.precision)
     evaluate = backend.load(network)
     return Loaded(network, "cpu", backend.precision, evaluate, evaluate)
 

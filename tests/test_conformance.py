@@ -365,7 +365,7 @@ def test_mixed_precision_is_checked_where_it_is_claimed() -> None:
 
 
 def test_a_cost_is_of_something() -> None:
-    cost = Cost(seconds=1e-6, step=100, tile=-1, far=math.nan, margin=0, whole=math.inf)
+    cost = Cost(seconds=1e-6, step=100, tile=-1, far=math.nan, halo=0, whole=math.inf)
     with pytest.raises(AssertionError, match="network sound: cost says less than nothing for tile, far; expected"):
         check_network(NetworkInfo("sound", "", build=Sound, cost=cost))
 

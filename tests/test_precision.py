@@ -31,7 +31,7 @@ def vgg() -> Network:
 
 def loaded(choice: Choice) -> Loaded:
     network = vgg()
-    backend = registry().painter("torch").build("cpu", choice.precision)
+    backend = registry().differentiable("torch").build("cpu", choice.precision)
     evaluate = backend.load(network)
     return Loaded(network, "cpu", backend.precision, evaluate, evaluate)
 

@@ -33,7 +33,7 @@ import torch
 from impasto.plugin import hookimpl
 from impasto.plugin import NetworkInfo
 
-LOOKS = []
+CALLS = []
 
 
 class Counting(torch.nn.Module):
@@ -47,24 +47,24 @@ class Counting(torch.nn.Module):
 
     def forward(self, image, layers):
         if not image.requires_grad:
-            LOOKS.append(tuple(layers))
+            CALLS.append(tuple(layers))
         maps = {"flat": image * self.gain, "deep": torch.relu(image - 0.5)[:, :2]}
         return {name: maps[name] for name in layers}
 
 
 @hookimpl
 def impasto_networks():
-    return [NetworkInfo("counting", "Counts its looks", build=Counting, options={"gain": ("1", "2")})]
+    return [NetworkInfo("counting", "Counts its calls", build=Counting, options={"gain": ("1", "2")})]
 """
 
 
 @pytest.fixture
-def looks(install: Install, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
+def calls(install: Install, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
     """The layers that were asked of a stranger's network, `counting`, for targets."""
     monkeypatch.syspath_prepend(install("counting", COUNTING))
     registry.cache_clear()
     registry()
-    yield sys.modules["counting"].LOOKS
+    yield sys.modules["counting"].CALLS
     del sys.modules["counting"]
     registry.cache_clear()
 
@@ -95,13 +95,13 @@ def test_the_same_picture_to_the_last_bit(monkeypatch: pytest.MonkeyPatch, knobs
     assert same(first, without)
 
 
-def test_a_second_picture_does_not_look_at_the_style_again(looks: list[tuple[str, ...]]) -> None:
+def test_a_second_picture_does_not_evaluate_the_style_again(calls: list[tuple[str, ...]]) -> None:
     painted(network="counting", scales=1, init="content")
-    assert looks == [("flat", "deep"), ("deep",)]
+    assert calls == [("flat", "deep"), ("deep",)]
     painted(OTHER, network="counting", scales=1, init="content", strength=70, seed=4)
-    assert looks[2:] == [("deep",)]
+    assert calls[2:] == [("deep",)]
     painted(OTHER, network="counting", scales=1, init="content")
-    assert len(looks) == 3
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_a_second_picture_does_not_look_at_the_style_again(looks: list[tuple[str
         {"size": 64},
     ],
 )
-def test_whatever_matters_makes_another_target(looks: list[tuple[str, ...]], knobs: dict[str, object]) -> None:
+def test_whatever_matters_makes_another_target(calls: list[tuple[str, ...]], knobs: dict[str, object]) -> None:
     painted(network="counting", scales=1, init="content")
     painted(network="counting", scales=1, init="content", **knobs)
-    assert len([layers for layers in looks if "flat" in layers]) == 2
+    assert len([layers for layers in calls if "flat" in layers]) == 2
 
 
-def test_another_style_and_other_code_are_other_targets(looks: list[tuple[str, ...]], tmp_path: Path) -> None:
+def test_another_style_and_other_code_are_other_targets(calls: list[tuple[str, ...]], tmp_path: Path) -> None:
     painted(network="counting", scales=1)
     painted(style=OTHER, network="counting", scales=1)
     assert len(kept(STYLES)) == 2

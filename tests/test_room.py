@@ -22,13 +22,13 @@ from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
 from impasto.memory.plan import (
     DEFAULT_BUDGET,
-    GOOD_TILE_MARGINS,
+    GOOD_TILE_HALOS,
     UNKNOWN,
     USABLE_SHARE,
     Estimates,
     at_hand,
     cost_of,
-    fit,
+    fitting_budget,
 )
 from impasto.painting.loading import Choice, Load, Loaded, load
 from impasto.storage.cache import MEASURED
@@ -44,43 +44,45 @@ def test_what_fits_is_within_the_budget_and_larger_pictures_are_stepped_down(net
     for pixels in (10_000, 400_000, 3_000_000, 12_000_000, 64_000_000):
         for free in (2e9, 4e9, 16e9, 400e9):
             try:
-                found = fit(pixels, recipe, cost_of(network, "float32"), free, 0.6e9)
+                found = fitting_budget(pixels, recipe, cost_of(network, "float32"), free, 0.6e9)
             except OutOfMemory:
                 assert pixels >= 12_000_000
                 assert free < 100 * pixels * 4
                 continue
-            look = found.plan(pixels)
-            assert look
-            assert look.bytes <= found.budget <= free * USABLE_SHARE
-            assert 0 <= look.spare < look.bytes
-            assert look.tile or not look.spare
-            assert look.tile is not None or network != "wavelet" or pixels <= 4_000_000
+            plan = found.plan(pixels)
+            assert plan
+            assert plan.bytes <= found.limit <= free * USABLE_SHARE
+            assert 0 <= plan.spare < plan.bytes
+            assert plan.tile or not plan.spare
+            assert plan.tile is not None or network != "wavelet" or pixels <= 4_000_000
             smaller = found.plan(pixels // 4)
             assert smaller
-            assert (smaller.tile or math.inf) >= (look.tile or math.inf)
-            assert smaller.history >= look.history
+            assert (smaller.tile or math.inf) >= (plan.tile or math.inf)
+            assert smaller.history >= plan.history
 
 
 def test_three_gigabytes_are_enough_if_they_will_do_and_as_few_more_as_will() -> None:
     cost = cost_of("wavelet", "float32")
     for pixels, enough in ((3_000_000, DEFAULT_BUDGET), (12_000_000, 1.15 * DEFAULT_BUDGET)):
-        look = fit(pixels, Recipe.of(network="wavelet", init="content"), cost, 400e9, 0.6e9).plan(pixels)
-        assert look
-        assert look.bytes + 0.6e9 <= enough
-        assert look.tile
-        assert look.tile >= GOOD_TILE_MARGINS * cost.margin
+        plan = fitting_budget(pixels, Recipe.of(network="wavelet", init="content"), cost, 400e9, 0.6e9).plan(pixels)
+        assert plan
+        assert plan.bytes + 0.6e9 <= enough
+        assert plan.tile
+        assert plan.tile >= GOOD_TILE_HALOS * cost.halo
 
 
 def test_the_size_that_is_named_would_do_and_a_larger_one_would_not() -> None:
     recipe = Recipe.of(size=8000, memory=2.0)
     with pytest.raises(OutOfMemory) as raised:
-        fit(8000 * 6000, recipe, UNKNOWN, None, 0.6e9)
+        fitting_budget(8000 * 6000, recipe, UNKNOWN, None, 0.6e9)
     found = re.search(r"--size (\d+), which", str(raised.value))
     assert found
     size = int(found[1])
-    assert fit(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), UNKNOWN, None, 0.6e9).plan(size * size * 3 // 4)
+    assert fitting_budget(size * size * 3 // 4, Recipe.of(size=size, memory=2.0), UNKNOWN, None, 0.6e9).plan(
+        size * size * 3 // 4
+    )
     with pytest.raises(OutOfMemory):
-        fit((size + 96) ** 2 * 3 // 4, Recipe.of(size=size + 96, memory=2.0), UNKNOWN, None, 0.6e9)
+        fitting_budget((size + 96) ** 2 * 3 // 4, Recipe.of(size=size + 96, memory=2.0), UNKNOWN, None, 0.6e9)
 
 
 def pictures(folder: Path, width: int, height: int) -> tuple[Path, Path]:
@@ -106,14 +108,14 @@ def test_a_limit_that_the_whole_step_would_exceed_is_kept_and_told_of(tmp_path: 
     )
     assert done.returncode == 0, done.stderr
     assert "To make do with" in done.stderr
-    assert "looks at tiles of" in done.stderr
+    assert "evaluates tiles of" in done.stderr
     painted = np.asarray(Image.open(tmp_path / "out.png"))
     assert painted.shape == (1350, 1800, 3)
     assert painted.std() > 10
 
 
 def greedy(pixels: int) -> Load:
-    """Loads networks that ask for more memory than there is wherever more than so many pixels are looked at closely."""
+    """Loads networks that ask for more memory than there is to evaluate more than so many pixels with a gradient."""
 
     def loads(choice: Choice) -> Loaded:
         loaded = load(choice)
@@ -140,7 +142,7 @@ def test_when_memory_runs_out_on_the_way_tiles_are_halved_until_they_are_as_smal
     recipe = Recipe.of(size=600, scales=2, steps=2)
     steps = list(paint(content, Picture(style.pixels), recipe, load=greedy(250_000)))
     said = [step.notice for step in steps if step.notice]
-    assert said == ["Memory ran out, so it looks at tiles of 288 pixels and remembers 6 steps."]
+    assert said == ["Memory ran out, so it evaluates tiles of 288 pixels and remembers 6 steps."]
     assert steps[-1].notice == ""
     assert steps[-1].loss < steps[-2].loss
     with pytest.raises(OutOfMemory, match="Memory ran out with tiles of 128 pixels") as refused:
@@ -321,7 +323,7 @@ def test_an_estimate_is_for_the_precision_that_auto_becomes(precision: str) -> N
     (entry,) = MEASURED.entries()
     MEASURED.put(entry.path.name, precision.encode())
     recipes = [Recipe.of(network="vgg19", device="cpu", precision=asked) for asked in ("auto", precision)]
-    auto, named = (Estimates().of(1200, 900, recipe)["bytes"] for recipe in recipes)
+    auto, named = (Estimates().estimate(1200, 900, recipe)["bytes"] for recipe in recipes)
     assert auto == pytest.approx(named, abs=5e7)  # what the process has taken besides may differ
 
 

@@ -1,4 +1,4 @@
-"""Looking at a picture in tiles gives what looking at the whole gives."""
+"""Evaluating a picture in tiles gives what evaluating the whole gives."""
 
 from __future__ import annotations
 
@@ -134,10 +134,10 @@ def test_a_deep_network_is_cut_at_its_checkpoints_and_whole_where_little_is_left
 def test_tiles_for_which_there_is_memory_are_looked_at_once(build: object, spare: float) -> None:
     network: Network = build()  # type: ignore[operator]
     tiled, objective, image = both(network, PROFILES["impasto"], (331, 329), 96, TWO, SOFT, spare=spare)
-    looked, forward = list[bool](), type(network).forward  # type: ignore[attr-defined]
+    graphs, forward = list[bool](), type(network).forward  # type: ignore[attr-defined]
 
     def counted(*given: object, **named: object) -> object:
-        looked.append(torch.is_grad_enabled())
+        graphs.append(torch.is_grad_enabled())
         return forward(network, *given, **named)
 
     network.forward = counted  # type: ignore[attr-defined]
@@ -147,8 +147,8 @@ def test_tiles_for_which_there_is_memory_are_looked_at_once(build: object, spare
     tail = tiled.forward.tail is not None
     assert 0 < once <= count
     assert (once == count) == (spare == 1e12)
-    assert len(looked) == 2 * count - once + tail
-    assert sum(looked) == count + tail
+    assert len(graphs) == 2 * count - once + tail
+    assert sum(graphs) == count + tail
     deep = [each.retained / len(each.tiles) for each in segments]
     assert deep == sorted(deep)
     assert not tiled._held
@@ -238,15 +238,13 @@ def test_what_layers_see() -> None:
     assert seen["half1"] == seen["half2"] < seen["band1"] == seen["band2"] < seen["streak1_2"] == seen["streak2_2"]
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "side", "margin"), [(331, 97, 128, 64), (64, 64, 64, 64), (500, 129, 64, 0)]
-)
-def test_tiles_cover_every_pixel_once(height: int, width: int, side: int, margin: int) -> None:
+@pytest.mark.parametrize(("height", "width", "side", "halo"), [(331, 97, 128, 64), (64, 64, 64, 64), (500, 129, 64, 0)])
+def test_tiles_cover_every_pixel_once(height: int, width: int, side: int, halo: int) -> None:
     owned = np.zeros((height, width), int)
-    for tile in tiles(height, width, side, margin, 16):
+    for tile in tiles(height, width, side, halo, 16):
         assert all(first % 16 == 0 for first in tile.start)
         assert all(
-            seen.start == max(0, first - margin) for seen, first in zip(tile.input_window, tile.start, strict=True)
+            seen.start == max(0, first - halo) for seen, first in zip(tile.input_window, tile.start, strict=True)
         )
         owned[tile.core] += 1
     assert (owned == 1).all()

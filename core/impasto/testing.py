@@ -38,7 +38,7 @@ ODD: Size = (97, 65)
 SMALLEST: Size = (16, 16)
 """No picture that is painted is smaller, so some layer must be there."""
 SIZES: tuple[Size, ...] = (LARGE, ODD, (65, 97), (112, 96), (33, 80), (17, 31), SMALLEST)
-TINY: tuple[Size, ...] = ((16, 5), (8, 8), (3, 40), (2, 2), (1, 1))
+SMALL_SIZES: tuple[Size, ...] = ((16, 5), (8, 8), (3, 40), (2, 2), (1, 1))
 """Layers may be left out."""
 LOST = 2
 """Rows or columns by which a grid may differ from the picture's divided by the stride, for what edges cost or add."""
@@ -103,7 +103,7 @@ def check_backend(
     given, own = other.build(), other.build()
     watched, reference = _Watched(who, placed.load(given), placed.device), _Watched(f"network {other.name}", own)
     with torch.no_grad():
-        for size in (*SIZES, *TINY):
+        for size in (*SIZES, *SMALL_SIZES):
             _check_parity(watched, reference, size, own.layers, rtol)
         _check_same(watched, watched, own.layers, "asked again")
         _check_subset(watched, own.layers)
@@ -181,7 +181,7 @@ def _check_known(who: str, what: str, names: Collection[str], layers: Collection
 
 def _check_grids(watched: _Watched, layers: tuple[str, ...]) -> None:
     """Every layer in a large picture, some in the smallest; grids that grow with the picture, by one stride."""
-    found = {size: _shapes(watched, size, layers) for size in (*SIZES, *TINY)}
+    found = {size: _shapes(watched, size, layers) for size in (*SIZES, *SMALL_SIZES)}
     if deep := [layer for layer in layers if layer not in found[LARGE]]:
         absent = [layer for layer in deep if layer not in _shapes(watched, HUGE, deep)]
         _expect(not absent, f"{watched.who}, picture of {HUGE[1]}x{HUGE[0]}", f"no {', '.join(absent)}", "every layer")

@@ -75,7 +75,7 @@ def _arguments(procedure: Gimp.Procedure) -> None:
     add.add_choice_argument("colour", "Colo_ur", "Whose colours", _choice(COLOURS), "style", READWRITE)
     add.add_choice_argument("quality", "_Quality", "How long to work", _choice(QUALITIES), "normal", READWRITE)
     add.add_int_argument("size", "Paint _at", "Longest side painted, in pixels; 0: as it is", 0, 32768, 0, READWRITE)
-    add.add_string_argument("network", "Net_work", "Who looks at the pictures; empty: the usual", "", READWRITE)
+    add.add_string_argument("network", "Net_work", "What evaluates the pictures; empty: the usual", "", READWRITE)
     add.add_int_argument("seed", "See_d", "Another number, another picture", 0, 2**31 - 1, 0, READWRITE)
     help_ = "Any knobs of the recipe, as: steps=50 tv_weight=1e-3"
     add.add_string_argument("knobs", "More kno_bs", help_, "", READWRITE)

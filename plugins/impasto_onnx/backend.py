@@ -36,7 +36,7 @@ class OnnxBackend:
         self.identity = f"onnxruntime {onnxruntime.__version__} {onnxruntime.get_available_providers()}"
 
     def load(self, network: Network) -> Evaluator:
-        """`network`, exported when it is first looked with."""
+        """`network`, exported when it is first evaluated."""
         return _Model(network, self.providers)
 
 

@@ -23,10 +23,10 @@ CARDS = "Use --device auto for the fastest; a graphics card is called cuda (NVID
 
 @dataclass(frozen=True)
 class _Placed:
-    """`network` on a kind of device; goes on from a checkpoint if the network does."""
+    """`network` on a device of `device_type`, in bfloat16 if `short`; goes on from a checkpoint if the network does."""
 
     network: Network
-    kind: str
+    device_type: str
     short: bool
 
     @property
@@ -36,7 +36,7 @@ class _Placed:
 
     def __call__(self, image: Tensor, layers: Collection[str], **more: Any) -> dict[str, Tensor]:
         """See `impasto.plugin.Evaluator`; `more` is what the network takes besides."""
-        with torch.autocast(self.kind, torch.bfloat16, enabled=self.short):
+        with torch.autocast(self.device_type, torch.bfloat16, enabled=self.short):
             return self.network(image, layers, **more)
 
 

@@ -72,8 +72,8 @@ FINISH = Finish(6, "absolute", 5.0, 500.0, {"pooling": "max", "scale": "256"}, "
 """With the w_l of 1/5, the weights of jcjohnson/neural-style. On worn weights relative errors of all layers alike cover
 pictures in grain, and what is matched has no need of long strokes from the deep layers."""
 
-COST = Cost(seconds=2e-5, step=2500, tile=2200, far=90, margin=8, whole=math.inf)
-"""Of the network `vgg19`. `vgg16` takes a tenth less memory, which is left as a margin."""
+COST = Cost(seconds=2e-5, step=2500, tile=2200, far=90, halo=8, whole=math.inf)
+"""Of the network `vgg19`. `vgg16` takes a tenth less memory, which is left to spare."""
 
 WEIGHTS = {
     "vgg16": _weights(

@@ -23,6 +23,6 @@ def impasto_networks() -> Iterable[NetworkInfo]:
             build=_build,
             finish=Finish(steps=0),
             rank=0,
-            cost=Cost(seconds=1.5e-6, step=650, tile=1150, far=10, margin=32, whole=4e6),
+            cost=Cost(seconds=1.5e-6, step=650, tile=1150, far=10, halo=32, whole=4e6),
         )
     ]

@@ -55,7 +55,7 @@ def blob(size: int, sigma: float) -> Tensor:
 
 
 def coloured(kernels: Tensor, axis: int) -> Tensor:
-    """(K, size, size) -> (K, 3, size, size): kernels that look at one opponent axis of an RGB picture."""
+    """(K, size, size) -> (K, 3, size, size): kernels that filter one opponent axis of an RGB picture."""
     return OPPONENT[axis][:, None, None] * kernels[:, None]
 
 

@@ -1,6 +1,6 @@
 """The network `wavelet`: two layers of rectified oriented wavelets on a pyramid, in opponent colour. No weights.
 
-Level l looks at the picture halved l - 1 times. Its layers are
+Level l filters the picture halved l - 1 times. Its layers are
 
     fine1       the finest strokes, at every pixel (level 1 only)
     band<l>     wavelets in 8 orientations of luma, 4 of each chroma axis, and smooth colour
@@ -91,8 +91,8 @@ class Wavelet(torch.nn.Module):
         """
         wanted = self._known(layers)
         found: dict[str, Tensor] = {}
-        looking = {name for name in wanted if name not in self.capabilities.checkpoints}
-        used = {_level(name) for name in looking} | {_level(name) - 1 for name in looking if name.startswith("pair")}
+        filtered = {name for name in wanted if name not in self.capabilities.checkpoints}
+        used = {_level(name) for name in filtered} | {_level(name) - 1 for name in filtered if name.startswith("pair")}
         x, finer = image if after else image - 0.5, None
         for level in range(_level(after) + 1 if after else 1, max(map(_level, wanted), default=0) + 1):
             if min(x.shape[-2:]) < SMALLEST:
@@ -119,7 +119,7 @@ class Wavelet(torch.nn.Module):
         return set(layers)
 
     def _second(self, band: Tensor, level: int, wanted: set[str]) -> dict[str, Tensor]:
-        """The layers that look at the energy of each orientation: `swirl` and `streak`, at two distances."""
+        """The layers on the energy of each orientation: `swirl` and `streak`, at two distances."""
         found: dict[str, Tensor] = {}
         energy = None
         for distance in (1, 2):

@@ -18,7 +18,7 @@ IMPASTO = [str(SCRATCH / "venv/bin/impasto")]
 DISPLAY = ":72"
 HANGS = 900
 SOON = 1.0
-PROBE = """[Desktop Entry]
+DESKTOP = """[Desktop Entry]
 Type=Service
 ServiceTypes=Krita/PythonPlugin
 X-KDE-Library=probe
@@ -44,7 +44,7 @@ def install():
         folder.mkdir(parents=True, exist_ok=True)
     (HOME / "run").chmod(0o700)
     scripts = DATA / "krita" / "pykrita"
-    (scripts / "probe.desktop").write_text(PROBE)
+    (scripts / "probe.desktop").write_text(DESKTOP)
     shutil.copy(HERE / "krita_probe.py", scripts / "probe" / "__init__.py")
     (CONFIG / "kritarc").write_text("[python]\nenable_probe=true\n")
     subprocess.run([*IMPASTO, "install", "krita"], env=ENV, check=True)

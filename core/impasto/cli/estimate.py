@@ -30,7 +30,7 @@ def estimate(content: Path, style: tuple[Path, ...], **values: str | None) -> No
     for path in style:
         read(found(path))
     picture = read(content)
-    expected = Estimates().of(*picture.size, recipe)
+    expected = Estimates().estimate(*picture.size, recipe)
     width, height = picture.fit(recipe.sized(max(picture.size)).longest)
     tiles = f"of {expected['tile']} pixels" if expected["tile"] else "none, all at once"
     click.echo(f"size     {width}x{height} pixels")

@@ -37,7 +37,7 @@ def explain(
     """Show the patches of IMAGES that excite --channel K of LAYER most.
 
     Each patch is what one unit sees, and says how much it is excited. --size is the longest side at which the pictures
-    are looked at, as when they are painted.
+    are evaluated, as when they are painted.
     """
     from ..memory.process import freeze_gc_after_torch
     from ..pictures.codecs import chosen_frames

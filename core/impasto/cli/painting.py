@@ -15,7 +15,7 @@ import click
 from ..errors import OutOfMemory
 from ..memory.plan import Estimates, resolved
 from ..memory.process import freeze_gc_after_torch
-from ..pictures.codecs import chosen_frames, kept_kind
+from ..pictures.codecs import chosen_frames, stored_kind
 from ..pictures.picture import Picture, read, write
 from ..recipe.environment import Environment
 from ..recipe.provenance import Provenance
@@ -103,7 +103,7 @@ def _keep(job: Job, carried: Provenance, path: Path, picture: Picture, step: Ste
 
 def _environment(job: Job, step: Step) -> Environment:
     width, height = step.scene.crop.size
-    plan = step.fit.plan(width * height)
+    plan = step.memory.plan(width * height)
     return Environment.here(*resolved(job.recipe), plan.tile if plan else None)
 
 
@@ -114,9 +114,9 @@ def _say_begin(job: Job, content: Picture, step: Step, here: Environment) -> Non
         _say(job, f"{difference}.")
     for line in chosen_frames(job.inputs):
         _say(job, line)
-    for line in _losses(content, FORMATS[job.output.suffix.lower()]):
+    for line in _format_limits(content, FORMATS[job.output.suffix.lower()]):
         _say(job, f"{job.output}: {line}")
-    expected = Estimates().told(*step.scene.crop.size, step.fit)
+    expected = Estimates().fields(*step.scene.crop.size, step.memory)
     time_, memory = clock(expected["seconds"] * step.rest), f"{expected['bytes'] / 1e9:.1f} GB of memory"
     width, height = step.scene.canvas.size
     _say(job, f"network {job.recipe.network}, {width}x{height} pixels, about {time_} and {memory}.")
@@ -126,12 +126,12 @@ def _where(step: Step) -> str:
     return f"step {step.step} of {step.steps} in stage {step.stage + 1} of {step.stages}"
 
 
-def _losses(content: Picture, form: str) -> Iterator[str]:
-    """What the result will lack, and one may not expect."""
+def _format_limits(content: Picture, form: str) -> Iterator[str]:
+    """What the result will lack because of its format or the content, and one may not expect."""
     if content.alpha is not None and form == "JPEG":
         yield "JPEG has no transparency; what is transparent becomes white."
     if samples := content.samples:
-        if kept_kind(samples.kind, form) == "u8" != samples.kind:
+        if stored_kind(samples.kind, form) == "u8" != samples.kind:
             yield f"{form} holds 8 bits, fewer than the content has; .png or .tif would hold more."
         if samples.grey:
             yield "grey, as the content is; for a painting in colours, make the content RGB."

@@ -37,7 +37,7 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     kept = _kept(values)
     if values["size"] and (width or height):
         raise click.UsageError("--size is the longest side; give it, or --width and --height.")
-    whole = Recipe.of(**given(values.items()))  # before the picture, which takes longer to look at
+    whole = Recipe.of(**given(values.items()))  # before the picture, which takes longer to read
     style = found(style)
     read_once = cache(read)
     seen = read_once(style).cropped(whole.style_crop).size

@@ -69,10 +69,10 @@ def segments(evaluate: Evaluator, layers: Sequence[str]) -> list[Segment]:
 class ValidTile:
     """How a segment is evaluated on a tile by "valid" convolutions: without padding, so that maps shrink.
 
-    margin: positions of halo on each side. before: cells of each layer that come before the first of the tile's core.
+    halo: positions of halo on each side. before: cells of each layer that come before the first of the tile's core.
     """
 
-    margin: int
+    halo: int
     before: Mapping[str, int]
 
 
@@ -113,20 +113,20 @@ def footprint_of(evaluate: Evaluator, layers: Sequence[str], like: Tensor) -> Fo
 
 
 def _valid_tile(segment: Segment, maps: Tensor, whole: Mapping[str, Tensor]) -> ValidTile | None:
-    """Try margins from 0 up, until a small tile in the middle gives what the `whole` of `maps` gives there."""
+    """Try halos from 0 up, until a small tile in the middle gives what the `whole` of `maps` gives there."""
     length = maps.shape[2]
     densities = {layer: fineness(found.shape[2], length) for layer, found in whole.items()}
     stride = round(1 / min(densities.values()))
     first = (length // 2 - stride) // stride * stride
     last = first + 2 * stride
-    for margin in range(min(first, length - last, FURTHEST) + 1):
-        seen, before, cells = slice(first - margin, last + margin), dict[str, int](), dict[str, slice]()
+    for halo in range(min(first, length - last, FURTHEST) + 1):
+        seen, before, cells = slice(first - halo, last + halo), dict[str, int](), dict[str, slice]()
         found = segment(maps[..., seen, seen], (False, False))
         for layer, density in densities.items():
             before[layer] = more = _before(found.get(layer), round((last - first) * density))
             cells[layer] = slice(round(first * density) - more, round(last * density) + more)
         if min(before.values()) >= 0 and _same(segment, maps, seen, whole, cells):
-            return ValidTile(margin, before)
+            return ValidTile(halo, before)
     return None
 
 

@@ -53,10 +53,10 @@ class Tile:
         return self.core[0].start, self.core[1].start
 
 
-def tiles(height: int, width: int, side: int, margin: int, stride: int, valid: int | None = None) -> list[Tile]:
+def tiles(height: int, width: int, side: int, halo: int, stride: int, valid: int | None = None) -> list[Tile]:
     """Tiles whose cores cover a picture, alike in size: at most `side` pixels, a multiple of `stride`.
 
-    margin: width of the halo, cut off at the picture's borders. valid: width of the halo for "valid" convolutions, None
+    halo: width of the halo, cut off at the picture's borders. valid: width of the halo for "valid" convolutions, None
     where there are none; used where the window stays inside the picture.
     """
 
@@ -64,7 +64,7 @@ def tiles(height: int, width: int, side: int, margin: int, stride: int, valid: i
         core = slice(first, last)
         if valid is not None and first >= valid and last + valid <= length:
             return core, slice(first - valid, last + valid), False
-        return core, slice(max(0, first - margin), min(length, last + margin)), True
+        return core, slice(max(0, first - halo), min(length, last + halo)), True
 
     def spans(length: int) -> list[tuple[slice, slice, bool]]:
         each = _rounded(length / math.ceil(length / side), stride)
@@ -186,15 +186,15 @@ class TiledForward:
 
     @torch.no_grad()
     def near(
-        self, kept: list[Tensor], held: dict[Place, TileActivations] | None = None
+        self, sources: list[Tensor], held: dict[Place, TileActivations] | None = None
     ) -> Iterator[tuple[str, Tensor, Box]]:
         """The layers in tiles, piece by piece: the layer, the piece, and where in the layer it lies.
 
-        kept: holds the picture; the source of each further segment is appended, last that of the tail. held: is filled
+        sources: holds the picture; that of each further segment is appended, last that of the tail. held: is filled
         with the activations that are retained for the backward pass.
         """
         for tiled in self.tiled:
-            source, segment, checkpoint = kept[-1], tiled.segment, None
+            source, segment, checkpoint = sources[-1], tiled.segment, None
             for number, tile in enumerate(tiled.tiles):
                 retained = held is not None and number < tiled.retained
                 activations = tiled.activations(tile, source, graph=retained)
@@ -207,15 +207,15 @@ class TiledForward:
                 if held is not None and retained:
                     held[segment.source, tile.start] = activations
             if checkpoint is not None:
-                kept.append(checkpoint)
+                sources.append(checkpoint)
 
     @torch.no_grad()
     def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
         """All layers of a picture, piece by piece: the layer, the piece, the size of the layer, where the piece is."""
-        kept = [whole]
-        for layer, maps, box in self.near(kept):
+        sources = [whole]
+        for layer, maps, box in self.near(sources):
             yield layer, maps, self.grids[layer], box
-        for layer, maps in self.others(whole, kept[-1]).items():
+        for layer, maps in self.others(whole, sources[-1]).items():
             yield layer, maps, (maps.shape[2], maps.shape[3]), ALL
 
     def others(self, whole: Tensor, base: Tensor) -> dict[str, Tensor]:
@@ -246,11 +246,11 @@ def _tiled(
         segment = replace(segment, layers=there, checkpoint=segment.checkpoint if segment.checkpoint in grids else None)
         coarsest = max(round(1 / fineness(*side)) for grid in grids.values() for side in zip(grid, size, strict=True))
         stride = max(round(ALIGNED * size[0] / like.shape[2]), coarsest)
-        margin, each, valid = _rounded(furthest, stride), footprint.grad_bytes[source], footprint.valid.get(source)
-        halo = valid.margin if valid else margin
+        padded, each, valid = _rounded(furthest, stride), footprint.grad_bytes[source], footprint.valid.get(source)
+        halo = valid.halo if valid else padded
         most = most or each * (tiling.side + 2 * halo) ** 2
         side = max(32, math.floor(math.sqrt(most / each) - 2 * halo)) // stride * stride
-        cover = tiles(*size, side, margin, stride, halo if valid else None)
+        cover = tiles(*size, side, padded, stride, halo if valid else None)
         found.append(TiledSegment(segment, size, grids, cover, valid))
         if segment.checkpoint is None:
             break

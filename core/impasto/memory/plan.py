@@ -30,8 +30,8 @@ by how much that is raised while it will not do."""
 UNKNOWN = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
 """Of a network whose record says nothing."""
 PICTURE_BYTES, LOSSES_BYTES = 66, 115
-"""Bytes for each pixel of the picture: what is there all the time, as images and gradients; and with what it
-takes for the optimiser to see all pixels, or a loss that does, which without tiles a step exceeds."""
+"""Bytes for each pixel of the picture: those of images and gradients, which are there all the time; and these with what
+the optimiser or a loss on all pixels takes for a moment. Without tiles the network takes more than that anyway."""
 BFLOAT16_SHARE = 0.6
 """What a network takes in bfloat16, which the losses are not, beside what it takes in float32."""
 PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
@@ -45,9 +45,9 @@ RECOLOUR_SECONDS = 1e-6
 """Seconds for each pixel where colours change and nothing is painted."""
 MIN_TILE, MAX_TILE, STRIDE = 128, 2048, 32
 """Sides of tiles, in pixels: the limits, and what they go in steps of."""
-GOOD_TILE_MARGINS, AMPLE_TILE_MARGINS = 24, 40
-"""Sides of tiles in margins, below which one rather remembers fewer steps, or takes more memory; and above which
-memory is better spent on retaining activations."""
+GOOD_TILE_HALOS, AMPLE_TILE_HALOS = 24, 40
+"""Sides of tiles in widths of the halo: below the first, fewer remembered steps or more memory are better; above the
+second, memory is better spent on retaining activations."""
 MIN_HISTORY = 2
 """Steps that L-BFGS remembers at least."""
 RECOMPUTE_WORK = 1.3
@@ -68,11 +68,11 @@ class TilingPlan:
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """Plans for pictures of any size within `budget` bytes, besides those that are `taken` already."""
+    """Plans for pictures of any size within `limit` bytes, besides those that are `taken` already."""
 
     recipe: Recipe
     cost: Cost
-    budget: float
+    limit: float
     taken: float
     least: int = MIN_TILE
     """Sides of tiles in pixels: plans go below `least` only where the recipe asks for it, and never above `largest`."""
@@ -87,18 +87,18 @@ class MemoryBudget:
             tile = self._tile(pixels, history)
             found = TilingPlan(tile, history, self._needed(pixels, tile, history))
             enough = tile is None or tile >= self.least
-            if found.bytes <= self.budget and (enough or self.recipe.tile):
+            if found.bytes <= self.limit and (enough or self.recipe.tile):
                 return self._spent(found, pixels)
             if history <= MIN_HISTORY or self.recipe.optimiser != "lbfgs":
                 return found if self.recipe.tile else None  # as was asked for: it may do
             history = max(MIN_HISTORY, history // 2)
 
-    def said(self, pixels: int) -> str:
+    def notice(self, pixels: int) -> str:
         """What is stepped down for so many pixels, in a sentence, or nothing."""
         plan = self.plan(pixels)
         if plan is None or not _steps(self.recipe):
             return ""
-        changed = [f"looks at tiles of {plan.tile} pixels"] if plan.tile and plan.tile != self.recipe.tile else []
+        changed = [f"evaluates tiles of {plan.tile} pixels"] if plan.tile and plan.tile != self.recipe.tile else []
         if plan.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
             changed.append(f"remembers {plan.history} steps")
         most = (plan.bytes + self.taken) / 1e9
@@ -107,9 +107,9 @@ class MemoryBudget:
     def too_large(self, pixels: int) -> OutOfMemory:
         """The error that says which size would do instead, or which limit."""
         fixed, least = (self._least(count) for count in (0, pixels))
-        needed, can = self.taken + least, max(0.0, self.taken + self.budget)
-        size = int(self.recipe.longest * math.sqrt(max(0.0, self.budget - fixed) / (least - fixed)) // 16 * 16)
-        limited = self.recipe.memory is not None and self.budget == self.recipe.memory * 1e9 - self.taken
+        needed, can = self.taken + least, max(0.0, self.taken + self.limit)
+        size = int(self.recipe.longest * math.sqrt(max(0.0, self.limit - fixed) / (least - fixed)) // 16 * 16)
+        limited = self.recipe.memory is not None and self.limit == self.recipe.memory * 1e9 - self.taken
         hint = f"Use --memory {math.ceil(needed / 1e8) / 10:g}." if limited else "Close other programs."
         hint = f"Use --size {size}, which would do." if size >= 16 else hint
         count = f"{pixels / 1e6:.1f} megapixels" if pixels >= 1e5 else f"{pixels} pixels"
@@ -122,22 +122,22 @@ class MemoryBudget:
 
     def _spent(self, plan: TilingPlan, pixels: int) -> TilingPlan:
         """The same with what is left of the budget to spare for tiles."""
-        if plan.tile is None or math.isinf(self.budget):
+        if plan.tile is None or math.isinf(self.limit):
             return plan
-        spare = min(self.budget - plan.bytes, self.cost.step * pixels)
+        spare = min(self.limit - plan.bytes, self.cost.step * pixels)
         return replace(plan, bytes=plan.bytes + spare, spare=spare)
 
     def _tile(self, pixels: int, history: int) -> int | None:
         if self.recipe.tile:
             return min(self.recipe.tile, self.largest)
-        whole = pixels <= self.cost.whole and self._needed(pixels, None, history) <= self.budget
+        whole = pixels <= self.cost.whole and self._needed(pixels, None, history) <= self.limit
         if whole and self.largest == MAX_TILE:
             return None
-        if math.isinf(self.budget):
+        if math.isinf(self.limit):
             return self.largest
-        seen = max(0.0, self.budget - self._needed(pixels, 0, history)) / self.cost.tile
-        largest = min(self.largest, AMPLE_TILE_MARGINS * self.cost.margin // STRIDE * STRIDE)
-        return max(0, min(largest, int((math.sqrt(seen) - 2 * self.cost.margin) // STRIDE * STRIDE)))
+        seen = max(0.0, self.limit - self._needed(pixels, 0, history)) / self.cost.tile
+        largest = min(self.largest, AMPLE_TILE_HALOS * self.cost.halo // STRIDE * STRIDE)
+        return max(0, min(largest, int((math.sqrt(seen) - 2 * self.cost.halo) // STRIDE * STRIDE)))
 
     def _needed(self, pixels: int, tile: int | None, history: int) -> float:
         """Bytes that this takes in such tiles; 0 for `tile` counts no step."""
@@ -145,40 +145,39 @@ class MemoryBudget:
         tables = _tables(pixels) if self.recipe.profile == NEIGHBOURS else 0
         if tile is None:
             return (PICTURE_BYTES + PAIR_BYTES * pairs + self.cost.step) * pixels + tables
-        seen = (tile + 2 * self.cost.margin) ** 2 if tile else 0
-        looking = (PICTURE_BYTES + self.cost.far) * pixels + self.cost.tile * seen
-        return max(looking, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels + tables
+        seen = (tile + 2 * self.cost.halo) ** 2 if tile else 0
+        evaluating = (PICTURE_BYTES + self.cost.far) * pixels + self.cost.tile * seen
+        return max(evaluating, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels + tables
 
 
 def memory_budget(pixels: int, recipe: Recipe, device: str, precision: str, cost: Cost | None = None) -> MemoryBudget:
-    """How to paint so many pixels on `device` in `precision`, with the memory there is now. Raises as `fit`.
+    """How to paint so many pixels on `device` in `precision`, with the memory there is now. Raises as `fitting_budget`.
 
     cost: what a network takes whose record does not say.
     """
     free, taken = at_hand(device)
     enough = math.inf if device.startswith("cuda") else DEFAULT_BUDGET
-    return fit(pixels, recipe, cost or cost_of(recipe.network, precision), free, taken, enough)
+    return fitting_budget(pixels, recipe, cost or cost_of(recipe.network, precision), free, taken, enough)
 
 
-def fit(
+def fitting_budget(
     pixels: int, recipe: Recipe, cost: Cost, free: float | None, taken: float, enough: float = DEFAULT_BUDGET
 ) -> MemoryBudget:
     """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
 
     The recipe's `memory` counts what is `taken` already. Without it `enough` bytes are made do with, or as few more as
-    will do with tiles of `GOOD_TILE_MARGINS` margins. Raises `OutOfMemory`, with the size that would do, where no tiles
-    will do.
+    allow tiles of `GOOD_TILE_HALOS`. Raises `OutOfMemory`, with the size that would do, where no tiles will do.
     """
     most = math.inf if free is None else free * USABLE_SHARE
     if recipe.colour == "palette":
         return MemoryBudget(recipe, cost, math.inf, taken)
     if not _steps(recipe):
         found = MemoryBudget(recipe, cost, min(most, recipe.memory * 1e9 - taken if recipe.memory else most), taken)
-        if MATCHED_BYTES * pixels > found.budget:
+        if MATCHED_BYTES * pixels > found.limit:
             raise found.too_large(pixels)
-        return replace(found, budget=math.inf)
+        return replace(found, limit=math.inf)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * BUDGET_GROWTH**times for times in range(64)]
-    budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_MARGINS * cost.margin)
+    budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_HALOS * cost.halo)
     for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (MIN_TILE, budgets[-1])]:
         found = MemoryBudget(recipe, cost, budget, taken, least)
         if found.plan(pixels):
@@ -209,7 +208,7 @@ def resolved(recipe: Recipe) -> tuple[str, str]:
         return "cpu", "float32"
     precision = registry().network(recipe.network).precision(recipe.precision)
     with process.freeze_gc_after_torch():
-        backend = registry().painter(recipe.backend).build(recipe.device, precision)
+        backend = registry().differentiable(recipe.backend).build(recipe.device, precision)
     return backend.device, backend.precision
 
 
@@ -228,53 +227,53 @@ Key = tuple[str, str, str, str]
 
 @dataclass
 class Seen:
-    """Sums over paintings, so that large ones count more."""
+    """Seconds that paintings took, and were expected to take: sums, so that large ones count more."""
 
     seconds: float = 0.0
     expected: float = 0.0
 
 
 class Estimates:
-    """What was seen in this process, by network, backend, device and precision."""
+    """Estimates of time and memory; `learn` corrects the time, by network, backend, device and precision."""
 
     def __init__(self) -> None:
         self._seen: dict[Key, Seen] = {}
 
-    def of(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
+    def estimate(self, width: int, height: int, recipe: Recipe) -> Mapping[str, Any]:
         """The fields of `estimate` for a content of so many pixels. Loads torch. `OutOfMemory`, `DeviceError`."""
         recipe = recipe.sized(max(width, height))
         scale = recipe.longest / max(width, height)
         width, height = (max(1, round(side * scale)) for side in (width, height))
-        return self.told(width, height, memory_budget(width * height, recipe, *resolved(recipe)))
+        return self.fields(width, height, memory_budget(width * height, recipe, *resolved(recipe)))
 
-    def told(self, width: int, height: int, found: MemoryBudget) -> Mapping[str, Any]:
-        """The fields of `estimate` for painting so many pixels as `found` says."""
-        recipe, pixels = found.recipe, width * height
+    def fields(self, width: int, height: int, budget: MemoryBudget) -> Mapping[str, Any]:
+        """The fields of `estimate` for painting so many pixels as `budget` plans it."""
+        recipe, pixels = budget.recipe, width * height
         seen = self._seen.get(_key(recipe), Seen())
-        plan = found.plan(pixels) or TilingPlan(None, recipe.history, 0)
+        plan = budget.plan(pixels) or TilingPlan(None, recipe.history, 0)
         if recipe.colour == "palette":
             time, plan = RECOLOUR_SECONDS * pixels, TilingPlan(None, recipe.history, PICTURE_BYTES * pixels)
         elif not _steps(recipe):
-            time, plan = _time(width, height, found), TilingPlan(None, recipe.history, MATCHED_BYTES * pixels)
+            time, plan = _time(width, height, budget), TilingPlan(None, recipe.history, MATCHED_BYTES * pixels)
         else:
-            time = _time(width, height, found) * (seen.seconds / seen.expected if seen.expected else 1.0)
-        said = {"tile": plan.tile, "history": plan.history, "notice": found.said(pixels)}
-        return {"seconds": time, "bytes": found.taken + plan.bytes, "measured": bool(seen.expected), **said}
+            time = _time(width, height, budget) * (seen.seconds / seen.expected if seen.expected else 1.0)
+        said = {"tile": plan.tile, "history": plan.history, "notice": budget.notice(pixels)}
+        return {"seconds": time, "bytes": budget.taken + plan.bytes, "measured": bool(seen.expected), **said}
 
-    def learn(self, width: int, height: int, found: MemoryBudget, seconds: float) -> None:
+    def learn(self, width: int, height: int, budget: MemoryBudget, seconds: float) -> None:
         """Take in what painting so many pixels took."""
-        seen = self._seen.setdefault(_key(found.recipe), Seen())
+        seen = self._seen.setdefault(_key(budget.recipe), Seen())
         seen.seconds += seconds
-        seen.expected += _time(width, height, found)
+        seen.expected += _time(width, height, budget)
 
 
-def _time(width: int, height: int, found: MemoryBudget) -> float:
+def _time(width: int, height: int, budget: MemoryBudget) -> float:
     """Seconds of all stages; a narrow picture has fewer than a square one, one in tiles more."""
-    total, finish = 0.0, registry().network(found.recipe.network).finish.steps
-    for stage in stages(found.recipe, max(width, height), min(width, height), finish):
+    total, finish = 0.0, registry().network(budget.recipe.network).finish.steps
+    for stage in stages(budget.recipe, max(width, height), min(width, height), finish):
         pixels = round(stage.size**2 * min(width, height) / max(width, height))
-        times = 1.0 if stage.sizes else _times(found.plan(pixels), found.cost, pixels)
-        total += stage.seconds(found.cost.seconds) * times
+        work = 1.0 if stage.sizes else _tiling_work(budget.plan(pixels), budget.cost, pixels)
+        total += stage.seconds(budget.cost.seconds) * work
     return total * min(width, height) / max(width, height)
 
 
@@ -284,12 +283,12 @@ def _steps(recipe: Recipe) -> bool:
     return not recipe.matched or recipe.profile != OURS or bool(recipe.steps or finish)
 
 
-def _times(plan: TilingPlan | None, cost: Cost, pixels: int) -> float:
+def _tiling_work(plan: TilingPlan | None, cost: Cost, pixels: int) -> float:
     """Work of evaluating a picture by this plan, beside that of evaluating it whole."""
     if plan is None or plan.tile is None:
         return 1.0
     twice = 1 - min(1.0, plan.spare / (cost.step * pixels))
-    return (1 + (RECOMPUTE_WORK - 1) * twice) * (1 + 2 * cost.margin / plan.tile) ** 2
+    return (1 + (RECOMPUTE_WORK - 1) * twice) * (1 + 2 * cost.halo / plan.tile) ** 2
 
 
 def _key(recipe: Recipe) -> Key:

@@ -52,8 +52,8 @@ class _Sums(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         value, target = ctx.saved_tensors
-        kind = torch.promote_types(value.dtype, torch.float32)
-        _, difference, square, _ = (2 * gradients[0]).to(kind)
+        dtype = torch.promote_types(value.dtype, torch.float32)
+        _, difference, square, _ = (2 * gradients[0]).to(dtype)
         return ((precise(value) - target) * difference).addcmul_(precise(value), square).to(value.dtype), None, None
 
 

@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .content import TINY
+
 RANGE = 1 / 2
 """B of Mahendran and Vedaldi: natural pixels lie within B of middle grey."""
 SLOPE = RANGE / 100
 """a B: neighbouring natural pixels differ by about a hundredth of that, a = 1%."""
-TINY = 1e-12
 
 
 class _TotalVariation(torch.autograd.Function):

@@ -49,13 +49,13 @@ class Tiled:
             losses[name] = loss.detach()
         return losses, gradient
 
-    def _evaluated(self, kept: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-        """The losses of layers, and their gradient with the picture, which is all that is `kept` so far."""
+    def _evaluated(self, sources: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of layers, and their gradient with the picture, so far the only one of `sources`."""
         try:
-            sums = self._gathered(kept)
-            losses, far, after, slopes = self._ended(sums, kept)
+            sums = self._gathered(sources)
+            losses, far, after, slopes = self._ended(sums, sources)
             self._trim()
-            return losses, self._return(far, kept, after, slopes)
+            return losses, self._return(far, sources, after, slopes)
         finally:
             self._held.clear()  # where memory ran out
 
@@ -70,21 +70,21 @@ class Tiled:
         return float(torch.stack(list(losses.values())).sum())
 
     @torch.no_grad()
-    def _gathered(self, kept: list[Tensor]) -> dict[Key, Tensor]:
+    def _gathered(self, sources: list[Tensor]) -> dict[Key, Tensor]:
         """Statistics of the layers in tiles, as leaves of a graph, so that the losses can be derived by them."""
         sums: dict[Key, Tensor] = {}
-        for layer, maps, box in self.forward.near(kept, self._held):
+        for layer, maps, box in self.forward.near(sources, self._held):
             _add(sums, self.objective.statistics(layer, maps, self.forward.grids[layer], box))
         return {key: value.detach().requires_grad_() for key, value in sums.items()}  # styles may have one in common
 
     def _ended(
-        self, sums: Mapping[Key, Tensor], kept: list[Tensor]
+        self, sums: Mapping[Key, Tensor], sources: list[Tensor]
     ) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None, dict[Key, Tensor]]:
         """The losses, and how they change with the pixels by the layers far, with what the tail begins from, and with
-        the `sums`; what the tail begins from is taken off `kept`.
+        the `sums`; what the tail begins from is taken off `sources`.
         """
-        forward, whole = self.forward, kept[0].detach()
-        base = kept.pop() if forward.tail else whole
+        forward, whole = self.forward, sources[0].detach()
+        base = sources.pop() if forward.tail else whole
         leaves = [begin.requires_grad_() for begin, used in ((whole, forward.far), (base, forward.tail)) if used]
         maps, grids = self.objective.layer_statistics(forward.others(whole, base))
         losses = self.objective.losses({**sums, **maps}, {**forward.grids, **grids})
@@ -96,18 +96,18 @@ class Tiled:
         return losses, far, after, dict(zip(sums, slopes, strict=True))
 
     def _return(
-        self, far: Tensor | None, kept: list[Tensor], after: Tensor | None, slopes: Mapping[Key, Tensor]
+        self, far: Tensor | None, sources: list[Tensor], after: Tensor | None, slopes: Mapping[Key, Tensor]
     ) -> Tensor:
         """What the slopes of the sums mean for the pixels, and `far` too; `after` is the gradient of the tail's base.
 
-        Of what is `kept` only the first is left, the picture; the others become the gradients of themselves.
+        Of the `sources` only the first is left, the picture; the others become the gradients of themselves.
         """
         for tiled in reversed(self.forward.tiled[1:]):
-            maps = kept.pop()
+            maps = sources.pop()
             for rows, band in self._bands(tiled, maps, after, slopes):
                 maps[:, :, rows] = band
             after = maps
-        (whole,) = kept
+        (whole,) = sources
         gradient = torch.zeros_like(whole) if far is None else far  # not before: the deepest parts take most memory
         for tiled in self.forward.tiled[:1]:
             for rows, band in self._bands(tiled, whole, after, slopes):

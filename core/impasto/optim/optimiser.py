@@ -45,8 +45,8 @@ class Optimiser(Protocol):
         """
         ...
 
-    def keep(self, history: int, kind: torch.dtype | None) -> None:
-        """Make do with the memory of so many steps, kept as `kind`, or as they come."""
+    def set_history(self, history: int, dtype: torch.dtype | None) -> None:
+        """Make do with the memory of so many steps, kept as `dtype`, or as they come."""
         ...
 
 
@@ -60,9 +60,9 @@ class LBFGS:
     bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
     """
 
-    def __init__(self, history: int, reach: float = 0.02, kind: torch.dtype | None = None) -> None:
-        """What it remembers is kept as `kind`, or as it comes; with bfloat16 a loss is reached in as many steps."""
-        self.reach, self.kind = reach, kind
+    def __init__(self, history: int, reach: float = 0.02, dtype: torch.dtype | None = None) -> None:
+        """What it remembers is kept as `dtype`, or as it comes; with bfloat16 a loss is reached in as many steps."""
+        self.reach, self.dtype = reach, dtype
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self.last: tuple[Tensor, Tensor] | None = None
         self.inverse_curvature: InverseCurvature = []
@@ -83,12 +83,12 @@ class LBFGS:
             direction *= self.reach / length
         return (image - direction).clamp_(0, 1)
 
-    def carried(self, height: int, width: int, history: int, kind: torch.dtype | None = None) -> LBFGS:
+    def carried(self, height: int, width: int, history: int, dtype: torch.dtype | None = None) -> LBFGS:
         """One that goes on at another size of the picture, knowing the last `CARRIED` moves and what they changed.
 
         A gradient there is shared out among more pixels, so that the curvature along a move stays what it was.
         """
-        other = LBFGS(history, self.reach, kind)
+        other = LBFGS(history, self.reach, dtype)
         for move, change, _ in list(self.pairs)[-min(CARRIED, history) :]:
             share = move.shape[-2] * move.shape[-1] / (height * width)
             move, change = (
@@ -96,20 +96,20 @@ class LBFGS:
             )
             change = change * share
             if product := _curvature(move, change)[0]:
-                other._keep(move, change, product)
+                other._append(move, change, product)
         if self.last:
             share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
             other.gamma = self.gamma / share
             other.inverse_curvature = [[number / share for number in numbers] for numbers in self.inverse_curvature]
         return other
 
-    def keep(self, history: int, kind: torch.dtype | None) -> None:
+    def set_history(self, history: int, dtype: torch.dtype | None) -> None:
         """See `Optimiser`; now and from now on."""
-        if (history, kind) != (self.pairs.maxlen, self.kind):
+        if (history, dtype) != (self.pairs.maxlen, self.dtype):
             self.pairs = deque(self.pairs, maxlen=history)
             for number, (move, change, inverse) in enumerate(self.pairs):  # one by one: memory may just have run out
-                self.pairs[number] = move.to(kind or move.dtype), change.to(kind or change.dtype), inverse
-            self.kind = kind
+                self.pairs[number] = move.to(dtype or move.dtype), change.to(dtype or change.dtype), inverse
+            self.dtype = dtype
 
     def _remember(self, image: Tensor, gradient: Tensor) -> None:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
@@ -118,13 +118,13 @@ class LBFGS:
             product, gamma = _curvature(move, change)
             if product:
                 inverse = inverse_curvature(move, change, gamma)
-                self._keep(move, change, product)
+                self._append(move, change, product)
                 self.gamma, self.inverse_curvature = gamma, inverse
         self.last = image, gradient
 
-    def _keep(self, move: Tensor, change: Tensor, product: float) -> None:
-        kind = self.kind or move.dtype
-        self.pairs.append((move.to(kind), change.to(kind), 1 / product))
+    def _append(self, move: Tensor, change: Tensor, product: float) -> None:
+        dtype = self.dtype or move.dtype
+        self.pairs.append((move.to(dtype), change.to(dtype), 1 / product))
 
     def _direction(self, gradient: Tensor, inverse_curvature: InverseCurvature | float) -> Tensor:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
@@ -169,9 +169,9 @@ class LineSearch:
         self.here = here
         return image
 
-    def keep(self, history: int, kind: torch.dtype | None) -> None:
+    def set_history(self, history: int, dtype: torch.dtype | None) -> None:
         """See `Optimiser`."""
-        self.inner.keep(history, kind)
+        self.inner.set_history(history, dtype)
 
 
 class Adam:
@@ -196,7 +196,7 @@ class Adam:
         scale = self.rate * (0.05 + 0.95 * fall) / (1 - first**self.count)
         return torch.addcdiv(image, mean, deviation, value=-scale, out=moved).clamp_(0, 1)
 
-    def keep(self, history: int, kind: torch.dtype | None) -> None:
+    def set_history(self, history: int, dtype: torch.dtype | None) -> None:
         """See `Optimiser`; it remembers no steps."""
 
 

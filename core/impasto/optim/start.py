@@ -14,7 +14,8 @@ from ..pictures.filters import blurred, resized
 
 WHITE = 0.75
 """Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
-TINY = 1e-8
+EPSILON = 1e-8
+"""Added to variances, and their least, so that there is something to divide by."""
 LIGHT, HUE = 4.0, 6.0
 """Pixels of the Gaussians below which neither changes; see `calmed`."""
 
@@ -28,7 +29,7 @@ def covariance(image: Tensor, weight: Tensor | None = None) -> Tensor:
     coarse = resized(image, max(1, height // 2), max(1, width // 2))
     fine = (image - resized(coarse, height, width)).flatten(2)[0]
     counted = fine if weight is None else fine * weight.flatten()
-    count = fine.shape[1] if weight is None else max(float(weight.sum()), TINY)
+    count = fine.shape[1] if weight is None else max(float(weight.sum()), EPSILON)
     product: Tensor = counted @ fine.T
     return product / count
 
@@ -54,9 +55,9 @@ def calmed(image: Tensor, start: Tensor) -> Tensor:
 
 def grainy(image: Tensor, wanted: Tensor, noise: Tensor) -> Tensor:
     """`image` with as much of `noise`, white and of its shape, as it lacks of the covariance `wanted`, (3, 3)."""
-    lack = 1 - float(covariance(image).trace()) / max(float(wanted.trace()), TINY)
+    lack = 1 - float(covariance(image).trace()) / max(float(wanted.trace()), EPSILON)
     if lack <= 0:
         return image
-    tint = torch.linalg.cholesky(wanted + TINY * torch.eye(3).to(wanted)) * (lack / WHITE) ** 0.5
+    tint = torch.linalg.cholesky(wanted + EPSILON * torch.eye(3).to(wanted)) * (lack / WHITE) ** 0.5
     grain: Tensor = (tint @ noise.flatten(2)[0]).view_as(image)
     return image + grain

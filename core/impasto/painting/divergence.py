@@ -35,7 +35,7 @@ NOTHING_LEFT = (
 
 
 class DivergenceCheck:
-    """Looks at the steps of one stage, and raises `DivergedError` for
+    """Checks the steps of one stage, and raises `DivergedError` for
 
     - a loss that is no number, at once;
     - a picture of one flat colour, black say, at the end, unless a picture that went in is flat;

@@ -1,7 +1,7 @@
 """What a unit looks for: the patches of pictures that excite one channel of a layer most.
 
 Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014), figure 2, without their
-deconvolution: the patches themselves. Nothing is assumed of a network: a unit looks where the gradient of its value
+deconvolution: the patches themselves. Nothing is assumed of a network: a unit sees where the gradient of its value
 with respect to the picture is not zero.
 """
 
@@ -70,18 +70,18 @@ def strongest_patches(
     picture that does not reach the layer.
     """
     settled = registry().settled(Recipe.of(network=network, init="content"))
-    look = _Look(layer, size, settled.network, network_options or {}, device)
+    evaluated = _Layer(layer, size, settled.network, network_options or {}, device)
     most = count if len(pictures) == 1 else max(3, -(-2 * count // len(pictures)))
     found: dict[int, list[Patch]] = {channel: [] for channel in channels}
     for number, picture in enumerate(pictures):
         shown = fitted(picture, size)
-        image, maps = look.at(shown)
+        image, maps = evaluated.maps(shown)
         _check_channels(layer, channels, maps.shape[1])
         for channel in channels:
             units = maps[0, channel]
             patches = [
-                Patch(number, *corner, value, _cut(shown, *corner, *look.field))
-                for corner, value in _strongest(image, units, look.field, most)
+                Patch(number, *corner, value, _cut(shown, *corner, *evaluated.field))
+                for corner, value in _strongest(image, units, evaluated.field, most)
             ]
             found[channel] = sorted([*found[channel], *patches], key=lambda patch: -patch.value)[:count]
     for channel, patches in found.items():
@@ -90,8 +90,8 @@ def strongest_patches(
     return found
 
 
-class _Look:
-    """A layer of a network on a device, and how far its units look."""
+class _Layer:
+    """A layer of a network on a device, and `field`, the receptive field of its units: (width, height) in pixels."""
 
     def __init__(self, layer: str, size: int, name: str, options: Mapping[str, str], device: str) -> None:
         info, backend = registry().network(name), registry().backend("torch").build(device, "float32")
@@ -100,7 +100,7 @@ class _Look:
         self.layer, self.device, self.evaluate = layer, backend.device, backend.load(network)
         self.field = self._field(size)
 
-    def at(self, picture: Picture) -> tuple[Tensor, Tensor]:
+    def maps(self, picture: Picture) -> tuple[Tensor, Tensor]:
         """(1, 3, H, W) and the maps F^l of it, (1, N, h, w), which know their gradient."""
         pixels = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]
         image = pixels.contiguous().to(self.device).requires_grad_()
@@ -116,14 +116,14 @@ class _Look:
         In noise, and of all channels together: in a picture, a rectifier that is silent hides what is behind it.
         """
         noise = np.random.default_rng(0).random((size, size, 3), np.float32)
-        image, maps = self.at(Picture(noise))
+        image, maps = self.maps(Picture(noise))
         units = maps[0].sum(0)
         middle = units.shape[1] // 2
         # Three, because a layer that is no grid of rows and columns may have its middle at the border.
         places = [int(share * units.numel()) + middle for share in (0.37, 0.43, 0.51)]
         boxes = [box for place in places if (box := _seen(units.flatten()[place % units.numel()], image))]
         if not boxes:
-            raise RecipeError(f"The layer {self.layer} does not look at the picture.", "Choose another.")
+            raise RecipeError(f"The layer {self.layer} does not depend on the picture.", "Choose another.")
         return max(box.right - box.left for box in boxes), max(box.bottom - box.top for box in boxes)
 
 

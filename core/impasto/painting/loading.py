@@ -53,7 +53,7 @@ Load = Callable[[Choice], Loaded]
 def load(choice: Choice) -> Loaded:
     """Build and place the network; `PluginError`, `DeviceError`, `WeightsError`, or `RecipeError` of the cache."""
     info, options = registry().network(choice.network), dict(choice.options)
-    backend = registry().painter(choice.backend).build(choice.device, choice.precision)
+    backend = registry().differentiable(choice.backend).build(choice.device, choice.precision)
     network = info.build(**options)
     if choice.targets == choice.backend:
         target_evaluator, other = backend, None

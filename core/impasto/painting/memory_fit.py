@@ -52,8 +52,8 @@ class MemoryFitter:
         known = registry().network(recipe.network).cost
         cost = None if known else measured_cost(loaded.evaluate, self.layers, loaded.device)
         pixels = size[0] * size[1]
-        self.fit = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost)
-        self._notice = self.fit.said(pixels)
+        self.budget = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost)
+        self._notice = self.budget.notice(pixels)
         self._last: tuple[SummedObjective, MemoryBudget, SummedObjective | Tiled] | None = None
 
     def take_notice(self) -> str:
@@ -78,7 +78,7 @@ class MemoryFitter:
 
     def plan(self, pixels: int) -> TilingPlan:
         """The tiling plan for a picture of so many pixels."""
-        return self.fit.plan(pixels) or TilingPlan(self.fit.least, MIN_HISTORY, math.inf)
+        return self.budget.plan(pixels) or TilingPlan(self.budget.least, MIN_HISTORY, math.inf)
 
     def tiling(self, pixels: int) -> Tiling | None:
         """The tiles of the plan for a picture of so many pixels; None if it is evaluated whole."""
@@ -92,9 +92,9 @@ class MemoryFitter:
 
     def objective_for(self, objective: SummedObjective, image: Tensor) -> SummedObjective | Tiled:
         """`objective`, in tiles if the plan says so; the same object as before while neither changes."""
-        if self._last is None or self._last[:2] != (objective, self.fit):
+        if self._last is None or self._last[:2] != (objective, self.budget):
             tiling = self.tiling(image[0, 0].numel())
-            self._last = objective, self.fit, Tiled(objective, image, tiling) if tiling else objective
+            self._last = objective, self.budget, Tiled(objective, image, tiling) if tiling else objective
         return self._last[2]
 
     def _shrink(self, cause: Exception) -> None:
@@ -108,8 +108,8 @@ class MemoryFitter:
             raise OutOfMemory(f"Memory ran out with tiles of {plan.tile} pixels.", "Set a smaller size.") from cause
         half = (plan.tile or min(MAX_TILE, max(self.size))) // 2 // STRIDE * STRIDE
         least, history = max(MIN_TILE, half), max(MIN_HISTORY, plan.history // 2)
-        self.fit = replace(self.fit, budget=math.inf, least=MIN_TILE, largest=least, history=history)
-        self._notice = f"Memory ran out, so it looks at tiles of {least} pixels and remembers {history} steps."
+        self.budget = replace(self.budget, limit=math.inf, least=MIN_TILE, largest=least, history=history)
+        self._notice = f"Memory ran out, so it evaluates tiles of {least} pixels and remembers {history} steps."
 
     @property
     def _long(self) -> bool:

@@ -77,7 +77,7 @@ class Step:
     image: Tensor
     """(1, 3, h, w) at this stage's size; not to be written to."""
     scene: Scene
-    fit: MemoryBudget
+    memory: MemoryBudget
     """How it was made to fit into memory."""
     notice: str = ""
     """What has just been changed for that, or is wrong with the content or the result, in sentences."""
@@ -142,7 +142,7 @@ def paint(
 
 
 def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
-    """The part of a painting to look at: what was asked for, or for matching what its frame leaves."""
+    """The part of a painting to take strokes from: what was asked for, or for matching what its frame leaves."""
     return recipe.style_crop or (inside(picture) if recipe.matched else None)
 
 
@@ -152,8 +152,8 @@ def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
     pixels = content + np.float32(min(recipe.strength / 50, 1.0)) * (scene.palette() - content)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
     width, height = scene.crop.size
-    fit = memory_budget(width * height, recipe, "cpu", "float32")
-    yield Step(0, 1, max(width, height), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene, fit)
+    memory = memory_budget(width * height, recipe, "cpu", "float32")
+    yield Step(0, 1, max(width, height), 1, 1, 1.0, time.perf_counter() - begin, {}, image, scene, memory)
 
 
 class _Painting:
@@ -188,7 +188,7 @@ class _Painting:
         """The steps of all stages."""
         sides, begin = self.scene.crop.size, time.perf_counter()
         plan = stages(self.recipe, max(sides), min(sides), self.finish.steps)
-        work = [stage.seconds(self.memory.fit.cost.seconds) for stage in plan]
+        work = [stage.seconds(self.memory.budget.cost.seconds) for stage in plan]
         shares = [self.begun.reached.share(stage) if self.begun else 0.0 for stage in plan]
         before = sum(share * one for share, one in zip(shares, work, strict=True)) / sum(work)
         if min(shares) == 1:
@@ -208,7 +208,7 @@ class _Painting:
                 notice = " ".join(
                     filter(None, [self.memory.take_notice(), watch.notice(image, last and one.share == 1)])
                 )
-                yield Step(*where, *told, self.scene, self.memory.fit, notice, 1 - before, stage.before)
+                yield Step(*where, *told, self.scene, self.memory.budget, notice, 1 - before, stage.before)
 
     def _so_far(self, begun: Begun) -> Tensor:
         """What was painted before, at the size that it had come to."""
@@ -298,7 +298,7 @@ class _Painting:
         """The image after one step, and the losses before it."""
         image = image.detach()
         plan = self.memory.plan(image[0, 0].numel())
-        optimiser.keep(plan.history, _kind(plan))
+        optimiser.set_history(plan.history, _history_dtype(plan))
         losses, gradient = self.memory.objective_for(objective, image).value_and_grad(image)
         values = torch.stack(list(losses.values())).tolist()
         return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
@@ -344,16 +344,16 @@ class _Painting:
         plan = self.memory.plan(height * width)
         plain = before.inner if isinstance(before, LineSearch) else before
         if isinstance(plain, LBFGS):
-            plain = plain.carried(height, width, plan.history, _kind(plan))
+            plain = plain.carried(height, width, plan.history, _history_dtype(plan))
         else:
-            plain = LBFGS(plan.history, kind=_kind(plan))
+            plain = LBFGS(plan.history, dtype=_history_dtype(plan))
         if self.recipe.line_search == "none":
             return plain
         return LineSearch(plain, lambda image: self.memory.objective_for(objective, image).loss(image))
 
 
-def _kind(plan: TilingPlan) -> torch.dtype | None:
-    """How L-BFGS keeps what it remembers; see `LBFGS`."""
+def _history_dtype(plan: TilingPlan) -> torch.dtype | None:
+    """Of the moves that L-BFGS remembers; None for that of the image."""
     return torch.bfloat16 if plan.tile else None
 
 

@@ -175,12 +175,12 @@ def _both(mask: Tensor | None, share: Tensor | None) -> Tensor | None:
     return mask * share
 
 
-def _framed(mask: Tensor | None, content: Tensor, margin: int) -> Tensor | None:
-    """`mask`, or the whole of `content`, inside a margin that does not count; as `wrapped` enlarges the picture."""
-    if not margin:
+def _framed(mask: Tensor | None, content: Tensor, border: int) -> Tensor | None:
+    """`mask`, or the whole of `content`, inside a border that does not count; as `wrapped` enlarges the picture."""
+    if not border:
         return mask
     inside = torch.ones_like(content[:, :1]) if mask is None else mask
-    across, down = min(margin, content.shape[-1]), min(margin, content.shape[-2])
+    across, down = min(border, content.shape[-1]), min(border, content.shape[-2])
     return F.pad(inside, (across, across, down, down))
 
 

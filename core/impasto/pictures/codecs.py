@@ -295,7 +295,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def kept_kind(kind: str, form: str) -> str:
+def stored_kind(kind: str, form: str) -> str:
     """The kind of samples in which `form` (PNG, JPEG, TIFF, WEBP, EXR) holds those of `kind`: the same if it can."""
     if form == "EXR":
         return kind if kind in FLOATING else "half"
@@ -309,7 +309,7 @@ def fitting(samples: Samples, form: str) -> Samples:
 
     Floating point becomes sRGB-encoded where it must become whole numbers, and whole numbers become linear in EXR.
     """
-    kind, grey, icc = kept_kind(samples.kind, form), samples.grey, samples.icc
+    kind, grey, icc = stored_kind(samples.kind, form), samples.grey, samples.icc
     if form == "EXR":
         return samples.converted(kind, grey, linear=True, associated=True)
     if kind in FLOATING:

@@ -121,7 +121,7 @@ class Cost:
     """Bytes for each pixel of a tile, its halo included."""
     far: float
     """Bytes for each pixel of a picture in tiles: content, checkpoints, and layers with a wide receptive field."""
-    margin: int
+    halo: int
     """Width of the widest halo, in pixels."""
     whole: float
     """Pixels above which tiles are no slower."""

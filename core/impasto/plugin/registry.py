@@ -56,8 +56,8 @@ class Registry:
         """The backend called `name`; `PluginError` lists those that exist."""
         return _named(self.backends, name, "backend")
 
-    def painter(self, name: str) -> BackendInfo:
-        """The same, if it is differentiable; `PluginError` for one that only evaluates."""
+    def differentiable(self, name: str) -> BackendInfo:
+        """The backend called `name`, if it is differentiable; `PluginError` for one that only evaluates."""
         info = self.backend(name)
         if not info.differentiable:
             able = ", ".join(sorted(other.name for other in self.backends.values() if other.differentiable)) or "none"
@@ -68,7 +68,7 @@ class Registry:
     def check(self, recipe: Recipe) -> None:
         """Raise `PluginError` or `RecipeError` unless what `recipe`, settled, names is there and ready."""
         targets = self.backend(recipe.targets or recipe.backend)
-        for info in (self.network(recipe.network), self.painter(recipe.backend), targets):
+        for info in (self.network(recipe.network), self.differentiable(recipe.backend), targets):
             if need := missing(info):
                 raise PluginError(f"{info.name} is not ready: {need}")
         self.network(recipe.network).chosen(recipe.network_options or {})

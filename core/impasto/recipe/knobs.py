@@ -63,7 +63,7 @@ def _plain(number: float | None) -> str:
     return str(number) if isinstance(number, int) else f"{number:g}"
 
 
-PICTURE, LOOK, LOSS, RUN = "The picture", "Who looks at it", "The losses", "The way there"
+PICTURE, NETWORK, LOSS, RUN = "The picture", "The network", "The losses", "The way there"
 
 OURS, NEIGHBOURS, TRANSPORT = "impasto", "nnst", "strotss"
 STARTS = ("matched", "content", "noise", "style")
@@ -96,7 +96,7 @@ KNOBS: dict[str, Knob] = {
         "Fine detail of the content that is there to start from at each size: 0 leaves broad strokes, 1 every twig.",
         low=0,
         high=1,
-        source="looked at",
+        source="by eye",
     ),
     "style_weights": Knob(
         PICTURE, "numbers", None, "How much each of several styles counts, as 2,1.", source="all alike"
@@ -122,7 +122,7 @@ KNOBS: dict[str, Knob] = {
         PICTURE,
         "part",
         None,
-        "Look at a part of the style only: LEFT,TOP,WIDTH,HEIGHT as shares of it, as 0,0,0.5,1.",
+        "Take a part of the style only: LEFT,TOP,WIDTH,HEIGHT as shares of it, as 0,0,0.5,1.",
         source="all of it",
     ),
     "stroke_size": Knob(
@@ -154,26 +154,26 @@ KNOBS: dict[str, Knob] = {
         PICTURE, "flag", False, "Let the edges fit together, for patterns and tiles.", source="pictures have edges"
     ),
     "network": Knob(
-        LOOK,
+        NETWORK,
         "text",
         "auto",
-        "Network that looks at the pictures; auto: the best that is ready. `impasto plugins` lists them.",
+        "Network that evaluates the pictures; auto: the best that is ready. `impasto plugins` lists them.",
         source="blind juries",
     ),
     "network_options": Knob(
-        LOOK, "options", None, "Ways to build the network, as pooling=max.", source="the profile's, or the network's"
+        NETWORK, "options", None, "Ways to build the network, as pooling=max.", source="the profile's, or the network's"
     ),
-    "backend": Knob(LOOK, "text", "torch", "Backend that runs the network.", source="differentiable"),
+    "backend": Knob(NETWORK, "text", "torch", "Backend that runs the network.", source="differentiable"),
     "targets": Knob(
-        LOOK,
+        NETWORK,
         "text",
         None,
         "Backend that computes what the picture is to match; it needs no gradients.",
         source="the backend's own",
     ),
-    "device": Knob(LOOK, "text", "auto", "auto, cpu, cuda, cuda:N or mps.", source="the fastest there is"),
+    "device": Knob(NETWORK, "text", "auto", "auto, cpu, cuda, cuda:N or mps.", source="the fastest there is"),
     "precision": Knob(
-        LOOK,
+        NETWORK,
         "choice",
         "auto",
         "Arithmetic inside the network; bfloat16 is fast where the processor has it.",
@@ -242,7 +242,7 @@ KNOBS: dict[str, Knob] = {
         RUN,
         "whole",
         None,
-        "Side of the tiles to look at the picture in: the same picture but for rounding in less memory, slower.",
+        "Side of the tiles to evaluate the picture in: the same picture but for rounding in less memory, slower.",
         low=64,
         high=8192,
         source="all at once if the memory will do",

@@ -129,7 +129,7 @@ class Painter:
             return "cancelled", {}, {}
         taken, step = last
         if not job.wish and recipe.colour != "palette":
-            self.estimates.learn(*step.scene.crop.size, step.fit, step.seconds)
+            self.estimates.learn(*step.scene.crop.size, step.memory, step.seconds)
         result = pictures.result(content, step, mask)
         fields: dict[str, Any] = {
             "taken": taken,

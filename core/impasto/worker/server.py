@@ -118,7 +118,7 @@ class Server:
     def _estimate(self, request: Estimate) -> None:
         recipe = registry().settled(Recipe.of(**{"size": max(request.width, request.height)} | request.recipe))
         registry().check(recipe)
-        self.send("estimate", id=request.id, **self._estimates.of(request.width, request.height, recipe))
+        self.send("estimate", id=request.id, **self._estimates.estimate(request.width, request.height, recipe))
 
     def _show(self, request: Thumbnail, parts: pictures.Parts) -> None:
         small = pictures.thumbnail(request, parts)
