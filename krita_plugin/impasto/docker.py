@@ -5,7 +5,7 @@ from __future__ import annotations
 from krita import DockWidget
 
 from .controls import Choice, Number, about, control
-from .painter import ADDING, IDLE, PAINTING, Painter, clock
+from .painter import Painter, State, clock
 from .qt import (
     QFormLayout,
     QHBoxLayout,
@@ -35,6 +35,8 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
+STATES = {State.READING: "Reading the layer...", State.PAINTING: "Painting...", State.ADDING: "Adding the layer..."}
+"""What the bar says."""
 SIDE, WIDTH = 240, 280
 """Pixels of the preview, and of the docker at least, with margins and a scroll bar."""
 _painters: list[Painter] = []
@@ -195,7 +197,9 @@ class Docker(DockWidget):
             self.bar.setRange(0, 1000)
             self.bar.setValue(round(1000 * event["fraction"]))
             left = event["remaining"]
-            self.bar.setFormat("Painting..." if left is None else f"{event['size']} pixels, {clock(left)} left")
+            self.bar.setFormat(
+                STATES[State.PAINTING] if left is None else f"{event['size']} pixels, {clock(left)} left"
+            )
 
     def _networks(self, networks: list) -> None:
         self._loading = True
@@ -232,13 +236,13 @@ class Docker(DockWidget):
     @guarded
     def _changed(self) -> None:
         state = self.painter.state
-        self.go.setEnabled(state == IDLE)
-        self.stop.setEnabled(state not in (IDLE, ADDING))
-        self.keep.setEnabled(state == PAINTING)
-        self.bar.setVisible(state != IDLE)
-        if state != IDLE:
+        self.go.setEnabled(state is State.IDLE)
+        self.stop.setEnabled(state in (State.READING, State.PAINTING))
+        self.keep.setEnabled(state is State.PAINTING)
+        self.bar.setVisible(state in STATES)
+        if state in STATES:
             self.bar.setRange(0, 0)
-            self.bar.setFormat(state)
+            self.bar.setFormat(STATES[state])
         self._show_preview()
         self._list_results()
         self.styles.refresh()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import NamedTuple
 
 from krita import Krita
@@ -13,7 +14,15 @@ from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unex
 from .settings import Settings, StyleChoice
 
 PREVIEW, THUMBNAIL = 512, 96
-IDLE, READING, PAINTING, ADDING = "", "Reading the layer...", "Painting...", "Adding the layer..."
+
+
+class State(Enum):
+    """What the painter is doing: nothing, reading the layer, waiting for the worker to paint it, adding the new one."""
+
+    IDLE = auto()
+    READING = auto()
+    PAINTING = auto()
+    ADDING = auto()
 
 
 class Result(NamedTuple):
@@ -37,7 +46,7 @@ class Painter(QObject):
     def __init__(self) -> None:
         super().__init__(Krita.instance())  # dockers are gone before Krita tells that it ends
         self.settings = Settings.load()
-        self.state = IDLE
+        self.state = State.IDLE
         self.results: list[Result] = []
         self.knobs: list[dict] = []
         self.hello = None
@@ -54,6 +63,11 @@ class Painter(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._turn)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a picture is in work."""
+        return self.state is not State.IDLE
 
     def say(self, text: str) -> None:
         """Tell the one who paints."""
@@ -81,7 +95,7 @@ class Painter(QObject):
 
     def run(self) -> None:
         """Paint the active layer. Raises `RefusedError`."""
-        if self.state:
+        if self.busy:
             raise RefusedError("A picture is in work: wait for it, or cancel it.")
         document = Krita.instance().activeDocument()
         if document is None:
@@ -92,21 +106,21 @@ class Painter(QObject):
         source = layers.Source(document, node)
         self.image, self._end, self._job = node.thumbnail(PREVIEW // 2, PREVIEW // 2), None, ""
         self._turns = self._paint(source, self.settings.copy())
-        self._enter(READING)
+        self._enter(State.READING)
         self._timer.start(0)
         self.settings.save()
 
     @guarded
     def cancel(self) -> None:
         """Give it up, at once."""
-        if self.state and not self._within:
+        if self.busy and not self._within:
             self._turns.close()
             self._finish("Cancelled.")
 
     @guarded
     def finish(self) -> None:
         """Keep the picture so far."""
-        if self.state == PAINTING and self.process.session and self._job in self.process.session.jobs:
+        if self.state is State.PAINTING and self.process.session and self._job in self.process.session.jobs:
             self.process.session.finish(self._job)
             self.say("Stopping...")
 
@@ -129,14 +143,14 @@ class Painter(QObject):
         self.warm()
         self._job = self.process.session.paint(content, styles, settings.recipe(), mask, PREVIEW)
         del content, mask, styles, asked
-        self._enter(PAINTING)
+        self._enter(State.PAINTING)
         while self._end is None:
             layers.check_open(source.document, "Painting has stopped: the document was closed.")
             yield True
         event, self._end = self._end, None
         if event.type != "done":
             raise RefusedError(sentence(event) if event.type == "failed" else "Cancelled.")
-        self._enter(ADDING)
+        self._enter(State.ADDING)
         made = {"styles": [style.title for style in settings.styles], "recipe": event["recipe"]}
         name = yield from source.add(settings.title(), event.picture(), made)
         self.results.insert(0, Result(name, settings, self.image))
@@ -197,14 +211,14 @@ class Painter(QObject):
         else:
             self.say(sentence(event))
 
-    def _enter(self, state: str) -> None:
+    def _enter(self, state: State) -> None:
         self.state = state
         self.changed.emit()
 
     def _finish(self, text: str) -> None:
         self.process.cancel(self._job)  # unless it has ended
         self._turns, self._job = None, ""
-        self._enter(IDLE)
+        self._enter(State.IDLE)
         self.say(text)
 
 

@@ -66,7 +66,7 @@ def run(wait=True, **knobs):
     painter.heard.connect(lambda event: moved.append(event.type))
     assert dock().go.isEnabled()
     dock().go.click()
-    yield from wait_for(lambda: not painter.state or (not wait and "progress" in moved), what="painting")
+    yield from wait_for(lambda: not painter.busy or (not wait and "progress" in moved), what="painting")
     yield 60
     return dock().text.text()
 
@@ -328,7 +328,7 @@ def scenario_two_documents():
     yield from look_at(other)
     assert not dock().go.isEnabled()
     dock().keep.click()
-    yield from wait_for(lambda: not dock().painter.state)
+    yield from wait_for(lambda: not dock().painter.busy)
     assert K.activeDocument() == other
     assert (names(one.rootNode()), names(other.rootNode())) == ([*before[0], "red 50 %"], before[1])
     photo, new = (each.pixelData(0, 0, 48, 32).data() for each in one.rootNode().childNodes()[-2:])
@@ -384,12 +384,12 @@ def scenario_meanwhile():
     before = names(document.rootNode())
     painter = dock().painter
     yield from run(**LONG)
-    assert painter.state and dock().stop.isEnabled()
+    assert painter.busy and dock().stop.isEnabled()
     dock().stop.click()
-    assert not painter.state and dock().text.text() == "Cancelled." and names(document.rootNode()) == before
+    assert not painter.busy and dock().text.text() == "Cancelled." and names(document.rootNode()) == before
     yield from run(**LONG)
     dock().keep.click()
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     assert dock().text.text().startswith("Done"), dock().text.text()
     assert names(document.rootNode()) == [*before, "red 50 %"]
     yield from choose(document, node)
@@ -397,7 +397,7 @@ def scenario_meanwhile():
     document.resizeImage(0, 0, 60, 32)
     yield from wait_for(lambda: document.width() == 60)
     dock().keep.click()
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     assert "another size" in dock().text.text(), dock().text.text()
     yield from choose(document, node)
     yield from run(**LONG)
@@ -405,12 +405,12 @@ def scenario_meanwhile():
     node.remove()
     yield from wait_for(lambda: document.nodeByUniqueID(identity) is None)
     dock().keep.click()
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     assert "not there any more" in dock().text.text(), dock().text.text()
     node = yield from filled(document, 48, 32)
     yield from run(**LONG)
     yield from shut(document)
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     assert "closed" in dock().text.text(), dock().text.text()
 
 
@@ -435,7 +435,7 @@ def scenario_worker_trouble():
     painter, known = dock().painter, OUT / "data/krita/pykrita/impasto/impasto.json"
     yield from run(**LONG)
     os.kill(painter.process._process.processId(), 9)
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     assert "ended unexpectedly" in dock().text.text(), dock().text.text()
     yield from wait_for(lambda: not children(), 1, "the end of the worker")
     right = known.read_text()
@@ -480,7 +480,7 @@ def scenario_choices():
     weights[1].setValue(2.5)
     title = "red + oil + Background 30 %"
     K.action("impasto_again").trigger()
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     assert dock().text.text().startswith("Done"), dock().text.text()
     assert names(document.rootNode())[-1] == title, names(document.rootNode())
     notes = [
@@ -540,7 +540,7 @@ def scenario_large():
 
     def tick():
         now = time.monotonic(), time.thread_time()
-        gaps.append((now[0] - last[0], now[1] - last[1], painter.state or "idle"))
+        gaps.append((now[0] - last[0], now[1] - last[1], painter.state.name.lower()))
         last[:] = now
 
     timer = QTimer()
@@ -597,9 +597,9 @@ def pictures(theme):
     seen = []
     painter.heard.connect(lambda event: seen.append(event.type))
     window.go.click()
-    yield from wait_for(lambda: seen.count("preview") > 2 or not painter.state)
+    yield from wait_for(lambda: seen.count("preview") > 2 or not painter.busy)
     window.grab().save(str(OUT / f"{theme}_running.png"))
-    yield from wait_for(lambda: not painter.state)
+    yield from wait_for(lambda: not painter.busy)
     yield 400
     window.grab().save(str(OUT / f"{theme}_done.png"))
     window.setFloating(False)
