@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont
@@ -26,24 +25,8 @@ GREYS = ("#777777", "#aaaaaa")
 Point = tuple[float, float]
 
 
-class Paper(Protocol):
-    """What a plot is drawn on; coordinates in units of a `WIDTH` by `HEIGHT` sheet, y downwards."""
-
-    def line(self, points: Sequence[Point], colour: str, width: float) -> None:
-        """A line through `points`."""
-        ...
-
-    def text(self, x: float, y: float, words: str, anchor: str) -> None:
-        """`words` beside (x, y), vertically centred; `anchor` is "l", "m" or "r"."""
-        ...
-
-    def finish(self) -> bytes:
-        """The file."""
-        ...
-
-
 class Vector:
-    """An SVG file."""
+    """A sheet that becomes an SVG file; coordinates in units of `WIDTH` by `HEIGHT`, y downwards."""
 
     def __init__(self) -> None:
         self.parts = [
@@ -52,23 +35,23 @@ class Vector:
         ]
 
     def line(self, points: Sequence[Point], colour: str, width: float) -> None:
-        """See `Paper`."""
+        """A line through `points`."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self.parts.append(f'<polyline points="{path}" stroke="{colour}" stroke-width="{width}"/>')
 
     def text(self, x: float, y: float, words: str, anchor: str) -> None:
-        """See `Paper`."""
+        """`words` beside (x, y), vertically centred; `anchor` is "l", "m" or "r"."""
         where = f'x="{x:.1f}" y="{y + TEXT / 3:.1f}"'
         towards = {"l": "start", "m": "middle", "r": "end"}[anchor]
         self.parts.append(f'<text {where} text-anchor="{towards}" fill="{DARK}">{escape(words)}</text>')
 
     def finish(self) -> bytes:
-        """See `Paper`."""
+        """The file."""
         return "\n".join([*self.parts, "</svg>\n"]).encode()
 
 
 class Raster:
-    """A PNG file, drawn large and made smaller, because Pillow's lines have hard edges."""
+    """The same for a PNG file, drawn large and made smaller, because Pillow's lines have hard edges."""
 
     FINE, SCALE = 4, 2
 
@@ -78,20 +61,23 @@ class Raster:
         self.font = ImageFont.load_default(TEXT * self.FINE)
 
     def line(self, points: Sequence[Point], colour: str, width: float) -> None:
-        """See `Paper`."""
+        """See `Vector`."""
         fine = [(x * self.FINE, y * self.FINE) for x, y in points]
         self.draw.line(fine, fill=colour, width=round(width * self.FINE), joint="curve")
 
     def text(self, x: float, y: float, words: str, anchor: str) -> None:
-        """See `Paper`."""
+        """See `Vector`."""
         self.draw.text((x * self.FINE, y * self.FINE), words, fill=DARK, font=self.font, anchor=f"{anchor}m")
 
     def finish(self) -> bytes:
-        """See `Paper`."""
+        """See `Vector`."""
         stream = io.BytesIO()
         small = self.image.resize((WIDTH * self.SCALE, HEIGHT * self.SCALE), Image.Resampling.LANCZOS)
         small.save(stream, "PNG")
         return stream.getvalue()
+
+
+Paper = Vector | Raster
 
 
 def plot(curves: Curves, paper: Paper) -> bytes:
