@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..errors import DivergedError, ImageWarning, ImpastoError
 from ..memory.process import prepare_process, torch_failure
 from .exit_codes import FAILED, REFUSED, STOPPED
 from .interrupt import all_as_ctrl_c
-from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip
+from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip, take_results
 
 
 class Elsewhere(NamedTuple):
@@ -146,18 +145,11 @@ def impasto() -> None:
 def paint(
     content: Path | None,
     style: tuple[Path, ...],
-    output: Path,
-    preview: Path | None,
-    save_every: int | None,
-    losses: tuple[Path, ...],
-    no_recipe: bool,
-    strip: bool,
-    quiet: bool,
     result: Path | None,
     mask: Path | None,
     style_mask: tuple[Path, ...],
     style_region: tuple[Path, ...],
-    **values: str | None,
+    **values: Any,
 ) -> int:
     """Paint CONTENT in the manner of STYLE, one or several (the default command).
 
@@ -170,13 +162,13 @@ def paint(
     from .job import Job, check_roles, extras, go_on
     from .painting import run
 
+    written = take_results(values)
     knobs, read_once = given(values.items()), cache(read)
     if result:
         if style_mask or style_region or mask:
             raise click.UsageError("--from takes the masks of RESULT; leave out others.")
         paths = [content, *map(found, style)] if content else []
-        job = go_on(result, paths, output, knobs, preview, losses, quiet, read_once)
-        return run(replace(job, save_every=save_every, no_recipe=no_recipe, strip=strip or job.strip), read_once)
+        return run(go_on(result, paths, knobs, read_once, **written), read_once)
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
@@ -184,10 +176,7 @@ def paint(
         check_roles(content, style)
     if mask:
         knobs.setdefault("size", "original")
-    job = Job(
-        content, style[0], output, Recipe.of(**knobs), preview, save_every, losses, quiet, no_recipe, strip, extras=more
-    )
-    return run(job, read_once)
+    return run(Job(content, style[0], recipe=Recipe.of(**knobs), extras=more, **written), read_once)
 
 
 @impasto.command()
@@ -202,24 +191,14 @@ def paint(
 @no_recipe
 @strip
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def again(
-    picture: Path,
-    output: Path | None,
-    preview: Path | None,
-    losses: tuple[Path, ...],
-    no_recipe: bool,
-    strip: bool,
-    quiet: bool,
-    moved: tuple[str, ...],
-    **plain: Path | None,
-) -> int:
+def again(picture: Path, moved: tuple[str, ...], **values: Any) -> int:
     """Make PICTURE again from the recipe it carries."""
     from .job import remake
     from .painting import run
 
+    sources = {name: values.pop(name) for name in ("content", "style", "init")}
     others = {name: Path(path) for name, _, path in (item.partition("=") for item in moved)}
-    job = remake(picture, output, {**plain, **others}, preview, losses, quiet)
-    return run(replace(job, no_recipe=no_recipe, strip=strip or job.strip))
+    return run(remake(picture, {**sources, **others}, **values))
 
 
 @impasto.command()

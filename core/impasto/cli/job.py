@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -124,16 +124,20 @@ def extras(
 
 def remake(
     picture: Path,
-    output: Path | None,
     moved: Mapping[str, Path | None],
+    hint: str = "",
+    *,
+    output: Path | None,
     preview: Path | None,
     losses: tuple[Path, ...],
     quiet: bool,
-    hint: str = "",
+    no_recipe: bool,
+    strip: bool,
+    save_every: int | None = None,
 ) -> Job:
     """The job that made `picture`, to be done again. `moved` says where its sources are now, by what they are for.
 
-    `hint` is how to say where one is that is not there, as for `Source.find`.
+    `hint` is how to say where one is that is not there, as for `Source.find`; the others are as for `Job`.
     """
     made = Provenance.read(picture)
     output = check_output(output or picture.with_stem(f"{picture.stem}-again"), picture)
@@ -153,9 +157,11 @@ def remake(
         output,
         recipe,
         preview,
+        save_every,
         losses=losses,
         quiet=quiet,
-        strip=made.stripped,
+        no_recipe=no_recipe,
+        strip=strip or made.stripped,
         taken=made.taken,
         canvas=made.canvas,
         begun=(origin, made.begun) if origin and made.begun else None,
@@ -167,22 +173,18 @@ def remake(
 def go_on(
     result: Path,
     paths: Sequence[Path],
-    output: Path,
     knobs: Mapping[str, str],
-    preview: Path | None,
-    losses: tuple[Path, ...],
-    quiet: bool,
     read: Callable[[Path], Picture],
+    **written: Any,
 ) -> Job:
     """The job that goes on from `result` where it stopped, or at a larger size, with `knobs` in place of its own.
 
     `paths` are sources of the result that are not where they were, in any order. Strokes of a given size grow with the
-    picture. What a draft matched is matched again, and larger.
+    picture. What a draft matched is matched again, and larger. `written` are the options of results.
     """
     made = Provenance.read(result)
     hint = "Name the original as well, as impasto --from RESULT FILE, or lay it there."
-    job = remake(result, output, made.recognised(paths), preview, losses, quiet, hint)
-    job = replace(job, environment=None)
+    job = replace(remake(result, made.recognised(paths), hint, **written), environment=None)
     known, drafted = job.recipe, job.recipe.quality == "draft"
     recipe = Recipe.of(**known.model_dump() | ({"quality": "normal"} if drafted else {}) | dict(knobs))
     if not isinstance(recipe.size, int):

@@ -136,6 +136,11 @@ class Grouped(click.Command):
                 formatter.write_dl(rows, col_max=26)
 
 
+def take_results(values: dict[str, Any]) -> dict[str, Any]:
+    """The options of `results`, taken out of `values`; each is a field of `Job`."""
+    return {name: values.pop(name) for name in RESULTS}
+
+
 def given(values: Iterable[tuple[str, str | None]]) -> dict[str, str]:
     """The knobs that the command line set."""
     return {name: value for name, value in values if value is not None}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..recipe.knobs import USUAL_SIZE
-from .options import FILE, RESULTS, Grouped, given, knobs, results
+from .options import FILE, Grouped, given, knobs, results, take_results
 
 SIDE = click.IntRange(16, 32768)
 CONTENT = ("content_layers", "content_weight")
@@ -34,7 +34,7 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     from .job import Job
     from .painting import run
 
-    kept = _kept(values)
+    written = take_results(values)
     if values["size"] and (width or height):
         raise click.UsageError("--size is the longest side; give it, or --width and --height.")
     whole = Recipe.of(**given(values.items()))  # before the picture, which takes longer to read
@@ -44,7 +44,7 @@ def texture(style: Path, width: int | None, height: int | None, **values: Any) -
     size = whole.sized(max(seen)).longest if whole.size else USUAL_SIZE
     canvas = _canvas(seen, width, height, size)
     recipe = Recipe.texture(seen, canvas, **given(values.items()))
-    return run(Job(None, style, recipe=recipe, canvas=canvas, **kept), read_once)
+    return run(Job(None, style, recipe=recipe, canvas=canvas, **written), read_once)
 
 
 @click.command(cls=Grouped)
@@ -62,13 +62,8 @@ def reconstruct(content: Path, **values: Any) -> int:
     from .job import Job
     from .painting import run
 
-    kept = _kept(values)
-    return run(Job(content, None, recipe=Recipe.reconstruction(**given(values.items())), **kept), cache(read))
-
-
-def _kept(values: dict[str, Any]) -> dict[str, Any]:
-    """The options of `results`, taken out of `values`."""
-    return {name: values.pop(name) for name in RESULTS}
+    written = take_results(values)
+    return run(Job(content, None, recipe=Recipe.reconstruction(**given(values.items())), **written), cache(read))
 
 
 def _canvas(style: tuple[int, int], width: int | None, height: int | None, size: int) -> tuple[int, int]:
