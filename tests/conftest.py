@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,15 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
 
+from local_server import Server, serving
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "images"
 Run = Callable[..., Result]
 Install = Callable[..., Path]
+Process = Callable[..., subprocess.CompletedProcess[str]]
+HANGS = 300
+"""Seconds after which a process counts as hanging: on a busy machine its imports alone may take a minute."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,7 +83,7 @@ def impasto() -> Run:
 
 
 @pytest.fixture
-def process() -> Callable[..., subprocess.CompletedProcess[str]]:
+def process() -> Process:
     """Runs the command line as a process of its own."""
 
     def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -87,19 +93,34 @@ def process() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+def put_plugin(name: str, code: str, folder: Path) -> Path:
+    """Put a distribution with one plug-in into `folder`, as an installer would."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[impasto]\n{name} = {name}\n")
+    (folder / f"{name}.py").write_text(code)
+    return folder
+
+
 @pytest.fixture
 def install(tmp_path: Path) -> Install:
-    """Puts a distribution with one plug-in where Python finds it, as an installer would."""
+    """`put_plugin`, where Python finds it."""
+    return partial(put_plugin, folder=tmp_path)
 
-    def put(name: str, code: str, folder: Path = tmp_path) -> Path:
-        info = folder / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[impasto]\n{name} = {name}\n")
-        (folder / f"{name}.py").write_text(code)
-        return folder
 
-    return put
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own."""
+    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of files on this machine."""
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

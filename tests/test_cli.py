@@ -16,21 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
-from conftest import drawing
+from conftest import HANGS, Process, Run, drawing
 from impasto.pictures.picture import Picture, read, read_comment, write
 from impasto.pictures.samples import Samples
 from impasto.recipe.knobs import KNOBS
 from impasto.recipe.recipe import Recipe
 from impasto.storage.files import sha256
 
-Run = Callable[..., Result]
-Process = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = ("--size", 64, "--steps", 1, "--scales", 1, "--device", "cpu")
-HANGS = 300
-"""Seconds after which a process counts as hanging: on a busy machine its imports alone may take a minute."""
 
 
 @pytest.fixture

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from impasto.errors import WeightsError
 from impasto.weights.download import download
-from local_server import PAYLOAD, Server, serving, sha256
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
+from local_server import PAYLOAD, Server, sha256
 
 
 def fetch(server: Server, path: Path, content: bytes = PAYLOAD, attempts: int = 3) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import Result
 
-from conftest import Install, drawing
+from conftest import Install, Run, drawing
 from impasto.errors import ImageError, RecipeError
 from impasto.painting.layer_patches import strongest_patches
 from impasto.pictures.picture import Picture, read, write
@@ -23,7 +22,6 @@ from impasto_vgg.architecture import VGG19
 from impasto_vgg.network import VGG
 from random_vgg import random_weights
 
-Run = Callable[..., Result]
 PICTURES = [Picture(drawing(96, 72, seed=seed) / np.float32(255)) for seed in (1, 2)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ EDITORS = ROOT / "tests" / "editors"
 HEADLESS, WINDOW, SCHEME = (EDITORS / name for name in ("gimp_headless.py", "gimp_window.py", "gimp_script.scm"))
 SCENARIO = re.compile(r"^def scenario_(\w+)", re.MULTILINE)
 HANGS = 1200
-Inside = Callable[..., str]
 
 pytestmark = pytest.mark.slow
 

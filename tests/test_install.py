@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
-
-Process = Callable[..., subprocess.CompletedProcess[str]]
+from conftest import ROOT, Process
 
 
 @pytest.fixture

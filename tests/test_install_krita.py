@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, Process
 from impasto.cli.install.krita import enabled
 
-Process = Callable[..., subprocess.CompletedProcess[str]]
 KRITARC = (
     "[advancedColorSelector]\ngamut=a=b\n\n[python]\nenable_other=true\nenable_impasto=false\n\n[theme]\nTheme=x\n"
 )

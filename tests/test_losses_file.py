@@ -7,22 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
+from conftest import HANGS, Run
 from impasto import paint
 from impasto.pictures.picture import read
 from impasto.recipe.recipe import Recipe
 
-Run = Callable[..., Result]
 PLAIN = ("--steps", 3, "--device", "cpu")
-HANGS = 300
 
 
 def table(path: Path) -> list[dict[str, str]]:

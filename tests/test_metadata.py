@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
-from conftest import drawing
+from conftest import Run, drawing
 from impasto.pictures.metadata import LONGEST_TEXT, NO_METADATA
 from impasto.pictures.picture import read, read_comment, write
 from impasto.pictures.samples import Samples
 
-Run = Callable[..., Result]
 QUICK = ("--size", 64, "--steps", 1, "--scales", 1, "--device", "cpu", "--init", "content", "-q")
 DATE, ARTIST, COPYRIGHT, TAKEN, EXIF, GPS = 0x0132, 0x013B, 0x8298, 0x9003, 0x8769, 0x8825
 TAGS = {DATE: "2020:05:06 07:08:09", ARTIST: "Zoë Ångström", COPYRIGHT: "© Zoë", TAKEN: "2019:01:02 03:04:05"}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from click.testing import Result
 
+from conftest import Run
 from impasto.errors import WeightsError
 from impasto.pictures.picture import read
 from impasto.plugin import Recognised
@@ -21,14 +20,7 @@ from impasto_vgg.network import VGG
 from impasto_vgg.normalise import divisors, mean_activations
 from random_vgg import random_weights
 
-Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of its own for every test."""
-    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import impasto
-from conftest import drawing
+from conftest import Install, drawing
 from impasto.errors import DeviceError, DivergedError, ImageError, PluginError, RecipeError
 from impasto.optim.optimiser import LBFGS
 from impasto.painting.loading import load
@@ -24,7 +24,6 @@ from impasto.pictures.picture import Picture
 from impasto.plugin.registry import registry
 from impasto.recipe.recipe import Recipe
 
-Install = Callable[..., Path]
 QUICK = {"init": "content", "size": 64, "steps": 2, "scales": 1, "device": "cpu"}
 STARTS = ["content", "noise", "style", "FILE"]
 

@@ -33,11 +33,7 @@ from impasto_vgg.network import VGG
 from random_vgg import random_weights
 from sources import SOURCES, STYLE_LAYERS, Array, maps_of, oracle
 
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data folder of its own for every test."""
-    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.fixture(scope="module")

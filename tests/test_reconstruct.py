@@ -7,15 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
-from conftest import drawing
+from conftest import HANGS, Run, drawing
 from impasto import reconstruct, texture
 from impasto.errors import RecipeError
 from impasto.painting.paint import Step
@@ -25,10 +23,8 @@ from impasto.recipe.recipe import Recipe
 from impasto_vgg import WEIGHTS
 from random_vgg import random_weights
 
-Run = Callable[..., Result]
 QUICK = {"scales": 1, "steps": 2, "device": "cpu"}
 PLAIN = ("--steps", 2, "--scales", 1, "--device", "cpu")
-HANGS = 300
 PICTURE = Picture(drawing(64, 48, seed=1) / np.float32(255))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Install
+
 GOOD = """
 from impasto.plugin import hookimpl
 from impasto.plugin import NetworkInfo
@@ -33,7 +35,6 @@ BROKEN = {
     "has_odd_options": GOOD.replace("build=dict", "build=dict, options={'pooling': 'max'}"),
     "cannot_say_if_ready": GOOD.format(name="moody").replace("build=dict", "build=dict, missing=lambda: 1 / 0"),
 }
-Install = Callable[..., Path]
 Plugins = Callable[..., subprocess.CompletedProcess[str]]
 
 

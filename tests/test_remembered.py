@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from conftest import Run, drawing
+from conftest import Install, Run, drawing
 from impasto.errors import RecipeError
 from impasto.painting.paint import paint, stylized
 from impasto.pictures.picture import Picture
@@ -25,7 +25,6 @@ from impasto.recipe.recipe import Recipe
 from impasto.storage import cache, folders
 from impasto.storage.cache import CONTENTS, NETWORKS, STYLES, Shelf
 
-Install = Callable[..., Path]
 CONTENT, OTHER, STYLE = (Picture(drawing(seed=seed) / np.float32(255)) for seed in (1, 3, 2))
 QUICK = {"size": 96, "steps": 2, "device": "cpu"}
 COUNTING = """

@@ -7,7 +7,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import drawing
+from conftest import Process, drawing
 from impasto import Picture, Recipe, paint
 from impasto.errors import OutOfMemory
 from impasto.memory.plan import (
@@ -34,7 +34,6 @@ from impasto.painting.loading import Choice, Load, Loaded, load
 from impasto.storage.cache import MEASURED
 from impasto_torch.backend import TorchBackend
 
-Process = Callable[..., subprocess.CompletedProcess[str]]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to limits of address space")
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-from conftest import drawing
+from conftest import HANGS, Run, drawing
 from impasto.cli.sheet.axes import NOTHING, Axis, span
 from impasto.cli.sheet.figures import planned
 from impasto.pictures.contact_sheet import EMPTY, GAP, Contact, Label, wrapped
@@ -26,10 +25,8 @@ from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16, VGG19, Architecture
 from random_vgg import random_weights
 
-Run = Callable[..., Result]
 PLAIN = ("--size", 64, "--scales", 1, "--device", "cpu")
 QUICK = (*PLAIN, "--steps", 2)
-HANGS = 300
 FONT = ImageFont.load_default(size=12)
 
 

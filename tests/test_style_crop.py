@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 
-from conftest import drawing
+from conftest import Run, drawing
 from impasto import Recipe, paint, texture
 from impasto.errors import ImageError, RecipeError
 from impasto.painting.scene import Style
 from impasto.pictures.picture import Picture, read, read_comment
 
-Run = Callable[..., Result]
 QUICK = {"size": 64, "steps": 2, "scales": 1, "device": "cpu"}
 PLAIN = ("--size", 64, "--steps", 2, "--scales", 1, "--device", "cpu")
 CONTENT, STYLE = (Picture(drawing(96, 64, seed) / np.float32(255)) for seed in (1, 2))

@@ -8,22 +8,19 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 from PIL import Image
 
 import impasto as api
-from conftest import ROOT
+from conftest import ROOT, Run
 from impasto.errors import ImageError
 from impasto.pictures.bundled_styles import FOLDER, found
 from impasto.pictures.picture import read_comment
 from impasto.recipe.provenance import Provenance
 
-Run = Callable[..., Result]
 QUICK = ("--size", 64, "--scales", 1, "--steps", 2, "--device", "cpu", "-q")
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conftest import Run, drawing
+from conftest import Install, Run, drawing
 from impasto.errors import PluginError
 from impasto.painting.paint import paint, stylized
 from impasto.pictures.picture import Picture
 from impasto.plugin.registry import registry
 from impasto.recipe.recipe import Recipe
 
-Install = Callable[..., Path]
 CONTENT, STYLE = (Picture(drawing(seed=seed) / np.float32(255)) for seed in (1, 2))
 QUICK = {"size": 64, "steps": 2, "scales": 1, "device": "cpu"}
 DIMMED = """

@@ -25,23 +25,13 @@ from impasto.weights.store import folder, metadata
 from impasto.weights.tensor_files import read_tensors
 from impasto_vgg import WEIGHTS, build
 from impasto_vgg.architecture import VGG19
-from local_server import Server, serving, sha256
+from local_server import Server, sha256
 from random_vgg import as_torchvision, random_weights
 
 VGG19_WEIGHTS = WEIGHTS["vgg19"]
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of its own for every test."""
-    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.fixture(scope="session")

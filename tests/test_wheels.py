@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,17 +26,11 @@ from impasto.weights.tensor_files import read_tensors
 from impasto.weights.wheel import reason
 from impasto_vgg import WEIGHTS
 from impasto_vgg.architecture import VGG16
-from local_server import Server, serving, sha256
+from local_server import Server, sha256
 from random_vgg import as_torchvision, random_weights
 from weight_files import as_keras, hdf5, wheel
 
 MEMBER = "tiny_weights/tiny.h5"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

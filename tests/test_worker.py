@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import impasto
-from conftest import cut_out, drawing
+from conftest import HANGS, cut_out, drawing, put_plugin
 from impasto.client import ENDS, Message, Pixels, Worker, encode
 from impasto.recipe.knobs import KNOBS
 from impasto.recipe.recipe import Recipe
 from impasto.worker.server import Server
 from impasto.worker.streams import MOST_LOG, Log
 
-HANGS = 300
-"""Seconds after which a process counts as hanging: on a busy machine its imports alone may take a minute."""
 SOON = 20
 """Seconds in which a process ends at once, on a machine that is busy with others."""
 COMMAND = (sys.executable, "-m", "impasto", "worker")
@@ -96,13 +94,7 @@ CONTENT, STYLE = pixels(drawing(seed=1)), {"picture": pixels(drawing(80, 80, see
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the plug-in of `ODD`, in which workers keep their log too."""
-    folder = tmp_path_factory.mktemp("home")
-    info = folder / "odd-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[impasto]\nodd = odd\n")
-    (folder / "odd.py").write_text(ODD)
-    return folder
+    return put_plugin("odd", ODD, tmp_path_factory.mktemp("home"))
 
 
 THIN = """
