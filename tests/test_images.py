@@ -6,12 +6,14 @@ import io
 import os
 import resource
 import struct
+import sys
 import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenImageIO
@@ -294,8 +296,6 @@ def tiff(path: Path, *tags: tuple[int, int, int]) -> bytes:
 @pytest.mark.parametrize(
     ("head", "name", "hint"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture", "Export it as JPEG"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture", "Export it as JPEG"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "a video", "Export one frame"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a video", "Export one frame"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "a camera's raw file", "Develop it"),
@@ -335,6 +335,58 @@ def test_formats_that_only_go_in(impasto: Run, tmp_path: Path, style: Path, form
     for share in (0.3, 0.6, 0.95):
         (tmp_path / "short").write_bytes(data[: int(len(data) * share)])
         refused(tmp_path / "short")
+
+
+def heic(path: Path, *pictures: Image.Image, main: int = 0, **how: Any) -> Path:
+    import pillow_heif
+
+    made = pillow_heif.from_pillow(pictures[0])
+    for picture in pictures[1:]:
+        made.add_from_pillow(picture)
+    made.save(path, quality=-1, chroma=444, matrix_coefficients=0, primary_index=main, **how)
+    return path
+
+
+def test_a_heic_picture_of_a_telephone(impasto: Run, tmp_path: Path, style: Path) -> None:
+    there, exif = Image.fromarray(drawing()), Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "Ann"
+    there.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = heic(tmp_path / "IMG_0001.HEIC", there, exif=exif.tobytes())
+    back = read(path)
+    turned = np.asarray(there.transpose(Image.Transpose.ROTATE_270))
+    assert np.abs(bytes_of(back.pixels).astype(int) - turned).max() <= 1
+    assert back.samples is not None and back.samples.icc
+    done = impasto(path, style, "-o", tmp_path / "out.png", "--size", 64, "--steps", 1, "--scales", 1, "-q")
+    assert done.exit_code == 0, done.output
+    data = path.read_bytes()
+    for share in (0.3, 0.95):
+        (tmp_path / "short").write_bytes(data[: int(len(data) * share)])
+        refused(tmp_path / "short")
+
+
+def test_of_a_heic_file_with_several_pictures_the_main_one_is_taken(impasto: Run, tmp_path: Path, style: Path) -> None:
+    there = Image.fromarray(drawing())
+    path = heic(tmp_path / "p.heic", there, there.transpose(Image.Transpose.ROTATE_180), main=1)
+    assert np.abs(bytes_of(read(path).pixels).astype(int) - np.asarray(there)[::-1, ::-1]).max() <= 1
+    done = impasto(path, style, "-o", tmp_path / "out.png", "--size", 64, "--steps", 1, "--scales", 1)
+    assert f"{path}: frame 2 of 2, the main one." in done.output
+
+
+def test_a_heic_picture_in_display_p3_without_a_profile(tmp_path: Path) -> None:
+    plain = read(
+        heic(tmp_path / "srgb.heic", Image.fromarray(drawing()), color_primaries=1, transfer_characteristics=13)
+    )
+    wide = read(heic(tmp_path / "p3.heic", Image.fromarray(drawing()), color_primaries=12, transfer_characteristics=13))
+    assert np.abs(wide.pixels - plain.pixels).mean() > 0.01
+
+
+@pytest.mark.parametrize("brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic"])
+def test_a_heic_picture_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brands: bytes) -> None:
+    (tmp_path / "p.jpg").write_bytes(b"\0\0\0\x18ftyp" + brands + bytes(200))
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if "-packages" not in one])
+    monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
+    hint = "Export it as JPEG, PNG or TIFF, or run `pip install 'impasto[heif]'`."
+    assert f"this is a HEIC picture; expected {READ}. {hint}" in refused(tmp_path / "p.jpg")
 
 
 def test_a_gif_keeps_what_is_transparent(tmp_path: Path) -> None:

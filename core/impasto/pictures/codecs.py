@@ -9,6 +9,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,6 +51,15 @@ TURNS = {
 }
 """What puts a picture upright, by its EXIF orientation."""
 
+
+def _heic(stream: BinaryIO) -> Image.Image:
+    """It opens with the main picture, which need not be the first, and upright."""
+    from pillow_heif.as_plugin import HeifImageFile
+
+    file: Image.Image = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+    return file
+
+
 DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "PNG": PngImageFile,
     "JPEG": JpegImageFile,
@@ -60,6 +70,7 @@ DECODERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "BMP": BmpImageFile,
     "JPEG 2000": Jpeg2KImageFile,
     "PNM": PpmImageFile,
+    "HEIC": _heic,
 }
 
 
@@ -112,7 +123,8 @@ def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata
             form, stream, None
         )
     with DECODERS[form](stream) as file:
-        file.seek(page)
+        if page:
+            file.seek(page)
         check_shape(path, *file.size)
         profile = _profile(path, form, stream, file)
         if form == "PNG" and _header(stream)[0] > 8:
@@ -137,11 +149,13 @@ def chosen(path: Path) -> str:
             word, areas = "page", [tiff.area(tags) for tags in tiff.pages(stream)]
         else:
             with DECODERS[form](stream) as file:
-                word, areas = "frame", [1] * getattr(file, "n_frames", 1)
+                count = getattr(file, "n_frames", 1)
+                word, areas = "frame", [1 + (number == file.tell()) for number in range(count)]
     if len(areas) < 2:
         return ""
     page = tiff.largest(areas)
-    return f"{word} {page + 1} of {len(areas)}, the largest" if page else f"the first of {len(areas)} {word}s"
+    why = "the main one" if word == "frame" else "the largest"
+    return f"{word} {page + 1} of {len(areas)}, {why}" if page else f"the first of {len(areas)} {word}s"
 
 
 def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
@@ -164,6 +178,8 @@ def _profile(path: Path, form: str, stream: BinaryIO, file: Image.Image) -> byte
     if form == "PNG":
         bits, channels = _header(stream)
         mode, info = "L" if channels in (0, 4) else mode, info | {"cicp": colour_tags.cicp(stream)}
+    if (codes := info.get("nclx_profile")) and not info.get("icc_profile"):
+        info = info | {"cicp": bytes([codes["color_primaries"], codes["transfer_characteristics"], 0, 1])}
 
     def exif() -> dict[int, object]:
         if form == "PNG" and bits > 8 and "exif" not in info:
@@ -229,6 +245,8 @@ def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
             stream.seek(0)
             if kind == "TIFF" and tiff.is_raw(tiff.pages(stream)):
                 kind = formats.RAW
+            if kind is formats.HEIC and find_spec("pillow_heif"):
+                kind = "HEIC"
             if kind is None:
                 raise ImageError(f"{path}: this is not {formats.READ}.", "Export it as one of these.")
             if isinstance(kind, formats.Other):

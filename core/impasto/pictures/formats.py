@@ -44,7 +44,8 @@ DOCUMENTS = {
     b"mimetypeimage/openraster": Other("an OpenRaster document", LAYERS),
 }
 """The first entry of these ZIP files."""
-HEIC = Other("a HEIC picture", "Export it as JPEG, PNG or TIFF.")
+HEIC = Other("a HEIC picture", "Export it as JPEG, PNG or TIFF, or run `pip install 'impasto[heif]'`.")
+"""Read as "HEIC" where pillow-heif is installed, which holds parts under the GPL."""
 BRANDS: dict[bytes, str | Other] = {
     b"avif": "AVIF",
     b"avis": "AVIF",
