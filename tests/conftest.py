@@ -55,6 +55,12 @@ def cached(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     return folder
 
 
+@pytest.fixture(autouse=True)
+def unserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test has its commands run by the process that the user's `impasto serve` keeps."""
+    monkeypatch.setenv("IMPASTO_SERVE", "off")
+
+
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
     """A photograph of 96x64 pixels."""
@@ -74,7 +80,7 @@ def style(tmp_path: Path) -> Path:
 @pytest.fixture
 def impasto() -> Run:
     """Runs the command line in this process: `impasto("a.png", "b.png", "-o", out)`."""
-    from impasto.cli import main
+    from impasto.cli.commands import impasto as main
 
     def run(*args: object) -> Result:
         return CliRunner().invoke(main, [str(arg) for arg in args])

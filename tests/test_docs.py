@@ -12,7 +12,7 @@ import click
 import pytest
 
 from conftest import ROOT
-from impasto.cli import main
+from impasto.cli.commands import impasto as main
 from impasto.cli.options import given
 from impasto.cli.sheet.axes import Axis
 from impasto.recipe.knobs import KNOBS

@@ -109,7 +109,7 @@ if sys.argv[1] == "library":
     content, style = map(impasto.read, sys.argv[2:4])
     impasto.write(sys.argv[5], impasto.stylized(content, style, size=64, steps=2, network="wavelet", init="content"))
 else:
-    from impasto.cli import main
+    from impasto.cli.commands import impasto as main
 
     try:
         main(sys.argv[2:])

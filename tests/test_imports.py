@@ -163,11 +163,13 @@ def test_import_impasto_loads_nothing_heavy() -> None:
     ],
 )
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
-    assert loaded(f"from impasto.cli import main\ntry: main({args})\nexcept SystemExit: pass") == set()
+    assert loaded(f"from impasto.cli.commands import impasto\ntry: impasto({args})\nexcept SystemExit: pass") == set()
 
 
 def test_plugins_and_recipes_and_pictures_load_no_torch() -> None:
-    assert "torch" not in loaded("from impasto.cli import main\ntry: main(['plugins'])\nexcept SystemExit: pass")
+    assert "torch" not in loaded(
+        "from impasto.cli.commands import impasto\ntry: impasto(['plugins'])\nexcept SystemExit: pass"
+    )
     assert "torch" not in loaded(
         "import impasto; impasto.Recipe(size=64); impasto.read, impasto.write, impasto.style('oil')"
     )

@@ -45,7 +45,7 @@ def test_only_the_mask_is_painted_at_the_picture_s_own_size(
 
 OPENED = """
 import os, sys
-from impasto.cli import main
+from impasto.cli.commands import impasto as main
 
 opened, path = [], sys.argv[1]
 sys.addaudithook(lambda event, args: opened.append(event) if event == "open" and str(args[0]) == path else None)

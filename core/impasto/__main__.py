@@ -1,5 +1,5 @@
 """`python -m impasto` is the command line too."""
 
-from .cli import main
+from .cli import run
 
-main()
+run()

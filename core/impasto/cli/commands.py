@@ -36,6 +36,7 @@ ELSEWHERE = {
     "estimate": Elsewhere(".estimate", "Tell how long a painting takes, how much memory, and in which parts."),
     "export": Elsewhere(".export", "Write a network as an ONNX file, for other programs."),
     "texture": Elsewhere(".texture", "Make a texture of STYLE, of any size, from noise."),
+    "serve": Elsewhere(".serve", "Keep torch loaded, so that the commands that follow begin sooner."),
     "worker": Elsewhere(".worker", "Paint for an editor, over standard input and output."),
     "reconstruct": Elsewhere(".texture", "Make CONTENT again from what a layer keeps of it."),
     "styles": Elsewhere(".styles", "List the styles that come with impasto, which can be named as STYLE."),
