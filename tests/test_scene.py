@@ -139,7 +139,7 @@ def test_a_mask_of_transparent_pixels_only_is_said_to_be_one() -> None:
     half = Picture(picture().pixels, 1 - left())
     with pytest.raises(ImageError, match=r"^The mask is white only where the picture to paint is transparent\."):
         paint(half, picture(), Recipe(**QUICK), left())
-    with pytest.raises(ImageError, match=r"^The part of the style to look at is white only where the style is transp"):
+    with pytest.raises(ImageError, match=r"^The part of the style to take is white only where the style is transp"):
         paint(picture(), [Style(half, region=left())], Recipe(**QUICK))
 
 

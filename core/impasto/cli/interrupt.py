@@ -2,7 +2,7 @@
 
 While pictures are painted (`painting.run`, `sheet.painted.run`) they are a wish, `Interrupt.asked`, which is granted
 after each step: no step is torn in the middle, and the picture so far is written. Everywhere else they end the command
-by `KeyboardInterrupt`, of which `commands.Impasto.main` makes a line: nothing is written.
+by `KeyboardInterrupt`, which click makes `click.Abort` and `commands.Impasto.main` a line: nothing is written.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def masks(command: Command) -> Command:
             type=FILE,
             metavar="FILE",
             multiple=True,
-            help="The part of a STYLE to look at; once for each, or - for all of it.",
+            help="The part of a STYLE to take; once for each, or - for all of it.",
         ),
     )
     for option in reversed(options):

@@ -24,10 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..features.grid import Grids
 from ..plugin.backend import Evaluator
 from ..plugin.network import Capabilities
-from .grid import ALL, Box
+from .grid import ALL, Box, Grids
 from .receptive_field import FURTHEST, PROBE, Footprint, Segment, ValidTile, fineness, segments
 
 ALIGNED = 4

@@ -18,7 +18,7 @@ from ..objective.colours import matched
 from ..pictures.colour_axes import RED_GREEN, YELLOW_BLUE
 from ..pictures.filters import blurred, resized
 from .flow import Flow, along_edges
-from .hypercolumns import Hues
+from .hues import Hues
 
 LIGHT = (0.379, 0.587, 0.034)
 """Luma, with warm colours lighter and cool ones darker: what differs in hue only is told apart."""

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..pictures.filters import blurred, resized
 from .guide import guide, light
-from .hypercolumns import Hues
+from .hues import Hues
 from .patches import HALF, SIDE, Grid, Patches
 
 ALL_TRIED = 2.2e8

@@ -213,7 +213,7 @@ def resolved(recipe: Recipe) -> tuple[str, str]:
 
 
 def at_hand(device: str) -> tuple[float | None, float]:
-    """Bytes of `device` that are free, None if that is unknown, and that are taken: once all libraries are there."""
+    """Bytes of `device` that are free (None if unknown) and taken, as they will be when all libraries are loaded."""
     if device.startswith("cuda"):
         return system.on_card(device)
     allocator.release()  # what reading pictures has left is no part of either

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..matching.guide import light
-from ..matching.hypercolumns import Hues, Hypercolumns
+from ..matching.hues import Hues, NearestHues
 from ..matching.matching import Matching
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, guiding
@@ -66,7 +66,7 @@ class MatchedStart:
     def _hues(self, sizes: Sequence[int]) -> list[Hues]:
         """The hues of each painting that belong to the content."""
         loaded = self.hue_network()
-        columns = Hypercolumns(loaded.evaluate, loaded.network.layers)
+        columns = NearestHues(loaded.evaluate, loaded.network.layers)
         views = [View(self.scene, size, loaded.device, self.scales) for size in guiding(sizes)]
         aims, found = [view.aims() for view in views], []
         for paintings in zip(*aims, strict=True):

@@ -275,7 +275,7 @@ class _Painting:
     def _by_neighbours(
         self, neighbours: NeighbourObjectives, view: View, stage: Stage, image: Tensor | None
     ) -> tuple[SummedObjective, Tensor]:
-        """As `_begun`, where the objective depends on the image so far; it lacks the content's detail still."""
+        """As `_entered`, where the objective depends on the image so far; it lacks the content's detail still."""
         if image is not None:
             image = resized(image.detach(), *view.content.shape[-2:]).clamp_(0, 1)
         if image is not None and stage.compares == "layers":
@@ -286,7 +286,7 @@ class _Painting:
     def _by_transport(
         self, transport: TransportObjectives, view: View, stage: Stage, image: Tensor | None
     ) -> tuple[SummedObjective, Tensor]:
-        """As `_begun`: from the content in the colours of the styles, at the last size without more of its detail."""
+        """As `_entered`: from the content in the colours of the styles, at the last size without more of its detail."""
         objective = transport.at(view, stage.draw)
         if image is None:
             return objective, self._first(view, Targets({}, [], view.colours))
@@ -342,14 +342,14 @@ class _Painting:
             return Adam(self.recipe.learning_rate, stage.steps)
         height, width = image.shape[-2:]
         plan = self.memory.plan(height * width)
-        plain = before.inner if isinstance(before, LineSearch) else before
-        if isinstance(plain, LBFGS):
-            plain = plain.carried(height, width, plan.history, _history_dtype(plan))
+        inner = before.inner if isinstance(before, LineSearch) else before
+        if isinstance(inner, LBFGS):
+            inner = inner.carried(height, width, plan.history, _history_dtype(plan))
         else:
-            plain = LBFGS(plan.history, dtype=_history_dtype(plan))
+            inner = LBFGS(plan.history, dtype=_history_dtype(plan))
         if self.recipe.line_search == "none":
-            return plain
-        return LineSearch(plain, lambda image: self.memory.objective_for(objective, image).loss(image))
+            return inner
+        return LineSearch(inner, lambda image: self.memory.objective_for(objective, image).loss(image))
 
 
 def _history_dtype(plan: TilingPlan) -> torch.dtype | None:

@@ -27,14 +27,14 @@ NARROWEST = 64
 """Pixels that a network needs to see to tell a stroke from a dot."""
 
 SHORTEST, MOST = 16, 8
-REGION = "part of the style to look at"
+REGION = "part of the style to take"
 
 
 @dataclass(frozen=True, eq=False)
 class Style:
     """A painting, how much it counts beside others, and the parts of both pictures that belong together.
 
-    `mask` is where on the content it applies, `region` the part of the painting to look at: float32 (H, W) in [0, 1],
+    `mask` is where on the content it applies, `region` the part of the painting to take: float32 (H, W) in [0, 1],
     of any size, in the shape of their picture; None for all of it. Where several masks overlap, styles share a pixel by
     weight. `ImageError` for a region of another shape.
     """
@@ -257,7 +257,7 @@ def _style_mask(style: Style, size: tuple[int, int]) -> Pixels:
 
 
 def _painting(style: Style) -> tuple[Picture, Pixels | None]:
-    """The part of a painting to look at, cut out and filled, and how much each of its pixels counts."""
+    """The part of a painting to take, cut out and filled, and how much each of its pixels counts."""
     weight = _weight(style.picture, style.region, REGION, "style")
     if weight is None:
         return replace(style.picture, samples=None), None  # nothing is written of it

@@ -139,7 +139,7 @@ def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata
 def chosen(path: Path) -> str:
     """Which of several pictures in a file `decode` takes, as "the first of 4 frames"; "" where there is but one.
 
-    Raises as `decode`, but looks at the header only.
+    Raises as `decode`, but reads the header only.
     """
     with _opened(path) as (form, stream):
         if form == "EXR":

@@ -19,10 +19,12 @@ GROWTH = 1.5
 DRAFT = 512
 SHARES = {"draft": 0.35, "normal": 1.0, "fine": 2.0}
 """Steps beside `STEPS`, by quality."""
-NEIGHBOUR_STEPS, ROUNDS = 12, 2
-"""Steps at `USUAL` with all layers as one, and how often, half as many each time, with each layer on its own."""
+NEIGHBOUR_STEPS = 12
+"""Steps of profile nnst at `USUAL` with all layers as one; a round with each layer on its own has half as many."""
+ROUNDS = 2
+"""How many of these rounds there are."""
 COMPARING = 3
-"""Steps that finding neighbours takes as long as."""
+"""How many steps take as long as finding neighbours once."""
 TRANSPORT_STEPS, DRAWN = 12, 4
 """Steps of profile strotss at `USUAL`, and after how many positions are drawn anew."""
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8

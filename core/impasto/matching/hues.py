@@ -32,7 +32,7 @@ OWN = 0.25
 BROADEST = 2
 """Longest side of a painting beside that of the content, from which on it is made smaller."""
 ROWS = 1024
-"""Hypercolumns that are compared at once."""
+"""NearestHues that are compared at once."""
 AROUND, STEEP = 1 / 43, 0.02
 """The guided filter: deviation of its Gaussian beside the longest side, and of light where it follows edges half."""
 
@@ -54,8 +54,8 @@ Sight = tuple[Tensor, Tensor, Tensor | None]
 """A content and a painting at one scale, (1, 3, H, W) each, and how much each pixel of the painting counts."""
 
 
-class Hypercolumns:
-    """The hypercolumns of a network."""
+class NearestHues:
+    """Finds hues by the nearest hypercolumns of a network."""
 
     def __init__(self, evaluate: Evaluator, layers: Sequence[str]) -> None:
         self.evaluate, self.layers = evaluate, layers

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from conftest import drawing
 from impasto.matching.guide import light
-from impasto.matching.hypercolumns import Hypercolumns, _nearest
+from impasto.matching.hues import NearestHues, _nearest
 from impasto.plugin.registry import registry
 
 WAVELET = registry().network("wavelet").build()
@@ -20,7 +20,7 @@ def tensor(width: int, height: int, seed: int) -> torch.Tensor:
 
 
 def hues(content: torch.Tensor, painting: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
-    found = Hypercolumns(WAVELET, WAVELET.layers).hues([(content, painting, weight)], light(content))
+    found = NearestHues(WAVELET, WAVELET.layers).hues([(content, painting, weight)], light(content))
     return found.at(light(content))
 
 
