@@ -141,21 +141,35 @@ def chosen(path: Path) -> str:
 
     Raises as `decode`, but reads the header only.
     """
+    word, page, sizes = _inside(path)
+    if len(sizes) < 2:
+        return ""
+    why = "the main one" if word == "frame" else "the largest"
+    return f"{word} {page + 1} of {len(sizes)}, {why}" if page else f"the first of {len(sizes)} {word}s"
+
+
+def stored_size(path: Path) -> tuple[int, int]:
+    """(width, height) in pixels of the picture that `decode` takes, before it is put upright.
+
+    Raises as `decode`, but reads the header only.
+    """
+    _, page, sizes = _inside(path)
+    check_shape(path, *sizes[page])
+    return sizes[page]
+
+
+def _inside(path: Path) -> tuple[str, int, list[tuple[int, int]]]:
+    """What the pictures in a file are called, which of them `decode` takes, and (width, height) of each."""
     with _opened(path) as (form, stream):
+        if form not in ("EXR", "TIFF"):
+            with DECODERS[form](stream) as file:
+                return "frame", file.tell(), [file.size] * getattr(file, "n_frames", 1)
         if form == "EXR":
             with openimageio.opened(path, form, stream) as exr:
-                word, areas = "part", openimageio.areas(exr)
-        elif form == "TIFF":
-            word, areas = "page", [tiff.area(tags) for tags in tiff.pages(stream)]
+                word, sizes = "part", openimageio.sizes(exr)
         else:
-            with DECODERS[form](stream) as file:
-                count = getattr(file, "n_frames", 1)
-                word, areas = "frame", [1 + (number == file.tell()) for number in range(count)]
-    if len(areas) < 2:
-        return ""
-    page = tiff.largest(areas)
-    why = "the main one" if word == "frame" else "the largest"
-    return f"{word} {page + 1} of {len(areas)}, {why}" if page else f"the first of {len(areas)} {word}s"
+            word, sizes = "page", [tiff.size(tags) for tags in tiff.pages(stream)]
+        return word, tiff.largest(sizes), sizes
 
 
 def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
@@ -167,7 +181,7 @@ def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
 
 def _deep(path: Path, form: str, stream: BinaryIO, profile: bytes | None, page: int = 0) -> Samples:
     with openimageio.opened(path, form, stream) as file:
-        file.seek_subimage(tiff.largest(openimageio.areas(file)) if form == "EXR" else page, 0)
+        file.seek_subimage(tiff.largest(openimageio.sizes(file)) if form == "EXR" else page, 0)
         check_shape(path, file.spec().width, file.spec().height)
         return openimageio.samples(file, profile)
 

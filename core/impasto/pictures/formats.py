@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..storage.files import FORMATS
+
 
 class Other(NamedTuple):
     """What a file is that is not read, and what to do with it."""
@@ -15,6 +17,8 @@ class Other(NamedTuple):
 HEAD = 1024
 """Bytes that are enough to tell."""
 READ = "a PNG, JPEG, TIFF, WebP, OpenEXR, AVIF, GIF, BMP, JPEG 2000 or PNM picture"
+SUFFIXES = {*FORMATS, ".avif", ".gif", ".bmp", ".jp2", ".j2k", ".pnm", ".pbm", ".pgm", ".ppm"}
+"""What pictures are known by in a folder of all kinds of files."""
 STARTS: dict[str | Other, tuple[bytes, ...]] = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
     "JPEG": (b"\xff\xd8\xff",),

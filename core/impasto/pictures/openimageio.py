@@ -70,11 +70,11 @@ def comment(file: Any) -> str:
     return str(file.spec().get_string_attribute(COMMENT))
 
 
-def areas(file: Any) -> list[int]:
-    """The pixels of each of the pictures inside, of which it goes to the last."""
-    found: list[int] = []
+def sizes(file: Any) -> list[tuple[int, int]]:
+    """(width, height) of each of the pictures inside, of which it goes to the last."""
+    found: list[tuple[int, int]] = []
     while file.seek_subimage(len(found), 0):
-        found.append(file.spec().width * file.spec().height)
+        found.append((file.spec().width, file.spec().height))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -11,9 +12,9 @@ SUBFILE, REDUCED, DNG_VERSION = 0x00FE, 1, 0xC612
 WIDTH, HEIGHT, BITS, PHOTOMETRIC = 0x0100, 0x0101, 0x0102, 0x0106
 
 
-def largest(areas: Sequence[int]) -> int:
-    """The number of the largest, the first of these; 0 where there is none."""
-    return max(range(len(areas)), key=areas.__getitem__, default=0)
+def largest(sizes: Sequence[tuple[int, int]]) -> int:
+    """The number of the largest (width, height), the first of these; 0 where there is none."""
+    return max(range(len(sizes)), key=lambda number: math.prod(sizes[number]), default=0)
 
 
 def pages(tiff: BinaryIO) -> list[ImageFileDirectory_v2]:
@@ -22,7 +23,7 @@ def pages(tiff: BinaryIO) -> list[ImageFileDirectory_v2]:
     place = tags_at(tiff).next
     while place and place not in found:
         tags = tags_at(tiff, place)
-        if found and not area(tags):
+        if found and 0 in size(tags):
             break
         found[place], place = tags, tags.next
     if not found:
@@ -44,12 +45,12 @@ def tags_at(tiff: BinaryIO, place: int = 0) -> ImageFileDirectory_v2:
 
 def largest_page(pages: Sequence[ImageFileDirectory_v2]) -> int:
     """The number of the largest."""
-    return largest([area(tags) for tags in pages])
+    return largest([size(tags) for tags in pages])
 
 
-def area(tags: ImageFileDirectory_v2) -> int:
-    """Its pixels."""
-    return int(tags.get(WIDTH, 0)) * int(tags.get(HEIGHT, 0))
+def size(tags: ImageFileDirectory_v2) -> tuple[int, int]:
+    """Its (width, height) in pixels."""
+    return int(tags.get(WIDTH, 0)), int(tags.get(HEIGHT, 0))
 
 
 def is_raw(pages: Sequence[ImageFileDirectory_v2]) -> bool:
