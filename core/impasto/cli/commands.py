@@ -18,7 +18,7 @@ from ..errors import DivergedError, ImageWarning, ImpastoError
 from ..memory.process import prepare_process, torch_failure
 from .exit_codes import FAILED, REFUSED, STOPPED
 from .interrupt import all_as_ctrl_c
-from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, results, strip, take_results
+from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, quiet, results, strip, take_results
 
 
 class Elsewhere(NamedTuple):
@@ -191,7 +191,7 @@ def paint(
 @losses
 @no_recipe
 @strip
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@quiet
 def again(picture: Path, moved: tuple[str, ...], **values: Any) -> int:
     """Make PICTURE again from the recipe it carries."""
     from .job import remake

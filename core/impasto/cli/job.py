@@ -64,6 +64,12 @@ class Job:
         return {name: found(path) if STYLE.fullmatch(name) else path for name, path in paths.items() if path}
 
     @property
+    def provenance(self) -> Provenance:
+        """What its finished result carries, once it is settled; reads the files for it."""
+        reached = self.begun[1] if self.begun else None
+        return Provenance.of(self.recipe, self.sources, self.output.parent, self.canvas, self.strip, reached)
+
+    @property
     def roles(self) -> str:
         """Which file is the photograph and which are the styles, as they were named."""
         styles = [path for name, path in {"style": self.style, **self.extras}.items() if path and STYLE.fullmatch(name)]
@@ -217,7 +223,7 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
     registry().check(job.recipe)
     _check_outputs(job)
     if job.recipe.start_file:
-        _check_start(job.recipe.start_file)
+        check_start(job.recipe.start_file)
     paths = {name: path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)}
     pictures = [read(path) for path in paths.values()]
     content = Picture.blank(*job.canvas) if job.canvas else pictures[0]
@@ -257,7 +263,8 @@ def _check_outputs(job: Job) -> None:
             check_output(path, *job.inputs)
 
 
-def _check_start(init: str) -> None:
+def check_start(init: str) -> None:
+    """Raise `RecipeError` or `ImageError` unless there is a picture file of this name, to start from."""
     if not is_there(init):
         refuse_address(init)
         seen = f"init is {init!r}; expected content, noise, style, or the name of a picture file"

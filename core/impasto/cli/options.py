@@ -67,6 +67,7 @@ losses = click.option(
 
 
 strip = click.option("--strip", is_flag=True, help="Leave out CONTENT's metadata: resolution, author, rights, dates.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 no_recipe = click.option("--no-recipe", is_flag=True, help="Leave the recipe out of the result, and all file names.")
 
 
@@ -85,7 +86,7 @@ def results(command: Command) -> Command:
         losses,
         no_recipe,
         strip,
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        quiet,
     )
     for option in reversed(options):
         command = option(command)

@@ -65,16 +65,15 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     if job.environment:
         job.environment.use_threads()
     content, styles, mask, begun = pictures
-    reached = begun.reached if begun else None
-    carried = Provenance.of(job.recipe, job.sources, job.output.parent, job.canvas, job.strip, reached)
-    preview, curves, keep = Preview(job.preview), Curves(), partial(_keep, job, carried)
+    carried = job.provenance
+    preview, curves, keep = Preview(job.preview), Curves(), partial(keep_step, job, carried)
     taken, stopped, failed = 0, None, None
     with closing(paint(content, styles, job.recipe, mask, begun=begun)) as steps, progress(job.quiet) as show:
         try:
             for taken, step in enumerate(steps, 1):
                 if taken == 1:  # all that was given is right, and the first size is a small one
-                    here = _environment(job, step)
-                    keep = partial(_keep, job, replace(carried, environment=here))
+                    here = environment(job, step)
+                    keep = partial(keep_step, job, replace(carried, environment=here))
                     _say_begin(job, content, step, here)
                 if step.notice:
                     _say(job, step.notice)
@@ -97,11 +96,13 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     return step, picture, failed
 
 
-def _keep(job: Job, carried: Provenance, path: Path, picture: Picture, step: Step, taken: int | None) -> None:
+def keep_step(job: Job, carried: Provenance, path: Path, picture: Picture, step: Step, taken: int | None) -> None:
+    """Write `picture`, that of `step`, with what is `carried`; `taken` is the number of steps, None for all of them."""
     write(path, picture, "" if job.no_recipe else replace(carried, reached=step.reached, taken=taken).dumps())
 
 
-def _environment(job: Job, step: Step) -> Environment:
+def environment(job: Job, step: Step) -> Environment:
+    """Where `job` is painted, and in which tiles."""
     width, height = step.scene.crop.size
     plan = step.memory.plan(width * height)
     return Environment.here(*resolved(job.recipe), plan.tile if plan else None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..options import FILE, Grouped, given, knobs, no_recipe
+from ..options import FILE, Grouped, given, knobs, no_recipe, quiet
 
 SET = {"1": ("strength", "init", "style_layers", "content_layers"), "3": ("style_layers", "content_weight")}
 """Knobs that are not to be given with a figure, which sets them."""
@@ -22,7 +22,7 @@ AXIS = "KNOB=V1,V2,..."
 @click.option("--columns", metavar=AXIS, help="A knob and its values, from left to right.")
 @click.option("--figure", type=click.Choice(sorted(SET)), help="The axes of a figure of the paper: see docs/paper.md.")
 @no_recipe
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@quiet
 @click.option(
     "--size",
     metavar="N|N%|original",
