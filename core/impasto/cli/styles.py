@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
@@ -10,7 +9,7 @@ import click
 from ..pictures import bundled_styles
 from .options import FILE
 
-COLUMNS, CELL = 4, (320, 240)
+COLUMNS = 4
 
 
 @click.command()
@@ -25,18 +24,10 @@ def styles(output: Path | None) -> None:
 
 
 def _sheet(output: Path) -> None:
-    import numpy as np
-
-    from ..pictures.contact_sheet import Contact, Label, flat
-    from ..pictures.picture import Picture, write
     from ..storage.files import check_output
+    from .gallery import Gallery
 
     names = bundled_styles.bundled()
-    places = {divmod(number, COLUMNS): name for number, name in enumerate(names)}
-    rows = [Label()] * math.ceil(len(names) / COLUMNS)
-    contact = Contact(CELL, rows, [Label()] * COLUMNS, captions=places)
-    check_output(output, longest=max(contact.size))
-    pictures = {where: bundled_styles.style(name).resized(*CELL) for where, name in places.items()}
-    drawn = contact.draw({where: flat(picture) for where, picture in pictures.items()})
-    drawn = drawn.crop((contact.corner(0, 0)[0], 0, *drawn.size))  # there is nothing beside the rows
-    write(output, Picture(np.asarray(drawn, np.float32) / np.float32(255)))
+    gallery = Gallery(names, COLUMNS)
+    check_output(output, longest=gallery.longest)
+    gallery.write(output, map(bundled_styles.style, names))
