@@ -1,1 +1,1 @@
-"""Where things lie on this machine: folders, files written whole or not at all, and the cache."""
+"""Where things lie on this machine: folders, files written whole or not at all, claims on them, the cache."""

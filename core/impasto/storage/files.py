@@ -63,7 +63,7 @@ def check_output(
     Raises `OutputError` otherwise.
     """
     path = Path(path)
-    _check_format(path, longest, formats)
+    check_format(path, longest, formats)
     try:
         _check_place(path)
     except OSError as error:
@@ -88,7 +88,8 @@ def is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _check_format(path: Path, longest: int, formats: Collection[str]) -> None:
+def check_format(path: Path, longest: int = 1, formats: Collection[str] = tuple(FORMATS)) -> None:
+    """Raise `OutputError` unless the suffix of `path` is one of `formats`, of sides up to `longest` pixels."""
     if path.suffix.lower() not in formats:
         seen = f"the suffix {path.suffix!r} is unknown" if path.suffix else "there is no suffix to tell the format"
         raise OutputError(f"{path}: {seen}.", f"Use {', '.join(formats)}.")
