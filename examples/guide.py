@@ -34,18 +34,33 @@ def masks(folder: Path) -> None:
     ImageOps.invert(upper).save(folder / "lower.png")
 
 
+def photographs(folder: Path) -> None:
+    """The harbour, and either half of it."""
+    folder.mkdir()
+    shutil.copy(HERE / "harbour.jpg", folder)
+    with Image.open(HERE / "harbour.jpg") as harbour:
+        middle = harbour.width // 2
+        harbour.crop((0, 0, middle, harbour.height)).save(folder / "left.jpg", quality=95)
+        harbour.crop((middle, 0, *harbour.size)).save(folder / "right.jpg", quality=95)
+
+
 def main() -> None:
     """Run every command in one folder, then copy what is shown."""
     text = GUIDE.read_text()
     commands = [line for block in re.findall(r"^```\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
     shown = re.findall(r"\]\(guide/([\w-]+)\.jpg\)", text)
     if wanted := sys.argv[1:]:
-        commands = [command for command in commands if any(f" -o {stem}." in command for stem in wanted)]
+        commands = [
+            command
+            for command in commands
+            if any(f" {option} {stem}." in command for option in ("-o", "--contact-sheet") for stem in wanted)
+        ]
         shown = wanted
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(HERE / "harbour.jpg", folder / "photo.jpg")
         masks(folder)
+        photographs(folder / "photos")
         for command in commands:
             print(command, flush=True)
             words = [sys.executable, "-m", *shlex.split(command)]

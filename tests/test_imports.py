@@ -156,6 +156,7 @@ def test_import_impasto_loads_nothing_heavy() -> None:
         ["explain", "--help"],
         ["worker", "--help"],
         ["sheet", "--help"],
+        ["batch", "--help"],
         ["styles", "--help"],
         ["styles"],
         ["--version"],

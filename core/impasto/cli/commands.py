@@ -29,6 +29,7 @@ class Elsewhere(NamedTuple):
 
 
 ELSEWHERE = {
+    "batch": Elsewhere(".batch.command", "Paint many photographs, each in the manner of every style."),
     "cache": Elsewhere(".cache", "Show what is remembered from earlier pictures, and forget it."),
     "install": Elsewhere(".install.command", "Put impasto into an editor's menus: gimp, krita."),
     "weights": Elsewhere(".weights", "List, get and add the weights that networks need."),

@@ -2,7 +2,8 @@
 
 While pictures are painted (`painting.run`, `sheet.painted.run`) they are a wish, `Interrupt.asked`, which is granted
 after each step: no step is torn in the middle, and the picture so far is written. Everywhere else they end the command
-by `KeyboardInterrupt`, which click makes `click.Abort` and `commands.Impasto.main` a line: nothing is written.
+by `KeyboardInterrupt`, which click makes `click.Abort` and `commands.Impasto.main` a line: nothing is written; in a
+batch, nothing of the picture at work (`batch.painted`).
 """
 
 from __future__ import annotations

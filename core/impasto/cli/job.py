@@ -107,7 +107,7 @@ def check_roles(content: Path, styles: Sequence[Path]) -> None:
     if len(paths) < 3 or len(alike) > 1 or not all(map(is_there, paths)):
         return
     seen = f"These {len(paths)} names may all come from one *{content.suffix}"
-    hint = f"add --style-weights {','.join('1' for _ in styles)}; to paint each of them, run impasto once for each."
+    hint = f"add --style-weights {','.join('1' for _ in styles)}; to paint each of them, use impasto batch."
     raise RecipeError(f"{seen}: to paint {content} with the others as styles, {hint}")
 
 

@@ -107,6 +107,18 @@ class Provenance:
         recipe = recipe.model_copy(update={"init": init})
         return cls(recipe, sources, Reached(recipe.longest), begun, canvas=canvas, stripped=stripped)
 
+    def is_like(self, other: Provenance) -> bool:
+        """Whether both tell of the same painting of the same pictures to its end, wherever and whenever it was made."""
+        one, two = (
+            (
+                made.recipe,
+                {name: source.sha256 for name, source in made.sources.items()},
+                (made.begun, made.taken, made.canvas, made.stripped),
+            )
+            for made in (self, other)
+        )
+        return one == two
+
     def recognised(self, paths: Sequence[Path]) -> dict[str, Path]:
         """Which of its sources these files are, by what they are for; `ImageError` for a file that is none of them."""
         found: dict[str, Path] = {}

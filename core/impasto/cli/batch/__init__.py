@@ -1,0 +1,1 @@
+"""`impasto batch`: many photographs, each in the manner of every style."""
