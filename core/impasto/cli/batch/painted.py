@@ -172,4 +172,4 @@ def _show_of_all(show: Show, plan: Sequence[Planned], number: int, begin: float,
 
 def _seconds(width: int, height: int, recipe: Recipe) -> float:
     """Those that a painting of this size is expected to take."""
-    return float(Estimates().of(width, height, recipe)["seconds"])
+    return float(Estimates().estimate(width, height, recipe)["seconds"])
