@@ -17,7 +17,7 @@ from click.testing import Result
 from PIL import Image
 
 from conftest import drawing
-from impasto.pictures.codecs import stored_size
+from impasto.pictures.frames import stored_size
 from impasto.pictures.picture import read
 from impasto.storage.claims import claim
 

@@ -25,9 +25,10 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from conftest import drawing
 from impasto.errors import ImageError, ImageWarning, OutputError
-from impasto.pictures.codecs import MOST_PIXELS, chosen
+from impasto.pictures.codecs import MOST_PIXELS
 from impasto.pictures.colour_spaces import srgb_profile
 from impasto.pictures.formats import READ
+from impasto.pictures.frames import chosen
 from impasto.pictures.picture import Picture, read, read_comment, write
 from impasto.pictures.samples import Samples
 

@@ -40,7 +40,7 @@ def explain(
     are evaluated, as when they are painted.
     """
     from ..memory.process import freeze_gc_after_torch
-    from ..pictures.codecs import chosen_frames
+    from ..pictures.frames import chosen_frames
     from ..pictures.picture import read, write
     from ..plugin.registry import registry
     from ..recipe.recipe import Recipe

@@ -15,7 +15,8 @@ import click
 from ..errors import OutOfMemory
 from ..memory.plan import Estimates, resolved
 from ..memory.process import freeze_gc_after_torch
-from ..pictures.codecs import chosen_frames, stored_kind
+from ..pictures.codecs import stored_kind
+from ..pictures.frames import chosen_frames
 from ..pictures.picture import Picture, read, write
 from ..recipe.environment import Environment
 from ..recipe.provenance import Provenance

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,7 +96,7 @@ def decode(path: Path) -> tuple[Samples, Metadata]:
     of a JPEG that lacks no more than its end.
     """
     lost = None
-    with _opened(path) as (form, stream):
+    with opened(path) as (form, stream):
         try:
             found = _decoded(path, form, stream)
         except OSError:
@@ -134,49 +134,6 @@ def _decoded(path: Path, form: str, stream: BinaryIO) -> tuple[Samples, Metadata
             with PngImageFile(stream) as again:  # a file that was verified tells nothing more
                 return samples, _metadata(form, stream, again)
         return _samples(_upright(file), profile), _metadata(form, stream, file)
-
-
-def chosen(path: Path) -> str:
-    """Which of several pictures in a file `decode` takes, as "the first of 4 frames"; "" where there is but one.
-
-    Raises as `decode`, but reads the header only.
-    """
-    word, page, sizes = _inside(path)
-    if len(sizes) < 2:
-        return ""
-    why = "the main one" if word == "frame" else "the largest"
-    return f"{word} {page + 1} of {len(sizes)}, {why}" if page else f"the first of {len(sizes)} {word}s"
-
-
-def stored_size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels of the picture that `decode` takes, before it is put upright.
-
-    Raises as `decode`, but reads the header only.
-    """
-    _, page, sizes = _inside(path)
-    check_shape(path, *sizes[page])
-    return sizes[page]
-
-
-def _inside(path: Path) -> tuple[str, int, list[tuple[int, int]]]:
-    """What the pictures in a file are called, which of them `decode` takes, and (width, height) of each."""
-    with _opened(path) as (form, stream):
-        if form not in ("EXR", "TIFF"):
-            with DECODERS[form](stream) as file:
-                return "frame", file.tell(), [file.size] * getattr(file, "n_frames", 1)
-        if form == "EXR":
-            with openimageio.opened(path, form, stream) as exr:
-                word, sizes = "part", openimageio.sizes(exr)
-        else:
-            word, sizes = "page", [tiff.size(tags) for tags in tiff.pages(stream)]
-        return word, tiff.largest(sizes), sizes
-
-
-def chosen_frames(paths: Iterable[Path]) -> Iterator[str]:
-    """A line for each picture file that holds several, of which one is taken."""
-    for path in dict.fromkeys(paths):
-        if found := chosen(path):
-            yield f"{path}: {found}."
 
 
 def _deep(path: Path, form: str, stream: BinaryIO, profile: bytes | None, page: int = 0) -> Samples:
@@ -217,7 +174,7 @@ def _deep_tiff_profile(path: Path, stream: BinaryIO, tags: ImageFileDirectory_v2
 
 def read_comment(path: Path) -> str:
     """The text that `encode` put into a file, or "" if there is none; `ImageError` as for `decode`."""
-    with _opened(path) as (form, stream):
+    with opened(path) as (form, stream):
         if form == "EXR":
             with openimageio.opened(path, form, stream) as exr:
                 return openimageio.comment(exr)
@@ -243,12 +200,12 @@ def _metadata(form: str, stream: BinaryIO, file: Image.Image | None) -> Metadata
         found = {tag: text for tag, text in texts.items() if text} | dict(exif) | exif.get_ifd(EXIF)
         known = form != "JPEG" or info.get("jfif_unit")  # else Pillow makes up 72
         return Metadata.of(info.get("dpi") if known else None, found, info.get("xmp") or info.get(XMP_TEXT))
-    except Exception:  # as for `_opened`: nearly anything may come of what is damaged
+    except Exception:  # as for `opened`: nearly anything may come of what is damaged
         return NO_METADATA
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
+def opened(path: Path) -> Iterator[tuple[str, BinaryIO]]:
     """The format of a file, and its bytes; whatever goes wrong inside becomes an `ImageError`."""
     check_input(path)
     try:

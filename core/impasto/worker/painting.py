@@ -14,7 +14,8 @@ from ..memory.plan import Estimates
 from ..memory.process import freeze_gc_after_torch
 from ..painting.checks import check_fit, style_weights
 from ..painting.throttle import Throttle
-from ..pictures.codecs import check_shape, chosen_frames
+from ..pictures.codecs import check_shape
+from ..pictures.frames import chosen_frames
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from . import pictures

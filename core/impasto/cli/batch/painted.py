@@ -15,7 +15,7 @@ from ...errors import ImageError, OutOfMemory, OutputError, RecipeError
 from ...memory.plan import Estimates
 from ...memory.process import freeze_gc_after_torch
 from ...pictures.bundled_styles import found
-from ...pictures.codecs import stored_size
+from ...pictures.frames import stored_size
 from ...pictures.picture import Picture, read
 from ...recipe.recipe import Recipe
 from ...storage.claims import claim

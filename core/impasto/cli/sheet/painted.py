@@ -19,8 +19,8 @@ from ...errors import DivergedError, RecipeError
 from ...painting.loading import Load, load
 from ...painting.paint import Step, paint
 from ...pictures import picture
-from ...pictures.codecs import chosen_frames
 from ...pictures.contact_sheet import Contact, Label, flat
+from ...pictures.frames import chosen_frames
 from ...pictures.picture import Picture, write
 from ...plugin.registry import registry
 from ...recipe.provenance import Provenance
