@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..objective.temporal import Warped
 from ..pictures.filters import blurred, resized
 from .guide import guide, light
 from .hues import Hues
@@ -65,12 +66,15 @@ class Match:
 class Matching:
     """Matches a content to paintings, size after size. The same for the same `seed`, in the same environment."""
 
-    def __init__(self, odds: float, detail: float, seed: int, hues: Sequence[Hues] = ()) -> None:
+    def __init__(
+        self, odds: float, detail: float, seed: int, hues: Sequence[Hues] = (), warped: Warped | None = None
+    ) -> None:
         """odds: what the content counts beside the painting, above 0; 1 is the middle. detail: see `guide`.
 
-        hues: of each painting, those that belong to the content; without any, hues do not count.
+        hues: of each painting, those that belong to the content; without any, hues do not count. warped: what stays of
+        the frame of a film before, so that patches beside it go with it.
         """
-        self.odds, self.detail, self.seed, self.hues = odds, detail, seed, hues
+        self.odds, self.detail, self.seed, self.hues, self.warped = odds, detail, seed, hues, warped
         self.picture: Tensor | None = None
         self.grids: Sequence[Grid] = []
         self.fields: list[Tensor] = []
@@ -129,6 +133,7 @@ class Matching:
             fields = [one.field(index) for one, index in zip(patches, indices, strict=True)]
             shares = _shares(aims, patches, distances)
             picture = _averaged(patches, indices, shares, shape)
+            picture = self.warped.over(picture) if self.warped else picture
         return picture, indices, shares, float(torch.stack(distances).amin(0).mean()) / (SIDE * SIDE * 3)
 
     def _enlarged(self, grids: Sequence[Grid], longest: int) -> list[Tensor]:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..matching.guide import light
 from ..matching.hues import Hues, NearestHues
-from ..matching.matching import Matching
+from ..matching.matching import ROUNDS, Matching
+from ..objective.temporal import Warped
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, guiding
 from .loading import Loaded
@@ -36,13 +37,18 @@ class Taken:
 
 @dataclass(frozen=True)
 class MatchedStart:
-    """Matches a scene; `hue_network` gives the network whose hypercolumns tell hues."""
+    """Matches a scene; `hue_network` gives the network whose hypercolumns tell hues.
+
+    In a film what is trusted of `warped`, of the size of the stage, stays as it is, and the rest is matched to it in one
+    round a size.
+    """
 
     scene: Scene
     recipe: Recipe
     scales: Sequence[float]
     memory: MemoryFitter
     hue_network: Callable[[], Loaded]
+    warped: Warped | None = None
 
     def sizes(self, stage: Stage, begun: Tensor | None) -> Iterator[Taken]:
         """Size after size of matching; of those of `begun` only what is needed to go on from it.
@@ -51,7 +57,8 @@ class MatchedStart:
         """
         odds, most = ODDS * (100 / self.recipe.strength - 1), min(1.0, self.recipe.strength / FAINT)
         hues = self.memory.retry_on_oom(self._hues, stage.sizes)
-        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed, hues)
+        matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed, hues, self.warped)
+        rounds = 1 if self.warped else ROUNDS
         matching.picture = begun
         work = [size**2 for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
@@ -59,15 +66,18 @@ class MatchedStart:
             if begun is not None and size <= max(begun.shape[-2:]):
                 self.memory.retry_on_oom(matching.recall, begun, view.content, view.aims())
                 continue
-            match = self.memory.retry_on_oom(matching.at, view.content, view.aims())
+            match = self.memory.retry_on_oom(matching.at, view.content, view.aims(), rounds)
             image = torch.lerp(view.content, match.picture, most)
+            image = self.warped.over(image) if self.warped else image
             yield Taken(size, number, sum(work[:number]) / sum(work), image, {"match": match.distance})
 
     def _hues(self, sizes: Sequence[int]) -> list[Hues]:
         """The hues of each painting that belong to the content."""
         loaded = self.hue_network()
         columns = NearestHues(loaded.evaluate, loaded.network.layers)
-        views = [View(self.scene, size, loaded.device, self.scales) for size in guiding(sizes)]
+        guides = guiding(sizes)
+        guides = (self.warped and guides[:-1]) or guides  # the finest takes longest, and most hues are there already
+        views = [View(self.scene, size, loaded.device, self.scales) for size in guides]
         aims, found = [view.aims() for view in views], []
         for paintings in zip(*aims, strict=True):
             sights = [(view.content, aim.painting, aim.weight) for view, aim in zip(views, paintings, strict=True)]

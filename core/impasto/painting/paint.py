@@ -25,6 +25,7 @@ from ..objective.colours import recoloured
 from ..objective.objective import MIDDLE, Objective, Targets, Weights
 from ..objective.profiles import Profile
 from ..objective.summed import SummedObjective
+from ..objective.temporal import TemporalObjective, Warped
 from ..optim.optimiser import LBFGS, Adam, LineSearch, Optimiser
 from ..optim.start import calmed, detailed, grainy
 from ..pictures.filters import resized
@@ -33,13 +34,13 @@ from ..pictures.picture import Picture, Pixels, read
 from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import Reached, Stage, stages
+from ..recipe.schedule import Reached, Stage, frame_stages, stages
 from .divergence import ContentCheck, DivergenceCheck
 from .loading import Choice, Load, Loaded, load
 from .matched_start import FAINT, MatchedStart, Taken
 from .memory_fit import MemoryFitter
 from .neighbours import NeighbourObjectives
-from .scene import Begun, Scene, Style
+from .scene import Begun, Earlier, Scene, Style, stretched
 from .targets import View
 from .transport import TransportObjectives
 
@@ -124,13 +125,15 @@ def paint(
     mask: Pixels | None = None,
     load: Load = load,
     begun: Begun | None = None,
+    earlier: Earlier | None = None,
 ) -> Generator[Step, None, None]:
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
     `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
-    nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. Raises `PluginError`,
-    `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step, and `DivergedError` when what
-    comes out is no picture: see `DivergenceCheck`.
+    nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. `earlier` is what was painted
+    of the frames of a film before, and stays as far as it is trusted; at strength 0, or for colours only, it is left aside.
+    Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step, and
+    `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe).sized(max(content.size))
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
@@ -138,7 +141,9 @@ def paint(
     scene = Scene(content, seen, recipe.longest, mask, recipe.colour)
     if recipe.strength:
         scene.check_styles()
-    return _recoloured(scene, recipe) if recipe.colour == "palette" else _Painting(scene, recipe, load, begun).steps()
+    if recipe.colour == "palette":
+        return _recoloured(scene, recipe)
+    return _Painting(scene, recipe, load, begun, earlier).steps()
 
 
 def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
@@ -159,8 +164,11 @@ def _recoloured(scene: Scene, recipe: Recipe) -> Generator[Step, None, None]:
 class _Painting:
     """What stays the same from stage to stage."""
 
-    def __init__(self, scene: Scene, recipe: Recipe, load: Load, begun: Begun | None = None) -> None:
+    def __init__(
+        self, scene: Scene, recipe: Recipe, load: Load, begun: Begun | None = None, earlier: Earlier | None = None
+    ) -> None:
         self.scene, self.recipe, self.begun = scene, recipe, begun
+        self.earlier = earlier if recipe.strength else None
         self.finish = registry().network(recipe.network).finish
         self.profile = Profile.of(recipe, self.finish)
         self.load, self.choice = load, Choice.of(recipe, self.profile)
@@ -188,12 +196,15 @@ class _Painting:
         """The steps of all stages."""
         sides, begin = self.scene.crop.size, time.perf_counter()
         plan = stages(self.recipe, max(sides), min(sides), self.finish.steps)
+        if self.earlier:
+            plan = frame_stages(plan, min(sides) / max(sides))
+            self.matched = replace(self.matched, warped=self._warped(self.earlier, plan[-1].size))
         work = [stage.seconds(self.memory.budget.cost.seconds) for stage in plan]
         shares = [self.begun.reached.share(stage) if self.begun else 0.0 for stage in plan]
         before = sum(share * one for share, one in zip(shares, work, strict=True)) / sum(work)
         if min(shares) == 1:
             raise RecipeError(f"The picture to go on from is finished at {plan[-1].size} pixels.", "Set a larger size.")
-        image = self._so_far(self.begun) if self.begun else None
+        image = self._placed(self.begun.picture, self.begun.reached.size) if self.begun else None
         watch = ContentCheck(self.scene, self.recipe.strength)
         for number, stage in enumerate(plan):
             if shares[number] == 1:
@@ -210,13 +221,16 @@ class _Painting:
                 )
                 yield Step(*where, *told, self.scene, self.memory.budget, notice, 1 - before, stage.before)
 
-    def _so_far(self, begun: Begun) -> Tensor:
-        """What was painted before, at the size that it had come to."""
-        seen = begun.picture
+    def _placed(self, picture: Picture, longest: int) -> Tensor:
+        """What a picture in the shape of the content has where it is painted, with that longest side."""
         if self.scene.mask is not None:
-            seen = Picture(np.ascontiguousarray(seen.resized(*self.scene.canvas.size).pixels[self.scene.box]))
-        view = View(self.scene, begun.reached.size, self.loaded.device, self.scales)
-        return view.tensor(seen.resized(*self.scene.crop.fit(view.longest)))
+            picture = Picture(np.ascontiguousarray(picture.resized(*self.scene.canvas.size).pixels[self.scene.box]))
+        view = View(self.scene, longest, self.loaded.device, self.scales)
+        return view.tensor(picture.resized(*self.scene.crop.fit(view.longest)))
+
+    def _warped(self, earlier: Earlier, longest: int) -> Warped:
+        trust = Picture(np.repeat(stretched(earlier.trust, *earlier.picture.size)[..., None], 3, axis=2))
+        return Warped(self._placed(earlier.picture, longest), self._placed(trust, longest)[:, :1].clamp_(0, 1))
 
     def _hue_network(self) -> Loaded:
         """The network whose hypercolumns tell hues."""
@@ -231,6 +245,8 @@ class _Painting:
         sides, first = self.scene.crop.size, 1 + (self.begun.reached.steps(stage) if self.begun else 0)
         with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
             objective, image = self.memory.retry_on_oom(self._entered, stage, image, self.noise.get_state())
+            if self.matched.warped:
+                objective = TemporalObjective(objective, self.matched.warped)
             self.optimiser = self.memory.retry_on_oom(self._optimiser, stage, objective, image, self.optimiser)
             watch, start = DivergenceCheck(self.scene, self.recipe), image
             for taken in range(first, stage.steps + 1):

@@ -66,6 +66,17 @@ class Begun:
     reached: Reached
 
 
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What was painted of the frames of a film before, warped to this one, both of any size in the shape of the content.
+
+    `trust`, float32 (H, W) in [0, 1], is how much of each pixel stays: Ruder's c.
+    """
+
+    picture: Picture
+    trust: Pixels
+
+
 class Scene:
     """The content on its canvas, the part of it to paint, and the styles.
 

@@ -31,6 +31,8 @@ MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
 GUIDED = 300
 """Longest side up to which hypercolumns are compared: the product of their numbers grows with its fourth power."""
+FRAME = 3
+"""A frame of a film after the first takes one in so many of the steps."""
 MATCHING = 8e-6
 """Seconds that it takes for each pixel of each size, on two cores."""
 
@@ -102,6 +104,17 @@ def stages(recipe: Recipe, longest: int, shortest: int, finish: int = 0) -> list
     plan = _stages(recipe.model_copy(update={"scales": scales}), longest, shortest, steps)
     sizes = matching(plan[0].size, shortest / longest)
     return [Stage(plan[0].size, len(sizes), sizes), *(stage for stage in plan if stage.steps)]
+
+
+def frame_stages(plan: Sequence[Stage], narrow: float) -> list[Stage]:
+    """The stages of `plan` for a frame of a film after the first; `narrow` as for `matching`.
+
+    What is newly seen is matched, whatever the first frame started from, and a few steps at the last size blend it in.
+    """
+    last = plan[-1]
+    sizes = last.sizes or matching(last.size, narrow)
+    rest = [] if last.sizes else [replace(last, steps=max(1, round(last.steps / FRAME)))]
+    return [Stage(last.size, len(sizes), sizes), *rest]
 
 
 def matching(longest: int, narrow: float = 1.0) -> tuple[int, ...]:
