@@ -22,7 +22,7 @@ BASE, ABOVE = {"errors", "client", "_version"}, {"", "testing", "__main__"}
 CONTRACT = {"errors", "testing", "storage.cache", "pictures.colour_axes"}
 """What a plug-in may import from the core, besides `plugin`."""
 
-HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO", "h5py"}
+HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO", "h5py", "av", "cv2"}
 HEAVY |= {"onnx", "onnxruntime", "onnxscript"}
 
 
@@ -157,6 +157,7 @@ def test_import_impasto_loads_nothing_heavy() -> None:
         ["worker", "--help"],
         ["sheet", "--help"],
         ["batch", "--help"],
+        ["film", "--help"],
         ["styles", "--help"],
         ["styles"],
         ["--version"],

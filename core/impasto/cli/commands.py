@@ -18,7 +18,7 @@ from ..errors import DivergedError, ImageWarning, ImpastoError
 from ..memory.process import prepare_process, torch_failure
 from .exit_codes import FAILED, REFUSED, STOPPED
 from .interrupt import all_as_ctrl_c
-from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, quiet, results, strip, take_results
+from .options import FILE, Grouped, given, knobs, losses, masks, no_recipe, preview, quiet, results, strip, take_results
 
 
 class Elsewhere(NamedTuple):
@@ -34,6 +34,7 @@ ELSEWHERE = {
     "install": Elsewhere(".install.command", "Put impasto into an editor's menus: gimp, krita."),
     "weights": Elsewhere(".weights", "List, get and add the weights that networks need."),
     "explain": Elsewhere(".explain", "Show what excites a channel of a layer most."),
+    "film": Elsewhere(".film", "Paint a video, an animated picture or a folder of frames that does not flicker."),
     "estimate": Elsewhere(".estimate", "Tell how long a painting takes, how much memory, and in which parts."),
     "export": Elsewhere(".export", "Write a network as an ONNX file, for other programs."),
     "texture": Elsewhere(".texture", "Make a texture of STYLE, of any size, from noise."),
@@ -188,7 +189,7 @@ def paint(
 @click.option("--style", type=FILE, metavar="FILE", help="Where the style picture is now.")
 @click.option("--init", type=FILE, metavar="FILE", help="Where the picture is now that it started from.")
 @click.option("--moved", metavar="NAME=FILE", multiple=True, help="The same for other sources, as style2=FILE.")
-@click.option("--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows.")
+@preview
 @losses
 @no_recipe
 @strip

@@ -67,6 +67,9 @@ losses = click.option(
 
 
 strip = click.option("--strip", is_flag=True, help="Leave out CONTENT's metadata: resolution, author, rights, dates.")
+preview = click.option(
+    "--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows."
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 no_recipe = click.option("--no-recipe", is_flag=True, help="Leave the recipe out of the result, and all file names.")
 
@@ -77,9 +80,7 @@ def results(command: Command) -> Command:
         click.option(
             "-o", "--output", type=FILE, metavar="OUT", required=True, help="The result: png, jpg, tif, webp or exr."
         ),
-        click.option(
-            "--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows."
-        ),
+        preview,
         click.option(
             "--save-every", type=click.IntRange(1), metavar="N", help="Keep every Nth step beside OUT, numbered."
         ),

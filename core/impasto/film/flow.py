@@ -13,7 +13,7 @@ import numpy as np
 from ..pictures.picture import Pixels
 
 AGREE, DRIFT = 0.01, 0.5
-"""|w + w'|^2 of forward and backward flow that is trusted: so much of |w|^2 + |w'|^2, and so many square pixels more."""
+"""|w + w'|^2 of flow w and the flow back w' that is trusted: so much of |w|^2 + |w'|^2, and so many square pixels."""
 BORDER, STEEP = 0.01, 0.002
 """|grad w|^2 that is trusted: so much of |w|^2, and so much more."""
 ALIKE = 0.1
@@ -28,9 +28,9 @@ def flow(here: Pixels, there: Pixels) -> Pixels:
     """For each pixel of `here`, (H, W, 3) in [0, 1], where it is in `there`: (H, W, 2), moves across and down."""
     if min(here.shape[:2]) < LEAST:
         return np.zeros((*here.shape[:2], 2), np.float32)
-    grey, other = (cv2.cvtColor(np.rint(pixels * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for pixels in (here, there))
+    grey, other = (cv2.cvtColor(np.rint(each * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for each in (here, there))
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(dis.calc(grey, other, None), np.float32)
+    return np.asarray(dis.calc(grey, other, np.zeros((*grey.shape, 2), np.float32)), np.float32)
 
 
 def warped(picture: Pixels, moves: Pixels, sharp: bool = True) -> Pixels:
@@ -45,8 +45,8 @@ def trusted(here: Pixels, there: Pixels, moves: Pixels, back: Pixels) -> Pixels:
     """c: 1 where `moves` from `here` to `there` can be trusted, else 0; (H, W). `back` is the flow the other way."""
     returned, squares = warped(back, moves, sharp=False), _squares(moves)
     agree = _squares(moves + returned) <= AGREE * (squares + _squares(returned)) + DRIFT
-    down, across = np.gradient(moves, axis=(0, 1))
-    inner = _squares(down) + _squares(across) <= BORDER * squares + STEEP
+    slopes = [np.asarray(np.gradient(moves, axis=axis), np.float32) for axis in (0, 1)]
+    inner = sum(map(_squares, slopes)) <= BORDER * squares + STEEP
     height, width = moves.shape[:2]
     rows, columns = np.mgrid[:height, :width] + moves.transpose(2, 0, 1)[::-1]
     inside = (rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)

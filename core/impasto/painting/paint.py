@@ -47,7 +47,6 @@ from .transport import TransportObjectives
 EARLIEST_ESTIMATE = 0.02
 """Share of the work after which the time left can be told."""
 
-
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
 
@@ -130,9 +129,9 @@ def paint(
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
     `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
-    nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. `earlier` is what was painted
-    of the frames of a film before, and stays as far as it is trusted; at strength 0, or for colours only, it is left aside.
-    Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step, and
+    nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. `earlier` is what was
+    painted of the frames of a film before, and stays as far as it is trusted; where only content or only colours count,
+    it is left aside. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step, and
     `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe).sized(max(content.size))
@@ -226,7 +225,7 @@ class _Painting:
         if self.scene.mask is not None:
             picture = Picture(np.ascontiguousarray(picture.resized(*self.scene.canvas.size).pixels[self.scene.box]))
         view = View(self.scene, longest, self.loaded.device, self.scales)
-        return view.tensor(picture.resized(*self.scene.crop.fit(view.longest)))
+        return view.tensor(picture.resized(*self.scene.crop.fit(longest)))
 
     def _warped(self, earlier: Earlier, longest: int) -> Warped:
         trust = Picture(np.repeat(stretched(earlier.trust, *earlier.picture.size)[..., None], 3, axis=2))

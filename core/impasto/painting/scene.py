@@ -68,9 +68,9 @@ class Begun:
 
 @dataclass(frozen=True, eq=False)
 class Earlier:
-    """What was painted of the frames of a film before, warped to this one, both of any size in the shape of the content.
+    """What was painted of the frames of a film before, warped to this one, in the shape of the content.
 
-    `trust`, float32 (H, W) in [0, 1], is how much of each pixel stays: Ruder's c.
+    `trust`, float32 (H, W) in [0, 1], of any size, is how much of each pixel stays: c of Ruder et al.
     """
 
     picture: Picture

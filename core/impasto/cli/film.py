@@ -1,0 +1,144 @@
+"""`impasto film`: a film painted so that what moves takes its strokes along."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import ImpastoError
+from .exit_codes import STOPPED
+from .options import FILE, Grouped, given, knobs, masks, no_recipe, preview, quiet
+
+if TYPE_CHECKING:
+    from ..film.painting import FilmPainting
+    from ..pictures.picture import Picture
+    from .interrupt import Interrupt
+    from .job import Job
+
+
+@click.command(cls=Grouped)
+@click.argument("film", type=FILE)
+@click.argument("style", type=FILE, nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="OUT",
+    required=True,
+    help="The result: .mp4, .mov, .mkv, .webm, .gif, .webp, .png (animated), or without a suffix a folder of frames.",
+)
+@click.option("--every", type=click.IntRange(1), default=1, metavar="N", help="A draft: only every Nth frame.")
+@click.option(
+    "--rate", type=click.FloatRange(0.1, 1000), default=24, metavar="X", help="Frames a second of a folder; default 24."
+)
+@preview
+@no_recipe
+@quiet
+@masks
+@knobs
+def film(
+    film: Path,
+    style: tuple[Path, ...],
+    output: Path,
+    every: int,
+    rate: float,
+    preview: Path | None,
+    no_recipe: bool,
+    quiet: bool,
+    mask: Path | None,
+    style_mask: tuple[Path, ...],
+    style_region: tuple[Path, ...],
+    **values: str | None,
+) -> int:
+    """Paint FILM, a video, an animated picture or a folder of frames, in the manner of STYLE, one or several.
+
+    Times and sound are those of FILM. Painted frames are kept in the folder OUT.frames until all are done: after
+    Ctrl-C, or whatever else ended it, the same command goes on.
+    """
+    if not (find_spec("av") and find_spec("cv2")):
+        raise ImpastoError("impasto film needs PyAV and OpenCV:", "pip install 'impasto[film]'")
+    from ..memory.process import freeze_gc_after_torch
+    from ..recipe.recipe import Recipe
+
+    with freeze_gc_after_torch():
+        from ..film.painting import FilmPainting, first_frame
+    from ..film.reading import Film
+    from ..film.writing import check_result
+    from ..pictures.picture import read
+    from .job import Job, check, extras
+
+    begin, recipe = time.perf_counter(), Recipe.of(**given(values.items()))
+    source = Film(film, Fraction(rate).limit_denominator(1001))
+    more = extras(mask, style, style_mask, style_region)
+    job = Job(film, style[0], output.with_name(f"{output.name}.png"), recipe, preview, quiet=quiet, extras=more)
+
+    @cache
+    def read_once(path: Path) -> Picture:
+        return first_frame(source) if path == film else read(path)
+
+    check_result(output, source)
+    job = job.settled(read_once)
+    pictures = check(job, read_once)
+    sources = {name: path for name, path in job.sources.items() if name != "content"}
+    folder = output.with_name(f"{output.name}.frames")
+    work = FilmPainting(
+        source, pictures.styles, job.recipe, sources, folder, pictures.mask, every, no_recipe, not output.suffix
+    )
+    return _run(work, job, output, begin)
+
+
+def _run(work: FilmPainting, job: Job, output: Path, begin: float) -> int:
+    """Paint what is not done, and put the film together. Returns the exit code: 0, or 130 where it was stopped."""
+    from ..film.writing import write
+    from .interrupt import Interrupt
+
+    done, (width, height) = work.begin(), work.size
+    _say(job, f"film {work.film.path}; network {job.recipe.network}, {width}x{height} pixels, {work.count} frames.")
+    if done:
+        _say(job, f"goes on after frame {done}, which {work.folder} holds.")
+    with Interrupt() as interrupt:
+        if not _paint(work, job, interrupt, done):
+            kept = f"{work.folder} holds the frames so far, and the same command goes on"
+            click.echo(f"impasto: stopped; {kept}.", err=True)
+            return STOPPED
+    write(output, work.painted, work.film, work.comment)
+    work.remove()
+    _say(job, f"{output}: {width}x{height} pixels, {work.count} frames in {time.perf_counter() - begin:.1f} s.")
+    return 0
+
+
+def _paint(work: FilmPainting, job: Job, interrupt: Interrupt, done: int) -> bool:
+    """Take all steps that are left, unless someone stops; whether all are taken."""
+    from .preview import Preview
+    from .progress import progress
+
+    begin, left, shown = time.perf_counter(), work.count - done, Preview(job.preview)
+    with closing(work.steps()) as steps, progress(job.quiet, "frame") as show:
+        for number, step in steps:
+            share = (number - 1 - done + step.fraction) / left
+            show(
+                replace(
+                    step,
+                    stage=number - 1,
+                    stages=work.count,
+                    fraction=share,
+                    seconds=time.perf_counter() - begin,
+                )
+            )
+            shown.offer(step)
+            if interrupt.asked:
+                return False
+    return True
+
+
+def _say(job: Job, line: str) -> None:
+    if not job.quiet:
+        click.echo(f"impasto: {line}", err=True)
