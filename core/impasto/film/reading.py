@@ -69,18 +69,14 @@ class Film:
 
     @cached_property
     def count(self) -> int:
-        """How many frames there are; `ImageError` where there is none."""
+        """How many frames there are."""
         if self.kind == "folder":
-            count = len(self.names)
-        elif self.kind == "animation":
+            return len(self.names)
+        if self.kind == "animation":
             with Image.open(self.path, formats=ANIMATED) as file:
-                count = getattr(file, "n_frames", 1)
-        else:
-            with _video(self.path) as container:
-                count = sum(1 for packet in container.demux(video=0) if packet.size)
-        if not count:
-            raise ImageError(f"{self.path}: there are no frames in it.", HINT)
-        return count
+                return getattr(file, "n_frames", 1)
+        with opened(self.path) as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
 
     @cached_property
     def loop(self) -> int:
@@ -94,7 +90,7 @@ class Film:
     def time_base(self) -> Fraction:
         """The unit in seconds of which the times of frames are multiples."""
         if self.kind == "video":
-            with _video(self.path) as container:
+            with opened(self.path) as container:
                 return container.streams.video[0].time_base or Fraction(1, 1000)
         return Fraction(1, 1000) if self.kind == "animation" else 1 / self.rate
 
@@ -120,9 +116,11 @@ class Film:
                 seen = f"frame {number} is {found[0]}x{found[1]} pixels, the first {size[0]}x{size[1]}"
                 raise ImageError(f"{self.path}: {seen}; expected one size.", "Bring all frames to one size.")
             yield frame
+        if size is None:
+            raise ImageError(f"{self.path}: there are no frames in it.", HINT)
 
     def _decoded(self) -> Iterator[Frame]:
-        with _video(self.path) as container:
+        with opened(self.path) as container:
             stream = container.streams.video[0]
             usual = 1 / (stream.average_rate or self.rate)
             try:
@@ -166,7 +164,7 @@ def thinned(frames: Iterator[Frame], every: int) -> Iterator[Frame]:
         yield last
 
 
-def _video(path: Path) -> av.container.InputContainer:
+def opened(path: Path) -> av.container.InputContainer:
     """The video, opened; `ImageError` where there is none."""
     try:
         container = av.open(path)

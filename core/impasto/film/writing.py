@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..errors import OutputError
 from ..pictures.codecs import COMMENT
 from ..storage.files import check_output
-from .reading import Film
+from .reading import Film, opened
 
 VIDEOS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ".mp4": ("libx264", {"crf": "18"}),
@@ -34,7 +34,6 @@ ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".apng": "PNG"}
 SUFFIXES = (*VIDEOS, *ANIMATIONS)
 COLOURS, SAMPLED, THUMB = 255, 16, 128
 """Colours of a GIF, the same in all frames; and by how many frames, of which size, they are chosen."""
-NO_SOUND = "Choose .mkv, which holds any sound."
 
 
 class Painted(NamedTuple):
@@ -84,7 +83,10 @@ def write(path: Path, frames: Sequence[Painted], film: Film, comment: str) -> No
 
 def _refused(path: Path, error: Exception) -> OutputError:
     reason = " ".join(str(getattr(error, "strerror", "") or error).split())
-    return OutputError(f"{path}: this film cannot be written there ({reason}).", NO_SOUND)
+    return OutputError(
+        f"{path}: this film cannot be written there ({reason}).",
+        "Choose .mkv, which holds any sound, or free some space.",
+    )
 
 
 def _write_folder(folder: Path, frames: Sequence[Painted]) -> None:
@@ -184,7 +186,7 @@ def _opened(file: Path | io.BytesIO, path: Path) -> av.container.OutputContainer
 @contextlib.contextmanager
 def _source(film: Film) -> Iterator[Any]:
     if film.kind == "video":
-        with av.open(film.path) as container:
+        with opened(film.path) as container:
             yield container
     else:
         yield None
@@ -202,9 +204,8 @@ def _streams(
     stream.pix_fmt, stream.options = "yuv420p", dict(options)
     stream.codec_context.time_base = stream.time_base = film.time_base
     stream.codec_context.thread_count = 1  # the number of threads would change the result
-    stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = (
-        1  # BT.709
-    )
+    codec_context = stream.codec_context
+    codec_context.colorspace = codec_context.color_primaries = codec_context.color_trc = 1  # BT.709
     audio = source.streams.audio if source else []
     return stream, {one.index: container.add_stream_from_template(one) for one in audio}
 

@@ -15,7 +15,7 @@ from ..features.grid import ALL, Box, Grids
 from ..pictures.filters import resized
 from .summed import Key, SummedObjective
 
-TOLERATED = 6 / 255
+TOLERATED = 3 / 255
 """Root mean square change of trusted pixels that costs as much as all other losses do at the start."""
 
 

@@ -39,8 +39,8 @@ class Taken:
 class MatchedStart:
     """Matches a scene; `hue_network` gives the network whose hypercolumns tell hues.
 
-    In a film what is trusted of `warped`, of the size of the stage, stays as it is, and the rest is matched to it, in one
-    round at each size.
+    In a film what is trusted of `warped`, of the size of the stage, stays as it is, and the rest is matched to it, in
+    one round at each size.
     """
 
     scene: Scene

@@ -131,8 +131,8 @@ def paint(
     `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
     nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. `earlier` is what was
     painted of the frames of a film before, and stays as far as it is trusted; where only content or only colours count,
-    it is left aside. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the first step, and
-    `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
+    it is left aside. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the
+    first step, and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe).sized(max(content.size))
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
