@@ -206,6 +206,7 @@ def test_frames_of_another_recipe_are_not_gone_on_from(impasto: Run, tmp_path: P
     source, out = save(tmp_path / "in", moving_square(2)), tmp_path / "out.gif"
     folder = tmp_path / "out.gif.frames"
     folder.mkdir()
+    (folder / "000001.png").touch()
     done = impasto("film", source, "oil", "-o", out, *QUICK)
     assert done.exit_code == 2
     assert f"{folder}: this holds something else than frames of this film by this recipe. Remove it" in done.output
@@ -314,12 +315,15 @@ def sources(tmp_path: Path) -> Iterator[tuple[str, Any, Any, str]]:
 
 
 def test_what_cannot_be_painted_is_refused(impasto: Run, tmp_path: Path) -> None:
-    for name, source, out, said in sources(tmp_path):
-        done = impasto("film", source, "oil", "-o", tmp_path / out, *QUICK)
+    for number, (name, source, out, said) in enumerate(sources(tmp_path)):
+        done = impasto("film", source, "oil", "-o", tmp_path / out.replace("a.", f"{number}."), *QUICK)
         assert (name, done.exit_code) == (name, 2), done.output
         assert said in done.output, done.output
         assert done.output.count("error:") == 1
-    assert not (tmp_path / "a.mp4").exists()
+    done = impasto("film", tmp_path / "good", "oil", "-o", tmp_path / "a.mp4", *PLAIN, "--content-layers", "none")
+    assert "has no layer 'none'" in done.output
+    assert not [*tmp_path.glob("*.mp4.frames/film.json")][1:]  # of the broken one, which has a whole frame
+    assert not [*tmp_path.glob("[0-9].mp4")]
 
 
 def test_without_the_extra_it_says_how_to_get_it(content: Path) -> None:

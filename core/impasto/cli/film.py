@@ -106,6 +106,8 @@ def _run(work: FilmPainting, job: Job, output: Path, begin: float) -> int:
         _say(job, f"goes on after frame {done}, which {work.folder} holds.")
     with Interrupt() as interrupt:
         if not _paint(work, job, interrupt, done):
+            if not work.folder.exists():
+                raise click.Abort
             kept = f"{work.folder} holds the frames so far, and the same command goes on"
             click.echo(f"impasto: stopped; {kept}.", err=True)
             return STOPPED

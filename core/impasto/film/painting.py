@@ -69,18 +69,27 @@ class FilmPainting:
     def begin(self) -> int:
         """Make the folder, or find it; how many frames are done. `OutputError` where it is another film's."""
         told = self.folder / TOLD
-        if self.folder.exists():
-            if not told.is_file() or json.loads(told.read_bytes()) != self.told:
-                seen = f"{self.folder}: this holds something else than frames of this film by this recipe."
-                raise OutputError(seen, "Remove it, or choose another name for the result.")
-        else:
-            self.folder.mkdir()
-            files.replace(told, json.dumps(self.told, indent=1).encode())
+        known = told.is_file() and json.loads(told.read_bytes()) == self.told
+        if not known and self.folder.exists() and any(path != told for path in self.folder.iterdir()):
+            seen = f"{self.folder}: this holds something else than frames of this film by this recipe."
+            raise OutputError(seen, "Remove it, or choose another name for the result.")
+        self.folder.mkdir(exist_ok=True)
+        files.replace(told, json.dumps(self.told, indent=1).encode())
         return sum(1 for _ in takewhile(Path.is_file, map(self._file, range(1, self.count + 1))))
 
     def steps(self) -> Generator[tuple[int, Step], None, None]:
-        """The steps of all frames that are not done, with the number of the frame, from 1; raises as `paint` does."""
-        done, shot, once = self.begin(), Shot(), cache(load)
+        """The steps of all frames that are not done, with the number of the frame, from 1; raises as `paint` does.
+
+        Where no frame becomes whole, nothing is left behind.
+        """
+        try:
+            yield from self._steps(self.begin())
+        finally:
+            if not self._file(1).exists():
+                self.remove()
+
+    def _steps(self, done: int) -> Generator[tuple[int, Step], None, None]:
+        shot, once = Shot(), cache(load)
         for number, frame in enumerate(thinned(self.film.frames(), self.every), 1):
             path = self._file(number)
             if number > done - max(BACK):
