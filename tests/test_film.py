@@ -327,7 +327,7 @@ def test_what_cannot_be_painted_is_refused(impasto: Run, tmp_path: Path) -> None
 
 
 def test_without_the_extra_it_says_how_to_get_it(content: Path) -> None:
-    code = "import sys; sys.modules['av'] = None; from impasto.cli import main; main(sys.argv[1:])"
+    code = "import sys; sys.modules['av'] = None; from impasto.cli.commands import impasto; impasto(sys.argv[1:])"
     command = [sys.executable, "-c", code, "film", content, "oil", "-o", "out.mp4"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -18,8 +18,8 @@ from PIL import Image
 
 from conftest import Run, drawing
 from impasto import Picture, Recipe, RecipeError, paint, read
-from impasto.painting.paint import Step
 from impasto.painting.scene import Begun
+from impasto.painting.step import Step
 from impasto.pictures.picture import read_comment
 from impasto.recipe.schedule import Reached, Stage
 

@@ -19,7 +19,8 @@ from conftest import Install, drawing
 from impasto.errors import DeviceError, DivergedError, ImageError, PluginError, RecipeError
 from impasto.optim.optimiser import LBFGS
 from impasto.painting.loading import load
-from impasto.painting.paint import Step, paint, stylized
+from impasto.painting.paint import paint, stylized
+from impasto.painting.step import Step
 from impasto.pictures.picture import Picture
 from impasto.plugin.registry import registry
 from impasto.recipe.recipe import Recipe

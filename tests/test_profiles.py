@@ -20,7 +20,8 @@ from impasto.errors import RecipeError, WeightsError
 from impasto.objective import regularisers
 from impasto.objective.objective import Objective, StyleTarget, Targets, Weights
 from impasto.objective.profiles import PROFILES
-from impasto.painting.paint import Step, paint
+from impasto.painting.paint import paint
+from impasto.painting.step import Step
 from impasto.painting.targets import content_targets, style_targets
 from impasto.pictures.picture import Picture, read
 from impasto.plugin import Recognised, Stored

@@ -16,7 +16,7 @@ from PIL import Image
 from conftest import HANGS, Run, drawing
 from impasto import reconstruct, texture
 from impasto.errors import RecipeError
-from impasto.painting.paint import Step
+from impasto.painting.step import Step
 from impasto.pictures.picture import Picture, read, read_comment, write
 from impasto.plugin import Recognised
 from impasto.recipe.recipe import Recipe

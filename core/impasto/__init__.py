@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from .memory.process import prepare_process as prepare_process
     from .painting.layer_patches import Patch as Patch
     from .painting.layer_patches import strongest_patches as strongest_patches
-    from .painting.paint import Step as Step
     from .painting.paint import paint as paint
     from .painting.paint import stylized as stylized
     from .painting.scene import Style as Style
+    from .painting.step import Step as Step
     from .painting.texture import reconstruct as reconstruct
     from .painting.texture import texture as texture
     from .pictures.bundled_styles import bundled as bundled
@@ -57,8 +57,9 @@ _HOMES = {
     "pictures.picture": ("Picture", "read", "write"),
     "recipe.recipe": ("Recipe",),
     "painting.layer_patches": ("Patch", "strongest_patches"),
-    "painting.paint": ("Step", "paint", "stylized"),
+    "painting.paint": ("paint", "stylized"),
     "painting.scene": ("Style",),
+    "painting.step": ("Step",),
     "painting.texture": ("reconstruct", "texture"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

@@ -31,7 +31,7 @@ from .preview import Preview
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..painting.paint import Step
+    from ..painting.step import Step
 
 
 def run(job: Job, read: Callable[[Path], Picture] = read) -> int:

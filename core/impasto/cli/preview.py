@@ -13,7 +13,7 @@ from ..painting.throttle import Throttle
 from ..pictures.picture import write
 
 if TYPE_CHECKING:
-    from ..painting.paint import Step
+    from ..painting.step import Step
 
 
 class Preview:

@@ -12,7 +12,7 @@ import click
 from .estimate import clock
 
 if TYPE_CHECKING:
-    from ..painting.paint import Step
+    from ..painting.step import Step
 
 Show = Callable[["Step"], None]
 LINES = 10

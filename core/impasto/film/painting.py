@@ -14,8 +14,9 @@ from typing import Any
 from .._version import __version__
 from ..errors import OutputError
 from ..painting.loading import load
-from ..painting.paint import Step, paint
+from ..painting.paint import paint
 from ..painting.scene import Style, fitted
+from ..painting.step import Step
 from ..pictures.metadata import NO_METADATA
 from ..pictures.picture import Picture, Pixels, read, write
 from ..recipe.provenance import Source

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..errors import RecipeError
 from ..memory import allocator
-from ..memory.plan import MemoryBudget, TilingPlan, memory_budget
+from ..memory.plan import TilingPlan, memory_budget
 from ..objective.colours import recoloured
 from ..objective.objective import MIDDLE, Objective, Targets, Weights
 from ..objective.profiles import Profile
@@ -34,18 +34,16 @@ from ..pictures.picture import Picture, Pixels, read
 from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import Reached, Stage, frame_stages, stages
+from ..recipe.schedule import Stage, frame_stages, stages
 from .divergence import ContentCheck, DivergenceCheck
 from .loading import Choice, Load, Loaded, load
 from .matched_start import FAINT, MatchedStart, Taken
 from .memory_fit import MemoryFitter
 from .neighbours import NeighbourObjectives
 from .scene import Begun, Earlier, Scene, Style, stretched
+from .step import Step
 from .targets import View
 from .transport import TransportObjectives
-
-EARLIEST_ESTIMATE = 0.02
-"""Share of the work after which the time left can be told."""
 
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
@@ -54,61 +52,6 @@ NOTHING = Targets({}, [], [])
 """For a start that takes nothing from targets."""
 
 Styles = Picture | Sequence[Style]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step taken: where it stands, what the losses are, and the picture so far."""
-
-    stage: int
-    """Number of the stage, from 0."""
-    stages: int
-    size: int
-    """Longest side at which this stage works, in pixels."""
-    step: int
-    """Steps taken in this stage, from 1."""
-    steps: int
-    fraction: float
-    """Share of the whole work done, 0 to 1."""
-    seconds: float
-    """Since the start."""
-    losses: dict[str, float]
-    """Weighted, by name: "content <layer>", "style <layer>", "tv", "norm", "histogram"; "match" while matching."""
-    image: Tensor
-    """(1, 3, h, w) at this stage's size; not to be written to."""
-    scene: Scene
-    memory: MemoryBudget
-    """How it was made to fit into memory."""
-    notice: str = ""
-    """What has just been changed for that, or is wrong with the content or the result, in sentences."""
-    rest: float = 1.0
-    """Share of the painting that was left to do when it began."""
-    before: int = 0
-    """Steps of earlier stages at this size."""
-
-    @property
-    def loss(self) -> float:
-        """The sum of the losses."""
-        return sum(self.losses.values())
-
-    @property
-    def reached(self) -> Reached:
-        """From where to go on after it."""
-        return Reached(self.size, 0 if "match" in self.losses else self.before + self.step)
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds left, or None while that is unknown."""
-        return self.seconds * (1 / self.fraction - 1) if self.fraction > EARLIEST_ESTIMATE else None
-
-    def picture(self, colour: str | None = None) -> Picture:
-        """The picture so far at the size of the result, with the content's alpha, and as it was outside the mask.
-
-        `colour` shows what another mode would give, for which nothing has to be computed again: style, keep, match (of
-        what was painted, not of the style) or palette.
-        """
-        pixels = self.image[0].permute(1, 2, 0).float().cpu().numpy()
-        return self.scene.composed(np.array(pixels, order="C"), colour)
 
 
 def stylized(content: Picture, style: Styles, mask: Pixels | None = None, **knobs: object) -> Picture:

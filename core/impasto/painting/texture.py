@@ -11,7 +11,8 @@ from collections.abc import Generator
 
 from ..pictures.picture import Picture
 from ..recipe.recipe import Recipe
-from .paint import Step, paint
+from .paint import paint
+from .step import Step
 
 
 def texture(style: Picture, width: int, height: int, **knobs: object) -> Generator[Step, None, None]:

@@ -23,7 +23,7 @@ from .requests import Paint, Recolour, UnknownJob
 
 if TYPE_CHECKING:
     from ..painting.loading import Choice, Loaded
-    from ..painting.paint import Step
+    from ..painting.step import Step
     from ..pictures.picture import Pixels
     from ..pictures.samples import Samples
 

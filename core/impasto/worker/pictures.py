@@ -19,7 +19,7 @@ from . import requests
 from .requests import BadRequest, Form, Unsupported
 
 if TYPE_CHECKING:
-    from ..painting.paint import Step
+    from ..painting.step import Step
 
 Parts = Mapping[str, bytes]
 PAPER = 0.9

@@ -30,7 +30,7 @@ from .plan import DAMAGED, DONE, NEW, OTHER, check_place, make_folders, standing
 
 if TYPE_CHECKING:
     from ...painting.loading import Load
-    from ...painting.paint import Step
+    from ...painting.step import Step
 
 
 REPLACES = {

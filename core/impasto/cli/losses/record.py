@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ...painting.paint import Step
+    from ...painting.step import Step
 
 
 class Row(NamedTuple):

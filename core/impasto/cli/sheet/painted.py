@@ -17,7 +17,8 @@ from PIL import Image
 from ..._version import __version__
 from ...errors import DivergedError, RecipeError
 from ...painting.loading import Load, load
-from ...painting.paint import Step, paint
+from ...painting.paint import paint
+from ...painting.step import Step
 from ...pictures import picture
 from ...pictures.contact_sheet import Contact, Label, flat
 from ...pictures.frames import chosen_frames
