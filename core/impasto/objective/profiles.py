@@ -216,14 +216,14 @@ NNST = Profile(
     network_options={"pooling": "max"},
 )
 
-# The layers of their program, where the picture's colours are one more.
+# The layers of their program, where the picture's colours are one more. Their alpha is 16, which is strength 20 here.
 STROTSS = Profile(
     name="strotss",
     source="Kolkin, Salavon and Shakhnarovich, CVPR 2019, eq. 3 to 9; L-BFGS in place of RMSprop on a pyramid",
     content=content.relative_error,
     style=gram.relative,
     variation=total_variation,
-    content_weight=16.0,
+    content_weight=1.0,
     style_weight=1.0,
     recolour=True,
     kind="transport",
