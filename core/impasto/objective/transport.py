@@ -9,7 +9,8 @@ Source: Kolkin, Salavon and Shakhnarovich, "Style transfer by relaxed optimal tr
 
 Departures. A layer is divided by the root mean square length of the painting's features there, so that its share of a
 hypercolumn does not hang on how strong its activations are; in the moments, by that of one channel. Colours are no part
-of hypercolumns. Positions are kept for several steps, so that L-BFGS has one objective to go down.
+of hypercolumns. Fine layers and colours are averaged around a position: of single pixels so few are sampled that they
+would become specks. Positions are kept for several steps, so that L-BFGS has one objective to go down.
 """
 
 from __future__ import annotations
@@ -110,38 +111,43 @@ class SampleTarget:
 
 @dataclass(frozen=True)
 class Positions:
-    """Positions in a picture, (K, 2), down and across in pixels, the first one's middle at 0.5; `size` is its own."""
+    """Positions in a picture, (K, 2), down and across in pixels, the first one's middle at 0.5; `size` is its own.
+
+    What is there is the mean of a square of `window` pixels, of one of the layer's positions at least.
+    """
 
     places: Tensor
     size: tuple[int, int]
+    window: float
 
     def sampled(self, maps: Tensor, grid: tuple[int, int], box: Box = ALL) -> Tensor:
-        """What a layer of size `grid` has there by bilinear interpolation, (K, N); `maps`, (1, N, h, w), is its `box`.
+        """What a layer of size `grid` has there, (K, N); `maps`, (1, N, h, w), is its `box`.
 
         What is outside of that counts as 0, so that parts add up to the whole.
         """
         count, precise = len(self.places), torch.promote_types(maps.dtype, torch.float32)
         first = torch.tensor([span.start or 0 for span in box], device=maps.device)
-        index, weights = self._corners(grid)
+        index, weights = self._covered(grid)
         index = index - first
         here = ((index >= 0) & (index < index.new_tensor(maps.shape[-2:]))).all(1).nonzero()[:, 0]
         down, across = index[here].T
         flat = maps[0].flatten(1).index_select(1, down * maps.shape[3] + across)  # its gradient has one order of sums
-        corners = flat.T.to(precise) * weights[here, None].to(precise)
-        return corners.new_zeros(count, maps.shape[1]).index_add(0, here % count, corners)
+        covered = flat.T.to(precise) * weights[here, None].to(precise)
+        return covered.new_zeros(count, maps.shape[1]).index_add(0, here % count, covered)
 
-    def _corners(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The four positions of the grid around each place, (4 K, 2), and what each counts, (4 K,)."""
-        most = self.places.new_tensor(grid)
-        inner = (self.places * (most / self.places.new_tensor(self.size)) - 0.5).clamp_min(0).minimum(most - 1)
-        low = inner.floor()
-        part = inner - low
+    def _covered(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The positions of the grid that the square around each place covers, (M K, 2), and their shares, (M K,)."""
+        most, whole = self.places.new_tensor(grid), self.places.new_tensor(self.size)
+        middle = (self.places * (most / whole) - 0.5).clamp_min(0).minimum(most - 1)
+        half = (self.window * most / whole).clamp_min(1) / 2
+        first = (middle - half + 0.5).floor()
         index, weights = [], []
-        for down in (0, 1):
-            for across in (0, 1):
-                step = low.new_tensor([down, across])
-                index.append((low + step).minimum(most - 1).long())
-                weights.append((1 - step - part).abs().prod(1))
+        for down in range(int(2 * half[0]) + 2):
+            for across in range(int(2 * half[1]) + 2):
+                here = first + first.new_tensor([down, across])
+                share = ((here + 0.5).minimum(middle + half) - (here - 0.5).maximum(middle - half)).clamp_min(0)
+                index.append(here.clamp_min(0).minimum(most - 1).long())
+                weights.append((share / (2 * half)).prod(1))
         return torch.cat(index), torch.cat(weights)
 
 
@@ -204,7 +210,7 @@ class Transport(SummedObjective):
             return
         height, width = image.shape[-2], image.shape[-1]
         margins = self.positions.places.new_tensor([min(self.wrap, height), min(self.wrap, width)])
-        inner = Positions(self.positions.places - margins, (height, width))
+        inner = Positions(self.positions.places - margins, (height, width), self.positions.window)
         colours = palette(inner.sampled(image, (height, width)))
         loss = self._shared(lambda one: relaxed_emd(colours[one.own], one.samples.colours, euclidean))
         yield "palette", self.parts["palette"] * loss

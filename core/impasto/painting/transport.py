@@ -27,6 +27,8 @@ SAMPLES, FEWEST = 1024, 64
 """Positions in the picture, and the fewest of a style with a mask."""
 PAINTED = 2 * SAMPLES
 """Positions in a painting: as in nkolkin13/STROTSS, five times those in the picture."""
+WINDOW, PART = 4.0, 1 / 128
+"""Pixels that are averaged around a position: a quarter of what lies between two, as part of the longest side."""
 DRAWS = 8
 """Sets of positions at one size, after which the first comes again."""
 COARSEST, LEAST_CONTENT = 64, 1 / 16
@@ -76,22 +78,24 @@ class TransportObjectives:
     def _sample(self, view: View) -> None:
         """Draw all positions of a size, and keep what content and paintings have there."""
         noise, whole = torch.Generator().manual_seed(self.seed), wrapped(view.content, view.wrap)
-        size = whole.shape[-2], whole.shape[-1]
+        size, window = (whole.shape[-2], whole.shape[-1]), min(WINDOW, view.longest * PART)
         drawn = [_positions(view, size, noise) for _ in range(DRAWS)]
         places = torch.cat([places for places, _ in drawn])
-        ours = self._features(whole, Positions(places, size))
+        ours = self._features(whole, Positions(places, size, window))
         theirs = []
         for part in view.parts:
             grid = part.painting.shape[-2], part.painting.shape[-1]
             weight = torch.ones(grid) if part.weight is None else (part.weight[0, 0] / part.weight.max()).cpu()
-            there = Positions(_spread(weight, PAINTED, noise).to(places), grid)
+            there = Positions(_spread(weight, PAINTED, noise).to(places), grid, window)
             theirs.append((self._features(part.painting, there), there.sampled(part.painting, grid)))
         layers = [layer for layer in self.wanted if layer in ours and all(layer in found for found, _ in theirs)]
         self.scales = _scales({layer: self.wanted[layer] for layer in layers}, view.parts, [one for one, _ in theirs])
         spread = torch.cat([places.new_full((ours[layer].shape[1],), ours[layer].shape[1] ** 0.5) for layer in layers])
         self.samples = [Samples(self._columns(found), palette(colours), spread) for found, colours in theirs]
         columns = torch.split(self._columns(ours), [len(one) for one, _ in drawn])
-        self.draws = [_Draw(Positions(one, size), own, part) for (one, own), part in zip(drawn, columns, strict=True)]
+        self.draws = [
+            _Draw(Positions(one, size, window), own, part) for (one, own), part in zip(drawn, columns, strict=True)
+        ]
 
     def _columns(self, features: Mapping[str, Tensor]) -> Tensor:
         return torch.cat([features[layer] * scale for layer, scale in self.scales.items()], 1)

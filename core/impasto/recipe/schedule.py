@@ -25,7 +25,7 @@ ROUNDS = 2
 """How many of these rounds there are."""
 COMPARING = 3
 """How many steps take as long as finding neighbours once."""
-TRANSPORT_STEPS, DRAWN = 15, 4
+TRANSPORT_STEPS, DRAWN = 18, 4
 """Steps of profile strotss at `USUAL`, and after how many positions are drawn anew."""
 MATCHED, RATIO, NARROW = 44, math.sqrt(2), 8
 """Matching: longest side of the coarsest size, how much larger each next one is, and the least short side."""
