@@ -151,6 +151,24 @@ def test_a_worker_that_falls_silent_is_given_up() -> None:
         assert (failed["code"], "silent" in failed["message"]) == ("crashed", True)
 
 
+def test_a_large_picture_may_take_long_to_send_to_a_worker_that_was_idle() -> None:
+    slow = f"""os.write(1, {HELLO!r})
+sys.stdin.buffer.raw.read(4)
+size = 4 * 2**20
+while size > 0:
+    size -= len(os.read(0, 2**18))
+    time.sleep(0.03)
+os.write(1, b'{{"type": "cancelled", "id": "1"}}\\n')
+sys.stdin.read()"""
+    with Worker(python(slow), silent_for=0.8) as worker:
+        assert worker.wait(HANGS) == worker.hello
+        assert worker.wait(1.2) is None
+        worker.paint(Pixels(1024, 1024, 4, "u8", bytes(4 * 2**20)), [])
+        assert worker.poll() == [], "given up as soon as it was asked"
+        event = worker.wait(HANGS)
+        assert event is not None and event.type == "cancelled", event
+
+
 def test_closing_leaves_no_process_though_it_reads_nothing_and_heeds_nothing() -> None:
     worker = Worker(python(f"os.write(1, {HELLO!r}); time.sleep(600)")).start()
     assert worker.wait(HANGS) == worker.hello

@@ -145,16 +145,18 @@ def _sizes(fields: dict[str, Any]) -> dict[str, int]:
 class Session:
     """One side of a talk with a worker: requests go out through `write`, piece by piece; what comes in is fed.
 
-    `hello` is that event, once it has come; `jobs` are the ids of those that have not ended yet.
+    `hello` is that event, once it has come; `jobs` are the ids of those that have not ended yet. `moved` is when a byte
+    last came in, or was asked for, by `time.monotonic`; who has the process sets it when bytes have gone out.
     """
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self.hello: Message | None = None
         self.jobs: set[str] = set()
-        self._write, self._framing, self._count = write, Framing(), 0
+        self._write, self._framing, self._count, self.moved = write, Framing(), 0, time.monotonic()
 
     def feed(self, data: bytes) -> list[Message]:
         """The events that are whole with `data`."""
+        self.moved = time.monotonic()
         events: list[Message] = []
         try:
             for message in self._framing.feed(data):
@@ -191,9 +193,9 @@ class Session:
 
     def request(self, kind: str, parts: Mapping[str, bytes] | None = None, **fields: Any) -> str:
         """Send any request of docs/worker.md; its id, a new one unless it is given."""
-        if "id" not in fields:
-            self._count += 1
-            fields["id"] = str(self._count)
+        self.moved = time.monotonic()  # before there is a job: a worker without one may have been silent for long
+        self._count += "id" not in fields
+        fields.setdefault("id", str(self._count))
         if kind in ("paint", "recolour"):
             self.jobs.add(fields["id"])
         for piece in encode({"type": kind, **fields}, parts):
@@ -257,7 +259,7 @@ class Worker(Session):
     """A worker as a process of ours. Threads read and write, so that no method but `wait` and `close` waits.
 
     `log` is told each line that the process says besides events; `env` replaces its environment. It counts as dead
-    after `start_within` seconds without a first event, or `silent_for` with a job in work. `ended`: nothing more comes.
+    after `start_within` seconds without a first event, or `silent_for` with a job and no byte moved. `ended`: it is.
     """
 
     def __init__(
@@ -271,11 +273,11 @@ class Worker(Session):
         self._outgoing: queue.Queue[bytes | None] = queue.Queue()
         super().__init__(self._outgoing.put)
         self.command, self.start_within, self.silent_for = list(command), start_within, silent_for
-        self.ended, self._log = False, log
+        self.ended, self._log = False, log or str
         self._env = {key: value for key, value in os.environ.items() if key not in HARMFUL} if env is None else env
         self._events: queue.Queue[Message] = queue.Queue()
         self._tail: deque[str] = deque(maxlen=TAIL)
-        self._closing, self._heard = threading.Event(), time.monotonic()
+        self._closing = threading.Event()
         self.process: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
         self._bell, self._ear = socket.socketpair()
@@ -287,11 +289,10 @@ class Worker(Session):
         how: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         how.update(bufsize=0, env=dict(self._env), creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
         try:
-            process = subprocess.Popen(self.command, **how)  # noqa: S603
+            process = self.process = subprocess.Popen(self.command, **how)  # noqa: S603
         except (OSError, ValueError) as error:
             self._tell(failure("not_started", f"impasto cannot be started: {error}.", CHECK))
             return self
-        self.process = process
         self._begin(self._send, process.stdin)
         errors = self._begin(self._read_errors, process.stderr)
         self._begin(self._read, process.stdout, process, errors)
@@ -362,17 +363,16 @@ class Worker(Session):
             self._bell.send(b".")
 
     def _check_silence(self) -> None:
-        silent, most = time.monotonic() - self._heard, self.silent_for if self.hello else self.start_within
+        silent, most = time.monotonic() - self.moved, self.silent_for if self.hello else self.start_within
         if self.process and (self.jobs or not self.hello) and silent > most:
-            self._heard = time.monotonic()
-            self._tell(self.lost(f"has been silent for {silent:.0f} seconds", "Start it again.", self._tail))
+            self.moved, what = time.monotonic(), f"has been silent for {silent:.0f} seconds"
+            self._tell(self.lost(what, "Start it again.", self._tail))
             self.process.kill()
 
     def _read(self, pipe: IO[bytes], process: subprocess.Popen[bytes], errors: threading.Thread) -> None:
         """Thread: bytes of the process to events, and its end to one more."""
         with pipe:
             for data in iter(lambda: os.read(pipe.fileno(), CHUNK), b""):
-                self._heard = time.monotonic()
                 for event in self.feed(data):
                     self._tell(event)
                     if event.fields.get("code") == "garbled":
@@ -388,8 +388,7 @@ class Worker(Session):
         with pipe:
             for raw in pipe:
                 self._tail.append(raw[:2000].decode(errors="replace").rstrip())
-                if self._log:
-                    self._log(self._tail[-1])
+                self._log(self._tail[-1])
 
     def _send(self, pipe: IO[bytes]) -> None:
         """Thread: requests to the process, in pieces, so that closing need not wait for a large picture."""
@@ -398,3 +397,4 @@ class Worker(Session):
                 view = memoryview(data)
                 while len(view) and not self._closing.is_set():
                     view = view[os.write(pipe.fileno(), view[:CHUNK]) :]
+                    self.moved = time.monotonic()

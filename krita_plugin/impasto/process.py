@@ -15,7 +15,7 @@ COMMAND = Path(__file__).with_name("impasto.json")
 AHEAD, PIECE = 2**23, 2**20
 """Bytes that may wait in the pipe, and that are handed to it at once."""
 START, SILENT, STOP = 120, 60, 10
-"""Seconds for the first event, without one while it paints, and for a cancel, before the worker counts as dead."""
+"""Seconds for the first event, without a byte in or out while it paints, and for a cancel, before it counts as dead."""
 
 
 class Process(QObject):
@@ -29,7 +29,6 @@ class Process(QObject):
         self._process: QProcess | None = None
         self._outgoing: deque[memoryview] = deque()
         self._tail: deque[str] = deque(maxlen=TAIL)
-        self._since = 0.0
         self._watch = QTimer(self)
         self._watch.timeout.connect(self._look)
 
@@ -39,7 +38,6 @@ class Process(QObject):
             self.session = Session(self._write)
             self._outgoing.clear()
             self._tail.clear()
-            self._since = time.monotonic()
             QTimer.singleShot(0, self._begin)
         return self.session
 
@@ -59,7 +57,7 @@ class Process(QObject):
         process.setProcessEnvironment(environment)
         process.readyReadStandardOutput.connect(self._read)
         process.readyReadStandardError.connect(self._read_errors)
-        process.bytesWritten.connect(self._send)
+        process.bytesWritten.connect(self._sent)
         process.started.connect(self._send)
         process.finished.connect(self._finished)
         process.errorOccurred.connect(self._failed)
@@ -112,10 +110,15 @@ class Process(QObject):
                 self._outgoing.appendleft(data[PIECE:])
 
     @guarded
+    def _sent(self) -> None:
+        if self.session is not None:
+            self.session.moved = time.monotonic()
+        self._send()
+
+    @guarded
     def _read(self) -> None:
         if self._process is None or self.session is None:
             return None
-        self._since = time.monotonic()
         for event in self.session.feed(self._process.readAllStandardOutput().data()):
             if event.fields.get("code") == "garbled":
                 return self._lose(event)
@@ -144,8 +147,9 @@ class Process(QObject):
 
     @guarded
     def _look(self) -> None:
-        session, silent = self.session, time.monotonic() - self._since
+        session = self.session
         if session is None:
             return
+        silent = time.monotonic() - session.moved
         if silent > (SILENT if session.hello else START) and (session.jobs or not session.hello):
             self._lose(session.lost(f"has been silent for {silent:.0f} seconds", "Run again.", self._tail))

@@ -414,6 +414,26 @@ def scenario_meanwhile():
     assert "closed" in dock().text.text(), dock().text.text()
 
 
+def scenario_idle():
+    """A worker that had nothing to do for more than a minute is not given up while it is sent a layer."""
+    yield from show()
+    document = yield from open_(512, 384)
+    yield from filled(document, 512, 384)
+    painter = dock().painter
+    process = painter.process._process
+    painter.process.session.moved -= 75
+
+    def look():
+        if painter.state.name == "PAINTING":
+            painter.process._look()  # as its timer may at any moment
+
+    painter.changed.connect(look)
+    said = yield from run()
+    painter.changed.disconnect(look)
+    assert said.startswith("Done") and painter.process._process is process, said
+    yield from shut(document)
+
+
 def children():
     """Processes that Krita has started, and that have not ended."""
     stats = [text.rpartition(")")[2].split() for text in map(content, Path("/proc").glob("[0-9]*/stat")) if text]
