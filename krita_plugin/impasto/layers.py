@@ -16,7 +16,6 @@ from .client import MOST, Pixels
 from .qt import QByteArray, QRect, RefusedError
 
 Turns = Generator[None, None, Any]
-CHANGED = "The picture is painted, but was not added: "
 
 
 class Space(NamedTuple):
@@ -58,7 +57,7 @@ def check_open(document, refusal: str) -> None:
 
 
 def found(document, identity, why=""):
-    """The node with this unique id, as long as it and its document are there."""
+    """The node with this unique id. Raises `RefusedError` where it or its document is not there any more."""
     check_open(document, why + "its document was closed.")
     node = document.nodeByUniqueID(identity)
     if node is None:
@@ -120,7 +119,7 @@ class Source:
 
     def __init__(self, document, node) -> None:
         self.document, self.identity, self.space = document, node.uniqueId(), Space.of(node)
-        self.canvas = document.width(), document.height()
+        self.resolution, self.whole, self.anew = float(document.resolution()), node.bounds(), False
         self.bounds = area(document, node)
         self.selection = document.selection()
         self.where = self.bounds
@@ -134,7 +133,7 @@ class Source:
 
     def read(self) -> Turns:
         """The pixels, and the mask where something is selected."""
-        node = found(self.document, self.identity)
+        node = found(self.document, self.identity, "Painting has stopped: ")
         content = yield from read(self.document, node, self.bounds)
         if not self.selection:
             return content, None
@@ -146,45 +145,65 @@ class Source:
         return content, Pixels(width, height, 1, "u8", b"".join(parts))
 
     def add(self, name: str, painted: Pixels, recipe: dict[str, Any]) -> Turns:
-        """A new layer above. Returns its name."""
-        self._unchanged()
-        node = _node(self.document, name, self.space)
+        """A new layer above, or as near to that as it can be by now. Returns what is to be said of its place."""
         layout = pixels.LAYOUTS.get(self.space[:2], pixels.LAYOUTS[THROUGH[:2]])
         form = (self.bounds.width(), self.bounds.height(), layout.channels, layout.kind)
         if painted[:4] != form or len(painted.data) != form[0] * form[1] * layout.pixel:
             raise RefusedError("The worker sent a picture of another form than it was given.")
-        x, y, width, height = self.where.getRect()
-        left, above = x - self.bounds.x(), y - self.bounds.y()
-        whole = memoryview(painted.data)
-        for top, rows in pixels.strips(height, width * layout.pixel):
-            data = pixels.cropped(
-                whole, form[0] * layout.pixel, left * layout.pixel, width * layout.pixel, above + top, rows
-            )
-            if self.selection:
-                data = pixels.baked(data, self.selection.pixelData(x, y + top, width, rows).data(), layout)
-            data = pixels.ordered(data, layout)
-            if self.space[:2] not in pixels.LAYOUTS:
-                data = _converted(self.document, data, width, rows, THROUGH, self.space)
-            node.setPixelData(QByteArray(data), x, y + top, width, rows)
-            yield
-            self._unchanged()
-        source = self._unchanged()
+        node = None
+        while node is None:
+            if not is_open(self.document):
+                self.document = self._document(name)
+            node = yield from self._written(name, painted.data, layout)
+        parent, source, place = self._place(node)
         made = json.dumps(recipe).encode()
         # This runs an event loop of its own: afterwards even the document may be gone.
-        source.parentNode().addChildNode(node, source)
+        parent.addChildNode(node, source)
         if is_open(self.document):
             about = f"impasto: recipe of {name}"
             self.document.setAnnotation(f"impasto {node.uniqueId().toString()}", about, QByteArray(made))
-        return name
+        return place
 
-    def _unchanged(self):
-        """The layer, as long as the new one will fit."""
-        node = found(self.document, self.identity, CHANGED)
-        if (self.document.width(), self.document.height()) != self.canvas:
-            raise RefusedError(CHANGED + "the canvas has another size now.")
-        if Space.of(node) != self.space:
-            raise RefusedError(CHANGED + "the layer has another colour space now.")
+    def _written(self, name: str, data: bytes, layout) -> Turns:
+        """A node with what was painted, there where it was read; None if the document is closed meanwhile."""
+        node = _node(self.document, name, self.space)
+        x, y, width, height = self.where.getRect()
+        left, above = (x - self.bounds.x()) * layout.pixel, y - self.bounds.y()
+        whole, row = memoryview(data), self.bounds.width() * layout.pixel
+        for top, rows in pixels.strips(height, width * layout.pixel):
+            strip = pixels.cropped(whole, row, left, width * layout.pixel, above + top, rows)
+            if self.selection:
+                strip = pixels.baked(strip, self.selection.pixelData(x, y + top, width, rows).data(), layout)
+            strip = pixels.ordered(strip, layout)
+            if self.space[:2] not in pixels.LAYOUTS:
+                strip = _converted(self.document, strip, width, rows, THROUGH, self.space)
+            node.setPixelData(QByteArray(strip), x, y + top, width, rows)
+            yield
+            if not is_open(self.document):
+                return None
         return node
+
+    def _place(self, node):
+        """Parent, the layer below and a sentence, for `node`, which is moved as the source was meanwhile."""
+        source = self.document.nodeByUniqueID(self.identity)
+        place = "Its source was removed: it lies on top of all."
+        if source is not None:
+            moved, place = source.bounds(), ""
+            if moved.size() != self.whole.size():
+                moved, place = self.whole, "Its source was changed meanwhile: it lies where that was."
+            node.move(moved.x() - self.whole.x(), moved.y() - self.whole.y())
+        elif self.anew:
+            node.move(-self.where.x(), -self.where.y())
+            place = "Its document was closed: it is in a new one."
+        return source.parentNode() if source else self.document.rootNode(), source, place
+
+    def _document(self, name: str):
+        """A new one, as large as what was painted."""
+        krita, size = Krita.instance(), self.where.size()
+        document = krita.createDocument(size.width(), size.height(), name, *self.space, self.resolution)
+        krita.activeWindow().addView(document)
+        self.anew = True
+        return document
 
 
 def _unlocked(node) -> None:

@@ -152,9 +152,10 @@ class Painter(QObject):
             raise RefusedError(sentence(event) if event.type == "failed" else "Cancelled.")
         self._enter(State.ADDING)
         made = {"styles": [style.title for style in settings.styles], "recipe": event["recipe"]}
-        name = yield from source.add(settings.title(), event.picture(), made)
+        name = settings.title()
+        place = yield from source.add(name, event.picture(), made)
         self.results.insert(0, Result(name, settings, self.image))
-        return f"Done in {clock(event['seconds'])}: the new layer is {name}."
+        return f"Done in {clock(event['seconds'])}: the new layer is {name}. {place}".strip()
 
     def _layer(self, style):
         try:

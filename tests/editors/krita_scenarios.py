@@ -394,24 +394,75 @@ def scenario_meanwhile():
     assert names(document.rootNode()) == [*before, "red 50 %"]
     yield from choose(document, node)
     yield from run(**LONG)
-    document.resizeImage(0, 0, 60, 32)
-    yield from wait_for(lambda: document.width() == 60)
-    dock().keep.click()
-    yield from wait_for(lambda: not painter.busy)
-    assert "another size" in dock().text.text(), dock().text.text()
-    yield from choose(document, node)
-    yield from run(**LONG)
-    identity = node.uniqueId()
-    node.remove()
-    yield from wait_for(lambda: document.nodeByUniqueID(identity) is None)
-    dock().keep.click()
-    yield from wait_for(lambda: not painter.busy)
-    assert "not there any more" in dock().text.text(), dock().text.text()
-    node = yield from filled(document, 48, 32)
-    yield from run(**LONG)
     yield from shut(document)
     yield from wait_for(lambda: not painter.busy)
     assert "closed" in dock().text.text(), dock().text.text()
+
+
+def scenario_kept():
+    """A painting is kept: beside its source, which was moved; on top, where that is gone; or in a new document."""
+    yield from show()
+    document = yield from open_(48, 32)
+    node = yield from filled(document, 48, 32)
+    data = node.pixelData(0, 0, 48, 32).data()
+    yield from filled(document, 48, 32, name="above")
+    yield from choose(document, node)
+    yield from run(**LONG)
+    document.resizeImage(-7, 0, 60, 32)
+    yield from wait_for(lambda: document.width() == 60)
+    yield from kept()
+    new = node.parentNode().childNodes()[2]
+    assert names(document.rootNode())[1:] == ["photo", "red 50 %", "above"], names(document.rootNode())
+    assert new.bounds() == node.bounds() and new.bounds().x() == 7, (new.bounds(), node.bounds())
+    assert new.pixelData(7, 0, 48, 32).data()[3::4] == data[3::4] and new.pixelData(7, 0, 48, 32).data() != data
+    yield from undone(document, document.rootNode(), ["Background", "photo", "above"])
+    yield from choose(document, node)
+    yield from run(**LONG)
+    node.setPixelData(bytes(4), 56, 20, 1, 1)
+    node.setPixelData(bytes([9]) * 4, 57, 20, 1, 1)
+    assert "where that was" in (yield from kept()), dock().text.text()
+    yield from choose(document, node)
+    chosen = Selection()
+    chosen.select(10, 8, 20, 16, 255)
+    document.setSelection(chosen)
+    yield from run(**LONG)
+    node.remove()
+    yield from wait_for(lambda: node.uniqueId() not in [each.uniqueId() for each in document.rootNode().childNodes()])
+    assert "on top of all" in (yield from kept()), dock().text.text()
+    new = [each for each in document.rootNode().childNodes() if each.type() != "selectionmask"][-1]
+    assert new.name() == "red 50 %" and new.bounds().getRect() == (10, 8, 20, 16), (new.name(), new.bounds())
+    document.setSelection(None)
+    above = next(each for each in document.rootNode().childNodes() if each.name() == "above")
+    yield from choose(document, above)
+    document.setSelection(chosen.duplicate())
+    yield from run(**LONG)
+    painter = dock().painter
+
+    def close():
+        if painter.state.name == "ADDING" and document in K.documents():
+            document.setModified(False)
+            K.action("file_close").trigger()
+
+    painter.changed.connect(close)
+    said = yield from kept()
+    painter.changed.disconnect(close)
+    assert "in a new one" in said, said
+    assert document not in K.documents() and len(K.documents()) == 1
+    other = K.documents()[0]
+    yield from wait_for(lambda: other.activeNode() is not None)
+    new = other.rootNode().childNodes()[-1]
+    assert (new.name(), new.bounds().getRect()) == ("red 50 %", (0, 0, 20, 16)) and other.width() == 20
+    assert other.modified() and K.activeDocument() == other
+    yield from shut(other)
+
+
+def kept():
+    """Stop and keep, and what is said."""
+    dock().keep.click()
+    yield from wait_for(lambda: not dock().painter.busy)
+    yield 100
+    assert dock().text.text().startswith("Done"), dock().text.text()
+    return dock().text.text()
 
 
 def scenario_idle():
