@@ -535,6 +535,7 @@ def scenario_choices():
     yield from show()
     document = yield from open_(64, 48)
     yield from filled(document, 64, 48)
+    document.rootNode().childNodes()[0].setPixelData(samples(64, 48), 0, 0, 64, 48)  # a flat style is refused
     painter, box = settings(strength=30), dock().styles
     assert box.gallery.count() >= 8
     yield from wait_for(lambda: not box.gallery.item(0).icon().isNull(), 30, "a thumbnail")
