@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krita import DockWidget
+from krita import DockWidget, Krita
 
 from .controls import Choice, Number, about, control
 from .painter import Painter, State, clock
@@ -13,19 +13,22 @@ from .qt import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPixmap,
     QProgressBar,
     QPushButton,
     QScrollArea,
     QSize,
     Qt,
+    QTimer,
     QToolButton,
     QVBoxLayout,
     QWidget,
+    RefusedError,
     guarded,
 )
 from .settings import DEFAULTS, SHOWN
-from .styles import Styles
+from .styles import Styles, walk
 
 COLOURS = {
     "style": "The style's",
@@ -39,6 +42,8 @@ STATES = {State.READING: "Reading the layer...", State.PAINTING: "Painting...", 
 """What the bar says."""
 SIDE, WIDTH = 240, 280
 """Pixels of the preview, and of the docker at least, with margins and a scroll bar."""
+LOOK = 300
+"""Milliseconds between looks at which layer is active: Krita does not tell."""
 _painters: list[Painter] = []
 
 
@@ -60,8 +65,10 @@ class Docker(DockWidget):
         self.controls = _controls()
         self.preview, self.bar, self.text = QLabel(), QProgressBar(), QLabel()
         self.go, self.stop, self.keep = QPushButton("Run"), QPushButton("Cancel"), QPushButton("Stop and keep")
+        self.origin, self.layers, self.tries = QPushButton(), QMenu(self), QWidget()
         self.fold, self.folded = QToolButton(), QWidget()
         self.history = QListWidget()
+        self.watch = QTimer(self)
         self._loading = False
         self._build()
         self._connect()
@@ -97,6 +104,10 @@ class Docker(DockWidget):
     def _build(self) -> None:
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.origin.setMenu(self.layers)
+        self.origin.setMinimumWidth(40)
+        self.origin.setToolTip("The layer that is painted. Results are not: trying again begins with it anew")
+        form.addRow("Paint from", self.origin)
         titles = ("Strength", "Stroke width", "Colours", "Quality", "Network", "Seed")
         for name, title in zip(SHOWN, titles):
             form.addRow(title, self.controls[name])
@@ -110,6 +121,17 @@ class Docker(DockWidget):
         for button in (self.go, self.stop, self.keep):
             button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # some styles want more
             buttons.addWidget(button)
+        row = QHBoxLayout(self.tries)
+        row.setContentsMargins(0, 0, 0, 0)
+        for title, slot, tip in (
+            ("Keep", self.painter.keep, "The new layer stays, whatever is painted next"),
+            ("Try again", self.painter.retry, "Paint once more, in place of the new layer"),
+            ("Discard", self.painter.discard, "Take the new layer away"),
+        ):
+            button = QPushButton(title)
+            button.setToolTip(tip)
+            button.clicked.connect(slot)
+            row.addWidget(button)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -124,7 +146,7 @@ class Docker(DockWidget):
         column.addWidget(self.fold)
         column.addWidget(self.folded)
         column.addLayout(buttons)
-        for widget in (self.bar, self.text, self.preview, self.history):
+        for widget in (self.tries, self.bar, self.text, self.preview, self.history):
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()
@@ -140,6 +162,9 @@ class Docker(DockWidget):
         self.stop.clicked.connect(self.painter.cancel)
         self.keep.clicked.connect(self.painter.finish)
         self.fold.toggled.connect(self._fold)
+        self.layers.aboutToShow.connect(self._list_layers)
+        self.watch.timeout.connect(self._look)
+        self.watch.start(LOOK)
         self.history.itemClicked.connect(self._recall)
         self.styles.edited.connect(self._edited)
         for each in self.controls.values():
@@ -152,6 +177,31 @@ class Docker(DockWidget):
     def _run(self) -> None:
         self.say("")
         self.painter.run()
+
+    @guarded
+    def _look(self) -> None:
+        """Show what would be painted, and whether it was."""
+        if not self.isVisible():
+            return
+        try:
+            title, trial = self.painter.source()[1].name(), self.painter.trial()
+        except RefusedError:
+            title, trial = "", None
+        room = max(40, self.origin.width() - 30)
+        self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
+        self.tries.setVisible(trial is not None and not self.painter.busy)
+
+    @guarded
+    def _list_layers(self) -> None:
+        self.layers.clear()
+        document = Krita.instance().activeDocument()
+        for node in walk(document.rootNode()) if document else ():
+            self.layers.addAction(node.name()).triggered.connect(lambda *_, node=node: self._pick(document, node))
+
+    @guarded
+    def _pick(self, document, node) -> None:
+        self.painter.pick(document, node)
+        self._look()
 
     @guarded
     def _fold(self, opened: bool) -> None:
@@ -243,6 +293,7 @@ class Docker(DockWidget):
         if state in STATES:
             self.bar.setRange(0, 0)
             self.bar.setFormat(STATES[state])
+        self._look()
         self._show_preview()
         self._list_results()
         self.styles.refresh()

@@ -13,7 +13,7 @@ from krita import Krita
 
 from . import pixels
 from .client import MOST, Pixels
-from .qt import QByteArray, QRect, RefusedError
+from .qt import QByteArray, QRect, QUuid, RefusedError
 
 Turns = Generator[None, None, Any]
 
@@ -43,6 +43,20 @@ def resolve(document):
     if node is None or node.parentNode() is None:
         raise RefusedError("Choose a layer first: it is what gets painted.")
     return node
+
+
+def origin(document, node):
+    """The layer that a result of ours was painted from; None of any other layer, or if that is not there any more."""
+    note = _note(node)
+    if note not in document.annotationTypes():
+        return None
+    source = json.loads(document.annotation(note).data()).get("source")
+    return document.nodeByUniqueID(QUuid(source)) if source else None
+
+
+def _note(node) -> str:
+    """The annotation with the recipe of a result."""
+    return f"impasto {node.uniqueId().toString()}"
 
 
 def is_open(document) -> bool:
@@ -119,6 +133,7 @@ class Source:
 
     def __init__(self, document, node) -> None:
         self.document, self.identity, self.space = document, node.uniqueId(), Space.of(node)
+        self.made = None
         self.resolution, self.whole, self.anew = float(document.resolution()), node.bounds(), False
         self.bounds = area(document, node)
         self.selection = document.selection()
@@ -156,12 +171,13 @@ class Source:
                 self.document = self._document(name)
             node = yield from self._written(name, painted.data, layout)
         parent, source, place = self._place(node)
-        made = json.dumps(recipe).encode()
+        made = json.dumps({**recipe, "source": self.identity.toString()}).encode()
+        self.made = node.uniqueId()
         # This runs an event loop of its own: afterwards even the document may be gone.
         parent.addChildNode(node, source)
         if is_open(self.document):
             about = f"impasto: recipe of {name}"
-            self.document.setAnnotation(f"impasto {node.uniqueId().toString()}", about, QByteArray(made))
+            self.document.setAnnotation(_note(node), about, QByteArray(made))
         return place
 
     def _written(self, name: str, data: bytes, layout) -> Turns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from krita import Krita
 
@@ -33,6 +33,18 @@ class Result(NamedTuple):
     image: QImage
 
 
+class Layer(NamedTuple):
+    """One of a document, by its unique id."""
+
+    document: Any
+    identity: Any
+
+    def node(self):
+        """The layer itself; None if it is not there, or not in the document in front."""
+        there = self.document == Krita.instance().activeDocument()
+        return self.document.nodeByUniqueID(self.identity) if there else None
+
+
 class Painter(QObject):
     """The worker and the painting in work. Signals go to as many dockers as there are windows."""
 
@@ -48,6 +60,10 @@ class Painter(QObject):
         self.settings = Settings.load()
         self.state = State.IDLE
         self.results: list[Result] = []
+        self.last: Layer | None = None
+        """The last result, until it is kept, discarded or tried again."""
+        self._picked: Layer | None = None
+        self._active = None
         self.knobs: list[dict] = []
         self.hello = None
         self.image = QImage()
@@ -88,24 +104,66 @@ class Painter(QObject):
             self._asked[asked] = style.key
         return self.thumbnails.get(style.key, QImage())
 
-    @guarded
-    def again(self) -> None:
-        """Paint the active layer with the settings there are."""
-        self.run()
+    def source(self):
+        """The document in front, and what to paint of it. Raises `RefusedError`.
 
-    def run(self) -> None:
-        """Paint the active layer. Raises `RefusedError`."""
-        if self.busy:
-            raise RefusedError("A picture is in work: wait for it, or cancel it.")
+        That is the layer that was picked, until another one becomes active that is no result of ours. Without one it is
+        the active layer; of a result, the layer that it was painted from: who tries again does not paint a painting.
+        """
         document = Krita.instance().activeDocument()
         if document is None:
             raise RefusedError("Open a picture first.")
+        active = layers.resolve(document)
+        origin = layers.origin(document, active)
+        if origin is None and active.uniqueId() != self._active:
+            self._picked = None
+        self._active = active.uniqueId()
+        return document, (self._picked and self._picked.node()) or origin or active
+
+    def pick(self, document, node) -> None:
+        """Paint this layer from now on."""
+        self._picked, self._active = Layer(document, node.uniqueId()), layers.resolve(document).uniqueId()
+
+    def trial(self):
+        """The last result, if it is of what would be painted now; else None."""
+        node = self.last and self.last.node()
+        return node if node and layers.origin(self.last.document, node) == self.source()[1] else None
+
+    @guarded
+    def again(self) -> None:
+        """Paint with the settings there are."""
+        self.run()
+
+    @guarded
+    def retry(self) -> None:
+        """Paint it once more, in place of the last result."""
+        self.run(self.last)
+
+    @guarded
+    def keep(self) -> None:
+        """The last result stays."""
+        self.last = None
+        self.changed.emit()
+
+    @guarded
+    def discard(self) -> None:
+        """Take the last result away."""
+        node = self.last and self.last.node()
+        if node and not self.busy:
+            self.last = None
+            node.remove()
+        self.changed.emit()
+
+    def run(self, instead: Layer | None = None) -> None:
+        """Paint `source()`, and take the layer `instead` away then. Raises `RefusedError`."""
+        if self.busy:
+            raise RefusedError("A picture is in work: wait for it, or cancel it.")
+        document, node = self.source()
         if not self.settings.styles:
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
-        node = layers.resolve(document)
         source = layers.Source(document, node)
         self.image, self._end, self._job = node.thumbnail(PREVIEW // 2, PREVIEW // 2), None, ""
-        self._turns = self._paint(source, self.settings.copy())
+        self._turns = self._paint(source, self.settings.copy(), instead)
         self._enter(State.READING)
         self._timer.start(0)
         self.settings.save()
@@ -131,7 +189,7 @@ class Painter(QObject):
         self._timer.stop()
         self.process.close()
 
-    def _paint(self, source, settings: Settings):
+    def _paint(self, source, settings: Settings, instead: Layer | None):
         """The whole of it. Yields whether to wait for the worker."""
         content, mask = yield from source.read()
         styles = []
@@ -154,6 +212,11 @@ class Painter(QObject):
         made = {"styles": [style.title for style in settings.styles], "recipe": event["recipe"]}
         name = settings.title()
         place = yield from source.add(name, event.picture(), made)
+        self.last = Layer(source.document, source.made)
+        if instead and layers.is_open(instead.document):
+            old = instead.document.nodeByUniqueID(instead.identity)
+            if old is not None:
+                old.remove()
         self.results.insert(0, Result(name, settings, self.image))
         return f"Done in {clock(event['seconds'])}: the new layer is {name}. {place}".strip()
 

@@ -164,7 +164,7 @@ class Styles(QWidget):
                 continue
             title = document.name() or Path(document.fileName()).name or "Unnamed"
             part = self.menu.addMenu(title)
-            for node in _walk(document.rootNode()):
+            for node in walk(document.rootNode()):
                 part.addAction(node.name()).triggered.connect(
                     lambda *_, document=document, node=node: self._choose_layer(document, node)
                 )
@@ -199,12 +199,12 @@ def _gallery() -> QListWidget:
     return gallery
 
 
-def _walk(node):
+def walk(node):
     """Layers below a node, the topmost first; Krita lists its own selection mask among them."""
     for child in reversed(node.childNodes()):
         if child.type() and not child.type().endswith("mask"):
             yield child
-            yield from _walk(child)
+            yield from walk(child)
 
 
 def _pixmap(image: QImage) -> QPixmap:

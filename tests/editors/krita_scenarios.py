@@ -9,7 +9,7 @@ from pathlib import Path
 from krita import InfoObject, Krita, Selection
 from PyQt5.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage
-from PyQt5.QtWidgets import QApplication, QDoubleSpinBox
+from PyQt5.QtWidgets import QApplication, QDoubleSpinBox, QPushButton
 
 K = Krita.instance()
 OUT = Path(os.environ["HOME"])
@@ -463,6 +463,58 @@ def kept():
     yield 100
     assert dock().text.text().startswith("Done"), dock().text.text()
     return dock().text.text()
+
+
+def scenario_again():
+    """Trying again paints what was painted, not the painting; and the last try is kept, replaced or discarded."""
+    yield from show()
+    document = yield from open_(48, 32)
+    node = yield from filled(document, 48, 32)
+    data, root = node.pixelData(0, 0, 48, 32).data(), document.rootNode()
+    buttons = {each.text().replace("&", ""): each for each in dock().tries.findChildren(QPushButton)}
+    yield from run(strength=60, steps=20)
+    yield from wait_for(lambda: document.activeNode().name() == "red 60 %", 10, "Krita")
+    yield from wait_for(lambda: dock().tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
+    assert root.childNodes()[-1].pixelData(0, 0, 48, 32).data() != data
+    settings(strength=0)
+    K.action("impasto_again").trigger()
+    yield from wait_for(lambda: not dock().painter.busy)
+    yield 300
+    new = root.childNodes()[2]
+    assert new.name() == "red 0 %" and new.pixelData(0, 0, 48, 32).data() == data, "it painted the painting"
+    assert json.loads(document.annotation("impasto " + new.uniqueId().toString()).data())["source"] == (
+        node.uniqueId().toString()
+    )
+    settings(strength=10)
+    buttons["Try again"].click()
+    yield from wait_for(lambda: not dock().painter.busy)
+    yield 300
+    assert names(root) == ["Background", "photo", "red 10 %", "red 60 %"], names(root)
+    buttons["Discard"].click()
+    yield 300
+    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().tries.isVisible(), names(root)
+    assert undo_text() == "Undo Remove Layer", undo_text()
+    yield from run()
+    yield from wait_for(lambda: dock().tries.isVisible(), 5, "the docker")
+    buttons["Keep"].click()
+    assert not dock().tries.isVisible()
+    yield 200
+    assert names(root) == ["Background", "photo", "red 0 %", "red 60 %"], names(root)
+    dock()._list_layers()
+    titles = [action.text() for action in dock().layers.actions()]
+    assert titles == ["red 60 %", "red 0 %", "photo", "Background"], titles
+    painted = root.childNodes()[-1]
+    dock().layers.actions()[0].trigger()
+    assert dock().origin.text() == "red 60 %"
+    for _ in range(2):  # a result too, where it is wanted, until another layer is
+        yield from run()
+        yield 400
+        assert dock().origin.text() == "red 60 %"
+        new = document.activeNode()
+        assert new.pixelData(0, 0, 48, 32).data() == painted.pixelData(0, 0, 48, 32).data()
+    yield from choose(document, root.childNodes()[0])
+    yield from wait_for(lambda: dock().origin.text() == "Background", 5, "the docker")
+    yield from shut(document)
 
 
 def scenario_idle():

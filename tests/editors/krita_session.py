@@ -138,7 +138,7 @@ def tell(name, why):
 
 GROUPS = (
     "formats through_krita places selection two_documents refusals",
-    "meanwhile kept idle worker_trouble choices large",
+    "meanwhile kept again idle worker_trouble choices large",
     "pictures",
 )
 WAYS = ("menu", "window", "term", "kill", "segv")
