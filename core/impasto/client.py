@@ -228,7 +228,7 @@ class Session:
         self.request("finish", id=job)
 
 
-CPU_BUILD = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cpu"
+CPU_BUILD = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cpu"
 MEANINGS = {
     "SIGKILL": "Memory may have run out: paint at a smaller size.",
     "SIGILL": f"The processor may lack instructions of this PyTorch; in impasto's environment: {CPU_BUILD}",
