@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, Process
+from impasto.locate import worker_command
 
 
 @pytest.fixture
@@ -78,3 +80,37 @@ def test_a_link_to_a_checkout_loses_only_the_link(profile: Path, process: Proces
     (profile / "plug-ins" / "impasto").symlink_to(target)
     assert process("install", "gimp", "--uninstall").returncode == 0
     assert target.is_dir() and not (profile / "plug-ins" / "impasto").exists()
+
+
+def test_the_packed_plugin_is_what_install_puts(profile: Path, process: Process, tmp_path: Path) -> None:
+    done = process("install", "gimp", "--zip", tmp_path / "impasto-gimp.zip")
+    assert done.returncode == 0 and "Preferences > Folders > Plug-ins" in done.stdout
+    assert not (profile / "plug-ins").exists()
+    process("install", "gimp")
+    installed = {path.name: path.read_bytes() for path in (profile / "plug-ins" / "impasto").iterdir()}
+    del installed["impasto.json"]  # the worker, which the packed one looks for
+    with zipfile.ZipFile(tmp_path / "impasto-gimp.zip") as packed:
+        assert {Path(name).name: packed.read(name) for name in packed.namelist() if name != "impasto/"} == installed
+        assert packed.getinfo("impasto/impasto.py").external_attr >> 16 == 0o100755
+    first = (tmp_path / "impasto-gimp.zip").read_bytes()
+    process("install", "gimp", "--zip", tmp_path / "impasto-gimp.zip")
+    assert (tmp_path / "impasto-gimp.zip").read_bytes() == first
+
+
+def test_a_packed_plugin_is_a_zip_file(process: Process, tmp_path: Path) -> None:
+    done = process("install", "krita", "--zip", tmp_path / "impasto.tar")
+    assert done.returncode == 2 and "the suffix '.tar' is unknown" in done.stderr
+
+
+def test_a_plugin_looks_for_its_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LookupError, match="impasto is not on the PATH"):
+        worker_command(tmp_path)
+    command = tmp_path / ".local/bin/impasto"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh")
+    command.chmod(0o755)
+    assert worker_command(tmp_path) == [str(command), "worker"]
+    (tmp_path / "impasto.json").write_text('{"worker": ["ssh", "box"]}')
+    assert worker_command(tmp_path) == ["ssh", "box"]

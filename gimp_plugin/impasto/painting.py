@@ -20,11 +20,11 @@ import gi
 gi.require_version("Gimp", "3.0")
 import client
 from gi.repository import Gimp, Gio, GLib
+from locate import worker_command
 
 import layers
 
 Hear = Callable[[client.Message], None]
-SETTINGS = Path(__file__).resolve().with_name("impasto.json")
 WATCH = 250
 """Milliseconds between looks whether GIMP still lives."""
 PLAIN = ("strength", "colour", "quality", "seed")
@@ -217,12 +217,11 @@ def _clock(seconds: float) -> str:
 
 def _command() -> list[str]:
     try:
-        command: list[str] = json.loads(SETTINGS.read_text())["worker"]
-    except (OSError, ValueError, KeyError):
+        return worker_command(Path(__file__).resolve().parent)
+    except LookupError:
         raise FailedError(
             "impasto does not know where its worker is: run `impasto install gimp` in a terminal."
         ) from None
-    return command
 
 
 def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from pathlib import Path
 
 from .client import CHECK, HARMFUL, TAIL, Session, failure
+from .locate import worker_command
 from .qt import QObject, QProcess, QProcessEnvironment, QTimer, guarded, pyqtSignal
 
-COMMAND = Path(__file__).with_name("impasto.json")
 """Written by `impasto install krita`."""
 AHEAD, PIECE = 2**23, 2**20
 """Bytes that may wait in the pipe, and that are handed to it at once."""
@@ -46,8 +45,8 @@ class Process(QObject):
         if self.session is None or self._process is not None:
             return None
         try:
-            program, *arguments = json.loads(COMMAND.read_text(encoding="utf-8"))["worker"]
-        except (OSError, ValueError, KeyError, TypeError):
+            program, *arguments = worker_command(Path(__file__).parent)
+        except LookupError:
             hint = "Run `impasto install krita` in a terminal."
             return self._lose(failure("not_started", "The docker does not know where impasto is.", hint))
         environment = QProcessEnvironment.systemEnvironment()

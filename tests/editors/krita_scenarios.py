@@ -517,6 +517,16 @@ def scenario_again():
     yield from shut(document)
 
 
+def scenario_imported():
+    """The plug-in that was imported from a file is whole: it finds a worker and paints, by its menu's action too."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    yield from run(strength=60, steps=20)
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
+    assert K.action("impasto_again") is not None
+
+
 def scenario_idle():
     """A worker that had nothing to do for more than a minute is not given up while it is sent a layer."""
     yield from show()

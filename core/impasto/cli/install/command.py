@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from ...errors import ImpastoError
+from ...storage.files import check_output, replace
+from ..options import FILE
 from .editor import Editor
 from .gimp import Gimp
 from .krita import Krita
@@ -24,9 +26,15 @@ EDITORS: dict[str, Editor] = {editor.name: editor for editor in (Gimp(), Krita()
 @click.option("--check", is_flag=True, help="Say whether the plug-in is there, whole and of this version, and works.")
 @click.option("--profile", type=click.Path(path_type=Path), help="The editor's profile folder, if it is not found.")
 @click.option("--worker", metavar="COMMAND", help="The worker to start, as 'ssh box impasto worker'.")
-def install(editor: str, uninstall: bool, check: bool, profile: Path | None, worker: str | None) -> None:
+@click.option("--zip", "archive", type=FILE, metavar="FILE", help="Write the plug-in as a file to hand on instead.")
+def install(
+    editor: str, uninstall: bool, check: bool, profile: Path | None, worker: str | None, archive: Path | None
+) -> None:
     """Put impasto into an editor's menus."""
     chosen = EDITORS[editor]
+    if archive:
+        _pack(chosen, archive)
+        return
     for folder in [profile] if profile else profiles(chosen):
         if uninstall:
             taken = chosen.take(folder)
@@ -37,6 +45,11 @@ def install(editor: str, uninstall: bool, check: bool, profile: Path | None, wor
             click.echo(f"The plug-in in {folder} is whole, and its worker paints.")
         else:
             _install(chosen, folder, tuple(shlex.split(worker)) if worker else WORKER)
+
+
+def _pack(editor: Editor, archive: Path) -> None:
+    replace(check_output(archive, formats=[".zip"]), editor.packed())
+    click.echo(f"{archive}: {editor.unpack}")
 
 
 def profiles(editor: Editor) -> list[Path]:

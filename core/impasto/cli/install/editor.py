@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from ... import client
+from ... import client, locate
 from ..._version import __version__
 from ...errors import ImpastoError
 
 NAME = "impasto"
 """Of the plug-in's folder, and of its files that the editor itself reads."""
-SETTINGS = "impasto.json"
-"""What `install` tells the plug-in: the worker's command, and the version."""
 PATIENCE = 300.0
 """Seconds without a word of the worker: of a first start on a slow disk, the imports alone may take minutes."""
 
@@ -30,6 +30,8 @@ class Editor(ABC):
     """The profile's folder of plug-ins."""
     after: str
     """What to do next in the editor."""
+    unpack: str
+    """What to do with the packed plug-in."""
 
     @abstractmethod
     def places(self) -> list[str]:
@@ -54,7 +56,9 @@ class Editor(ABC):
                 target.write_bytes(content)
                 if path.name == f"{NAME}.py":  # GIMP starts it by its exec bit
                     target.chmod(0o755)
-            (new / SETTINGS).write_text(json.dumps({"worker": list(worker), "version": __version__}, indent=1) + "\n")
+            (new / locate.SETTINGS).write_text(
+                json.dumps({"worker": list(worker), "version": __version__}, indent=1) + "\n"
+            )
             _remove(folder)
             new.rename(folder)
             self.enable(profile, True)
@@ -64,6 +68,21 @@ class Editor(ABC):
             place = (elsewhere and error.filename) or folder
             raise ImpastoError(f"Cannot write {place}: {error.strerror}.") from None
         return folder
+
+    def packed(self) -> bytes:
+        """The plug-in as a ZIP file: what `put` puts, but for its worker's command, which it then looks for itself."""
+        whole = PurePosixPath(self.plugins)
+        files = {PurePosixPath(path.as_posix()): content for path, content in self.files(Path()).items()}
+        named = {str(path.relative_to(whole) if whole in path.parents else path): files[path] for path in files}
+        folders = {f"{parent}/" for name in named for parent in PurePosixPath(name).parents if parent.name}
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as packed:
+            for name in sorted({*named, *folders}):  # Krita finds a plug-in by the entry of its folder
+                entry = zipfile.ZipInfo(name)
+                mode = 0o40755 if name.endswith("/") else 0o100755 if name == f"{NAME}/{NAME}.py" else 0o100644
+                entry.external_attr, entry.compress_type = mode << 16, zipfile.ZIP_DEFLATED
+                packed.writestr(entry, named.get(name, b""))
+        return archive.getvalue()
 
     def take(self, profile: Path) -> Path | None:
         """Remove the plug-in from `profile` and return its folder, None if it was not there.
@@ -90,7 +109,7 @@ class Editor(ABC):
                 return f"{path} is missing, or not that of impasto {__version__}. {again}"
         if said := self.disabled(profile):
             return f"{said}. {again}"
-        return self.worker_problem(json.loads((folder / SETTINGS).read_text())["worker"])
+        return self.worker_problem(json.loads((folder / locate.SETTINGS).read_text())["worker"])
 
     def worker_problem(self, command: Sequence[str]) -> str:
         """Why the worker cannot paint a small picture, in words; empty if it can, as it will for the plug-in."""
@@ -106,7 +125,7 @@ class Editor(ABC):
     def files(self, profile: Path) -> dict[Path, bytes]:
         """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
         folder = self.folder(profile)
-        paths = [*sorted((self.source() / NAME).glob("*.py")), Path(client.__file__)]
+        paths = [*sorted((self.source() / NAME).glob("*.py")), Path(client.__file__), Path(locate.__file__)]
         return {folder / path.name: path.read_bytes() for path in paths}
 
     def source(self) -> Path:
@@ -124,7 +143,7 @@ class Editor(ABC):
 
 
 def _ours(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file() or folder.is_symlink()
+    return (folder / locate.SETTINGS).is_file() or folder.is_symlink()
 
 
 def _remove(folder: Path) -> None:

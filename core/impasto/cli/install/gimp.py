@@ -14,6 +14,7 @@ class Gimp(Editor):
 
     name, title, plugins = "gimp", "GIMP 3", "plug-ins"
     after = "Start GIMP anew: Filters > Artistic > Neural Style..."
+    unpack = "unpack it into a folder that GIMP lists in Preferences > Folders > Plug-ins, then start GIMP anew."
 
     def places(self) -> list[str]:
         """Where GIMP keeps a profile for each of its versions, as its documentation has it."""

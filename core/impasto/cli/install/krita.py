@@ -21,6 +21,7 @@ class Krita(Editor):
 
     name, title, plugins = "krita", "Krita", "pykrita"
     after = "Start Krita anew: Settings > Dockers > Neural Style."
+    unpack = "in Krita, Tools > Scripts > Import Python Plugin from File, then start Krita anew."
 
     def places(self) -> list[str]:
         """The resource folders: as a package or AppImage, Flatpak, Snap, on Windows (and its store) and macOS."""
