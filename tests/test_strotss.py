@@ -16,6 +16,7 @@ from conftest import drawing
 from impasto import Picture, Recipe, RecipeError, stylized
 from impasto.features.receptive_field import footprint_of
 from impasto.features.tiles import Tiling
+from impasto.matching.guide import light
 from impasto.objective.objective import Weights
 from impasto.objective.profiles import PROFILES
 from impasto.objective.tiled import Tiled
@@ -23,7 +24,7 @@ from impasto.objective.transport import Positions, Transport, palette
 from impasto.painting.loading import Loaded
 from impasto.painting.scene import Scene, Style
 from impasto.painting.targets import View
-from impasto.painting.transport import DRAWS, SAMPLES, TransportObjectives
+from impasto.painting.transport import DRAWS, SAMPLES, TransportObjectives, tinted
 from impasto.plugin import Network
 from impasto.plugin.registry import registry
 from impasto.recipe.schedule import stages
@@ -226,6 +227,19 @@ def test_content_counts_where_no_style_does() -> None:
     (target,) = objective.targets
     assert target.own.stop < len(objective.positions.places)
     assert float(objective.positions.places[target.own.stop :, 1].min()) > 39
+
+
+def test_a_start_has_the_colours_of_each_painting_where_it_counts_from_dark_to_light() -> None:
+    view = view_of(64, 48)
+    start, painting = tinted(view), view.parts[0].painting
+    assert torch.allclose(start.mean((2, 3)), painting.mean((2, 3)), atol=0.02)
+    ours, theirs = (light(maps).flatten() for maps in (start, view.content))
+    assert (ours[theirs.argsort()].diff() > -1e-5).all()
+    left = np.zeros((48, 64), np.float32)
+    left[:, :32] = 1
+    part = View(Scene(picture(64, 48), [Style(picture(150, 130, 2), mask=left)], 64), 64, "cpu", [1.0])
+    assert torch.equal(tinted(part)[..., 40:], part.content[..., 40:])
+    assert torch.allclose(tinted(part)[..., :24], start[..., :24])
 
 
 def test_without_weights_there_is_nothing_to_match() -> None:

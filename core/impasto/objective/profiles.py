@@ -216,7 +216,8 @@ NNST = Profile(
     network_options={"pooling": "max"},
 )
 
-# The layers of their program, where the picture's colours are one more. Their alpha is 16, which is strength 20 here.
+# The layers of their program, where the picture's colours are one more. Their alpha of 16
+# keeps the photograph where layers are divided by their length: it is strength 20 here.
 STROTSS = Profile(
     name="strotss",
     source="Kolkin, Salavon and Shakhnarovich, CVPR 2019, eq. 3 to 9; L-BFGS in place of RMSprop on a pyramid",
@@ -225,7 +226,6 @@ STROTSS = Profile(
     variation=total_variation,
     content_weight=1.0,
     style_weight=1.0,
-    recolour=True,
     kind="transport",
     style_layers=dict.fromkeys(
         [f"conv{name}" for name in ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_3", "5_3")], 1.0

@@ -43,7 +43,7 @@ from .neighbours import NeighbourObjectives
 from .scene import Begun, Earlier, Scene, Style, stretched
 from .step import Step
 from .targets import View
-from .transport import TransportObjectives
+from .transport import TransportObjectives, tinted
 
 WRAP = 48
 """Pixels by which a seamless picture is continued over its edges, at every size: strokes are rarely longer."""
@@ -244,10 +244,10 @@ class _Painting:
     def _by_transport(
         self, transport: TransportObjectives, view: View, stage: Stage, image: Tensor | None
     ) -> tuple[SummedObjective, Tensor]:
-        """As `_entered`: from the content in the colours of the styles, at the last size without more of its detail."""
+        """As `_entered`: from the content's light in the colours of the styles; the last size adds none of its detail."""
         objective = transport.at(view, stage.draw)
         if image is None:
-            return objective, self._first(view, Targets({}, [], view.colours))
+            return objective, self._first(view, NOTHING)
         if stage.draw or stage.size == max(self.scene.crop.size):
             return objective, resized(image.detach(), *view.content.shape[-2:]).clamp_(0, 1)
         return objective, self._next(image.detach(), view.content, NOTHING)
@@ -274,7 +274,7 @@ class _Painting:
         if self.recipe.init == "style":
             return view.tensor(self.scene.paintings[0][0].resized(*size))
         towards = min(self.recipe.strength / 50, 1.0)
-        image = content
+        image = content if self.transport is None else tinted(view)
         if self.profile.recolour and towards:
             for part in targets.colours:
                 image = recoloured(image, part.quantiles, part.index)

@@ -2,7 +2,8 @@
 
 Source: Kolkin et al., "Style transfer by relaxed optimal transport and self-similarity" (CVPR 2019), section 2.5; see
 `objective/transport.py`. Positions are spread over the picture, one in each of equal cells, in place of a grid with a
-random offset: so they lie as evenly, and no grid shows. Where there are masks, each style has its own part of them.
+random offset: so they lie as evenly, and no grid shows. Where there are masks, each style has its own part of them. The
+start has the painting's colours for the content's light, in place of its mean colour: they are found in fewer steps.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..features.tiles import TiledForward
+from ..matching.guide import light
 from ..objective.objective import Weights
 from ..objective.profiles import Profile
 from ..objective.summed import wrapped
@@ -36,6 +38,8 @@ COARSEST, LEAST_CONTENT = 64, 1 / 16
 LEFT = 0.01
 """Share of the content outside all styles' masks from which on it has positions of its own."""
 TINY = 1e-8
+TINTS = 64
+"""Colours of a painting that a start is made of, from dark to light."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,24 @@ class TransportObjectives:
             part = positions.sampled(maps, grid, box)
             found[layer] = found[layer] + part if layer in found else part
         return found
+
+
+def tinted(view: View) -> Tensor:
+    """The content, (1, 3, H, W), each pixel in the mean colour that the paintings have where they are as light.
+
+    As light is: of the same rank. Where no style counts, it stays as it is.
+    """
+    image, counted, own = torch.zeros_like(view.content), torch.zeros_like(view.content[:, :1]), light(view.content)
+    rank = torch.searchsorted(own.flatten().sort().values, own.flatten()) * TINTS // own.numel()
+    for part in view.parts:
+        colours = part.painting[0].flatten(1)
+        if part.weight is not None:
+            colours = colours[:, part.weight.flatten() > part.weight.max() / 2]
+        order = light(colours[None, :, :, None]).flatten().argsort(stable=True)
+        tints = F.adaptive_avg_pool1d(colours[:, order], TINTS)
+        share = torch.full_like(counted, part.share) if part.mask is None else part.mask
+        image, counted = image + share * tints[:, rank].view_as(image), counted + share
+    return (image + (1 - counted).clamp_min(0) * view.content) / counted.clamp_min(1)
 
 
 def _scales(wanted: Mapping[str, float], parts: list[StylePart], found: list[dict[str, Tensor]]) -> dict[str, float]:
