@@ -325,6 +325,32 @@ def test_styles_come_as_files_with_weights_and_masks(worker: Worker, tmp_path: P
     assert painted(worker, styles=halves).picture() not in (alone.picture(), both.picture())
 
 
+def test_styles_are_converted_into_a_space_that_is_given_by_a_lattice(worker: Worker, tmp_path: Path) -> None:
+    side = 3
+    steps = np.round(np.linspace(0, 1, side) * 65535).astype(np.uint16)
+    red, green, blue = np.meshgrid(steps, steps, steps, indexing="ij")
+
+    def nodes(*axes: NDArray[np.uint16]) -> Pixels:
+        return pixels(np.stack(axes, axis=-1).reshape(side * side, side, 3))
+
+    turned = {"from_srgb": nodes(blue, red, green), "to_srgb": nodes(green, blue, red)}
+    path, own = tmp_path / "style.png", drawing(80, 80, seed=2)
+    Image.fromarray(own[..., [1, 2, 0]]).save(path)
+    events = paint(worker, styles=[{"file": str(path)}], space=turned)
+    expected = paint(worker, styles=[STYLE], space=turned)
+    plain = paint(worker, styles=[STYLE])
+    found, right = (array(each[-1].picture()).astype(int) for each in (events, expected))
+    assert np.abs(found - right).mean() < 0.05  # float32 mixes the nodes, and steps enlarge what that rounds
+    assert expected[-1].picture() == plain[-1].picture()  # a picture that is sent is in these numbers already
+    shown, numbers = (
+        array(next(event for event in each if event.type == "preview").picture()).astype(int)
+        for each in (expected, plain)
+    )
+    assert np.abs(shown - numbers[..., [1, 2, 0]]).max() <= 1
+    wrong = painted(worker, space=turned | {"to_srgb": CONTENT})
+    assert (wrong["code"], "n x n rows" in wrong["message"]) == ("bad_request", True)
+
+
 def test_the_frame_that_is_taken_of_a_style_is_told_once(worker: Worker, tmp_path: Path) -> None:
     frames = [Image.fromarray(drawing(64, 64, seed)) for seed in range(3)]
     frames[0].save(tmp_path / "film.png", save_all=True, append_images=frames[1:])

@@ -209,15 +209,13 @@ class Session:
         recipe: Mapping[str, Any] | None = None,
         mask: Pixels | None = None,
         preview: int = 512,
+        **more: Any,
     ) -> str:
         """Paint. A style is a dict of `picture` (Pixels), `file` or `name`, and maybe `weight`, `mask` and `region`."""
         parts: dict[str, bytes] = {}
-        fields: dict[str, Any] = {"content": _placed(content, "content", parts), "recipe": dict(recipe or {})}
-        fields["styles"] = [
-            {key: _placed(value, f"style-{number}-{key}", parts) for key, value in style.items()}
-            for number, style in enumerate(styles, 1)
-        ]
-        return self.request("paint", parts, preview=preview, mask=_placed(mask, "mask", parts), **fields)
+        fields = {name: _placed(value, name, parts) for name, value in dict(more, content=content, mask=mask).items()}
+        fields["styles"] = [_placed(style, f"style-{number}", parts) for number, style in enumerate(styles, 1)]
+        return self.request("paint", parts, preview=preview, recipe=dict(recipe or {}), **fields)
 
     def cancel(self, job: str) -> None:
         """Give a job up: `cancelled`."""
@@ -245,7 +243,9 @@ def failure(code: str, message: str, hint: str, log: str = "") -> Message:
 
 
 def _placed(value: Any, name: str, parts: dict[str, bytes]) -> Any:
-    """The description of `value` if it is `Pixels`, whose samples are then put among `parts`; other values as is."""
+    """`value` with the descriptions of `Pixels` for these, whose samples are put among `parts`."""
+    if isinstance(value, Mapping):
+        return {key: _placed(each, f"{name}-{key}", parts) for key, each in value.items()}
     if not isinstance(value, Pixels):
         return value
     form = dict(value._asdict(), part=name)

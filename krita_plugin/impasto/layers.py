@@ -89,11 +89,14 @@ def area(document, node) -> QRect:
     return bounds
 
 
-def read(document, node, bounds: QRect) -> Turns:
-    """The layer as it is shown, without its own opacity and blending."""
+def read(document, node, bounds: QRect, into: Space | None = None) -> Turns:
+    """The layer as it is shown, without its own opacity and blending; in the colours of `into`, if given."""
     own = Space.of(node)
     layout = pixels.LAYOUTS.get(own[:2])
-    sent, space = (layout, own) if layout else (pixels.LAYOUTS[THROUGH[:2]], THROUGH)
+    if into and own.profile != into.profile and not (pixels.srgb(own.profile) and pixels.srgb(into.profile)):
+        layout = None
+    space = own if layout else into or THROUGH
+    sent = layout or pixels.LAYOUTS[space[:2]]
     x, y, width, height = bounds.getRect()
     if width * height * sent.pixel >= MOST:
         raise RefusedError(f"{width} x {height} pixels are more than can be sent: at most 2 GiB.")
@@ -145,6 +148,27 @@ class Source:
             if self.where.isEmpty():
                 raise RefusedError("The selection does not touch the layer: select a part of it, or nothing.")
         _unlocked(node)
+
+    @property
+    def colours(self) -> Space:
+        """What the numbers that are sent mean, in 16 bits; sRGB where it is not known better."""
+        own = self.space.model == "RGBA" and self.space[:2] in pixels.LAYOUTS and not pixels.srgb(self.space.profile)
+        return Space(*THROUGH[:2], self.space.profile) if own else THROUGH
+
+    def lattice(self):
+        """Krita's conversion between sRGB and `colours`, for the worker; None if they are sRGB."""
+        if self.colours == THROUGH:
+            return None
+        light = pixels.linear(self.space.profile)
+        side, form = pixels.NODES, pixels.LAYOUTS[THROUGH[:2]]
+        found = {}
+        for key, start, end, nodes in (
+            ("from_srgb", THROUGH, self.colours, pixels.lattice()),
+            ("to_srgb", self.colours, THROUGH, pixels.lattice(light)),
+        ):
+            data = pixels.ordered(_converted(self.document, nodes, side, side**2, start, end), form)
+            found[key] = Pixels(side, side**2, form.channels, form.kind, data, light and end != THROUGH)
+        return found
 
     def read(self) -> Turns:
         """The pixels, and the mask where something is selected."""

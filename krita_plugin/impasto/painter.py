@@ -196,10 +196,11 @@ class Painter(QObject):
         for style in settings.styles:
             asked = style.request()
             if style.kind == "layer":
-                asked = {"picture": (yield from self._layer(style))}
+                asked = {"picture": (yield from self._layer(style, source.colours))}
             styles.append({**asked, "weight": style.weight})
+        space = source.lattice()
         self.warm()
-        self._job = self.process.session.paint(content, styles, settings.recipe(), mask, PREVIEW)
+        self._job = self.process.session.paint(content, styles, settings.recipe(), mask, PREVIEW, space=space)
         del content, mask, styles, asked
         self._enter(State.PAINTING)
         while self._end is None:
@@ -220,12 +221,12 @@ class Painter(QObject):
         self.results.insert(0, Result(name, settings, self.image))
         return f"Done in {clock(event['seconds'])}: the new layer is {name}. {place}".strip()
 
-    def _layer(self, style):
+    def _layer(self, style, into):
         try:
             node = layers.found(style.document, style.value)
         except RefusedError as error:
             raise RefusedError(f"The style {style.title} cannot be used: {error}") from None
-        return (yield from layers.read(style.document, node, layers.area(style.document, node)))
+        return (yield from layers.read(style.document, node, layers.area(style.document, node), into))
 
     def _turn(self) -> None:
         if self._within or self._turns is None:

@@ -35,12 +35,30 @@ LAYOUTS = {
     ("GRAYA", "F32"): Layout(2, "float", 4, "f", False),
 }
 """By colour model and depth, as Krita names them; others go through RGBA U16."""
+SRGB = {f"{kind}-elle-V2-{curve}.icc" for kind in ("sRGB", "Gray-D50") for curve in ("srgbtrc", "g10")}
+"""Krita's own profiles of sRGB's colours, encoded and linear."""
+NODES = 33
+"""Colours of a lattice along each axis."""
 _WHOLE = {1: "B", 2: "H", 4: "I"}
 
 
 def linear(profile: str) -> bool:
     """Whether samples with a profile of this name are linear light: all that Krita tells of a profile is its name."""
     return "-g10" in profile or "linear" in profile.lower()
+
+
+def srgb(profile: str) -> bool:
+    """Whether samples with this profile have the colours of sRGB, as far as its name tells."""
+    return profile in SRGB
+
+
+def lattice(decoded: bool = False) -> bytes:
+    """RGBA U16 of Krita: `NODES` x NODES x NODES colours at equal distances, red first; as linear light, if wanted."""
+    numbers = [step / (NODES - 1) for step in range(NODES)]
+    if decoded:
+        numbers = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in numbers]
+    steps = [round(65535 * number) for number in numbers]
+    return b"".join(struct.pack("<4H", blue, green, red, 65535) for red in steps for green in steps for blue in steps)
 
 
 def strips(height: int, row: int) -> Iterator[tuple[int, int]]:

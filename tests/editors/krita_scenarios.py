@@ -229,6 +229,46 @@ def scenario_through_krita():
         yield from shut(document)
 
 
+PROFILES = "ClayRGB-elle-V2", "LargeRGB-elle-V2", "Rec2020-elle-V", "PQ"
+"""Of wider colours than sRGB: parts of their names."""
+
+
+def scenario_profiles():
+    """Where a document is not sRGB: to the bit at strength 0, and a style's colours look as in sRGB, also previews."""
+    yield from show()
+    looks = {}
+    for profile in ("sRGB-elle-V2-srgbtrc", *PROFILES):
+        name = next(each for each in sorted(K.profiles("RGBA", "U16")) if profile in each)
+        document = yield from open_(64, 48)
+        node = yield from filled(document, 64, 48)
+        document.setColorSpace("RGBA", "U16", name)
+        document.waitForDone()
+        yield 200
+        data = node.pixelData(0, 0, 64, 48).data()
+        said = yield from run()
+        new = document.rootNode().childNodes()[2]
+        assert said.startswith("Done") and new.name() == "red 0 %", said
+        assert new.colorProfile() == name and new.pixelData(0, 0, 64, 48).data() == data, (name, "not to the bit")
+        yield from choose(document, node)
+        said = yield from run(strength=80, steps=20)
+        new = document.rootNode().childNodes()[2]
+        assert said.startswith("Done") and new.name() == "red 80 %", said
+        new.setColorSpace("RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc")
+        preview = dock().painter.image.convertToFormat(QImage.Format_RGB888)
+        shown = [preview.constScanLine(row).asstring(3 * preview.width()) for row in range(preview.height())]
+        data = new.pixelData(0, 0, 64, 48).data()
+        looks[profile] = [mean(data[2 - c :: 4]) for c in range(3)], [mean(b"".join(shown)[c::3]) for c in range(3)]
+        yield from shut(document)
+    right = looks.pop("sRGB-elle-V2-srgbtrc")
+    for profile, found in looks.items():
+        far = [max(abs(a - b) for a, b in zip(*pair)) for pair in zip(found, right)]
+        assert max(far) < 8, (profile, far, found, right)
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
 def scenario_places():
     """Layers off the canvas, larger than it, in groups, and of other types; the active node may be a mask."""
     yield from show()

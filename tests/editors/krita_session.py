@@ -148,7 +148,7 @@ def tell(name, why):
 
 
 GROUPS = (
-    "formats through_krita places selection two_documents refusals",
+    "formats through_krita profiles places selection two_documents refusals",
     "meanwhile kept again idle worker_trouble choices large",
     "pictures",
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Protocol
@@ -128,14 +129,46 @@ class Other:
         return _moved(colours, self.back)
 
 
+@dataclass(frozen=True)
+class Lattice:
+    """By what the colours at (n, n, n) equal distances become, red first, in [0, 1]; mixed between, as `Other`."""
+
+    from_srgb: Floats
+    to_srgb: Floats
+
+    def decoded(self, colours: Floats) -> Floats:
+        """To sRGB-encoded numbers."""
+        return _looked_up(colours, self.to_srgb)
+
+    def encoded(self, colours: Floats) -> Floats:
+        """From sRGB-encoded numbers."""
+        return _looked_up(colours, self.from_srgb)
+
+
+def _looked_up(colours: Floats, nodes: Floats) -> Floats:
+    def known(at: NDArray[np.intp]) -> Floats:
+        return nodes[at[..., 0], at[..., 1], at[..., 2]]
+
+    # Some rows at a time: the eight corners of a large picture take much memory.
+    strips = (colours[row : row + 64] for row in range(0, len(colours), 64))
+    return np.concatenate([_mixed(strip, len(nodes) - 1, known, 1) for strip in strips])
+
+
 def _moved(colours: Floats, transform: ImageCms.ImageCmsTransform) -> Floats:
-    places = colours.clip(0, 1) * np.float32(255)
-    low = np.floor(places).clip(0, 254)
+    def known(at: NDArray[np.intp]) -> Floats:
+        return np.asarray(transform.apply(Image.fromarray(at.astype(np.uint8))), np.float32)
+
+    return _mixed(colours, 255, known, 255)
+
+
+def _mixed(colours: Floats, most: int, known: Callable[[NDArray[np.intp]], Floats], scale: int) -> Floats:
+    """Trilinear: `known` has the values, in [0, scale], at whole places in [0, most]."""
+    places = colours.clip(0, 1) * np.float32(most)
+    low = np.floor(places).clip(0, most - 1)
     mixed, share = np.zeros_like(colours), places - low
     for corner in np.ndindex(2, 2, 2):
-        at = Image.fromarray((low + np.array(corner)).astype(np.uint8))
         weight = np.where(corner, share, 1 - share).prod(axis=2, keepdims=True)
-        mixed += weight * np.asarray(transform.apply(at), np.float32) / 255
+        mixed += weight * known((low + np.array(corner)).astype(np.intp)) / scale
     return mixed
 
 

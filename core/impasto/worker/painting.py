@@ -118,13 +118,14 @@ class Painter:
         recipe = cast(Recipe, job.recipe)
         registry().check(recipe)
         weights = style_weights(recipe, len(request.styles))
-        styles = [pictures.style(*pair, parts) for pair in zip(request.styles, weights, strict=True)]
+        own = pictures.space(request.space, parts)
+        styles = [pictures.style(*pair, parts, own) for pair in zip(request.styles, weights, strict=True)]
         mask = pictures.mask(request.mask, parts)
         notice = " ".join(chosen_frames(Path(style.file) for style in request.styles if style.file))
         job.parts = {}  # they may be large, and have all been read
         begin = time.perf_counter()
         with closing(paint(pictures.picture(content), styles, recipe, mask, self._load)) as steps:
-            last = self._pull(job, request.preview, steps, notice)
+            last = self._pull(job, pictures.Previews(request.preview, own), steps, notice)
         self._last = None
         if last is None:
             return "cancelled", {}, {}
@@ -145,12 +146,12 @@ class Painter:
     def _done(result: Samples, fields: Mapping[str, Any]) -> Ending:
         return "done", {"result": result.tobytes()}, {"picture": pictures.described(result, "result"), **fields}
 
-    def _pull(self, job: Job, longest: int, steps: Any, notice: str) -> tuple[int, Step] | None:
+    def _pull(self, job: Job, previews: pictures.Previews, steps: Any, notice: str) -> tuple[int, Step] | None:
         """Steps until they end or someone stops; the last and its number, or None if the job is given up.
 
         `notice` is told with the first of them.
         """
-        previews, throttle = pictures.Previews(longest), Throttle()
+        throttle = Throttle()
         for taken, step in enumerate(steps, 1):
             job.moved = time.monotonic()
             if job.wish == "cancel":
@@ -159,7 +160,7 @@ class Painter:
                 step = replace(step, notice=f"{notice} {step.notice}".strip())
             if not self.send.behind or step.fraction == 1 or step.notice:
                 self.send("progress", id=job.id, **_where(step))
-            if longest and not self.send.behind:
+            if previews.longest and not self.send.behind:
                 throttle.call(partial(self._preview, job, previews, step))
             if job.wish == "finish":
                 break

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ImageError
 from ..painting.scene import Style, fitted, stretched
 from ..pictures import bundled_styles, codecs, colour_transfer
+from ..pictures.colour_spaces import Lattice
 from ..pictures.picture import Picture, Pixels, read
 from ..pictures.samples import Samples
 from ..storage.files import check_input
@@ -44,9 +45,25 @@ def mask(form: Form | None, parts: Parts) -> Pixels | None:
     return None if form is None else np.ascontiguousarray(samples(form, parts).encoded()[..., 0]).clip(0, 1)
 
 
-def style(asked: requests.StyleRequest, weight: float, parts: Parts) -> Style:
-    """The painting that is asked for. Raises `ImageError` for files that cannot be read."""
-    return Style(_painting(asked, parts), weight, mask(asked.mask, parts), mask(asked.region, parts))
+def space(asked: requests.Space | None, parts: Parts) -> Lattice | None:
+    """The colour space that the content's numbers are of, or None for sRGB. Raises `BadRequest`."""
+    return None if asked is None else Lattice(*(_nodes(form, parts) for form in (asked.from_srgb, asked.to_srgb)))
+
+
+def _nodes(form: Form, parts: Parts) -> Pixels:
+    side = form.width
+    if side < 2 or form.height != side**2:
+        seen = f"The colours of a space are {side}x{form.height} pixels"
+        raise BadRequest(f"{seen}; expected n columns and n x n rows.", "See docs/worker.md.")
+    return samples(form, parts).encoded().reshape(side, side, side, 3)
+
+
+def style(asked: requests.StyleRequest, weight: float, parts: Parts, own: Lattice | None = None) -> Style:
+    """The painting that is asked for, in the numbers of `own`. Raises `ImageError` for files that cannot be read."""
+    found = _painting(asked, parts)
+    if own and asked.picture is None:  # one that is sent is in these numbers already
+        found = replace(found, pixels=own.encoded(found.pixels).clip(0, 1), samples=None)
+    return Style(found, weight, mask(asked.mask, parts), mask(asked.region, parts))
 
 
 def thumbnail(asked: requests.Thumbnail, parts: Parts) -> Samples:
@@ -77,10 +94,10 @@ def described(found: Samples, part: str) -> dict[str, Any]:
 
 
 class Previews:
-    """Pictures of the work so far, of this longest side; each step costs no more than its own size."""
+    """Pictures of the work so far, of this longest side, out of the numbers of `own`; a step costs its own size."""
 
-    def __init__(self, longest: int) -> None:
-        self.longest = longest
+    def __init__(self, longest: int, own: Lattice | None = None) -> None:
+        self.longest, self.own = longest, own
         self._canvas: Picture | None = None
         self._mask: Pixels | None = None
 
@@ -102,6 +119,8 @@ class Previews:
             weight = stretched(scene.mask, across.stop - across.start, down.stop - down.start)[..., None]
             painted = pixels[down, across] * (1 - weight) + painted * weight
         pixels[down, across] = painted
+        if self.own:
+            pixels = self.own.decoded(pixels)
         return _on_paper(pixels, self._canvas.alpha)
 
 

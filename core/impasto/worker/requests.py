@@ -96,11 +96,19 @@ class Thumbnail(_Record):
     longest: Annotated[int, Field(ge=1, le=LONGEST_PREVIEW)] = 96
 
 
+class Space(_Record):
+    """A colour space, by what becomes of the colours of a lattice."""
+
+    from_srgb: Form
+    to_srgb: Form
+
+
 class Paint(_Record):
     """A painting to make."""
 
     id: Id
     content: Form
+    space: Space | None = None
     styles: Annotated[list[StyleRequest], Field(min_length=1, max_length=MOST_STYLES)]
     mask: Mask | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
