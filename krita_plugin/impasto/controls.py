@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from .qt import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSlider, QSpinBox, Qt, QWidget, pyqtSignal
+from .qt import (
+    QCheckBox,
+    QComboBox,
+    QEvent,
+    QHBoxLayout,
+    QLineEdit,
+    QObject,
+    QSlider,
+    QSpinBox,
+    Qt,
+    QWidget,
+    pyqtSignal,
+)
+
+
+class _Calm(QObject):
+    """Passes the wheel on to what scrolls, where a control was not chosen before."""
+
+    def eventFilter(self, widget, event) -> bool:
+        away = event.type() == QEvent.Type.Wheel and not widget.hasFocus()
+        if away:
+            event.ignore()
+        return away
+
+
+_calm = _Calm()
+
+
+def calm(widget: QWidget) -> QWidget:
+    """`widget`, which the wheel does not change as the docker is scrolled over it."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_calm)
+    return widget
 
 
 class Control(QWidget):
@@ -15,7 +47,7 @@ class Control(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
-            row.addWidget(widget)
+            row.addWidget(calm(widget))
 
 
 class Number(Control):

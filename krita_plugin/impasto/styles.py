@@ -6,6 +6,7 @@ from pathlib import Path
 
 from krita import Krita
 
+from .controls import calm
 from .layers import is_open
 from .qt import (
     QCheckBox,
@@ -121,7 +122,7 @@ class Styles(QWidget):
             weight.setValue(style.weight)
             weight.setToolTip("How much this style counts beside the others")
             weight.valueChanged.connect(lambda value: self._weigh(style, value))
-            row.addWidget(weight)
+            row.addWidget(calm(weight))
         remove = QToolButton()
         remove.setText("\u00d7")
         remove.setToolTip("Leave this style out")

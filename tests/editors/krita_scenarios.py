@@ -8,7 +8,7 @@ from pathlib import Path
 
 from krita import InfoObject, Krita, Selection
 from PyQt5.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
 from PyQt5.QtWidgets import QApplication, QDoubleSpinBox, QPushButton
 
 K = Krita.instance()
@@ -565,6 +565,33 @@ def scenario_imported():
     yield from run(strength=60, steps=20)
     assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
     assert K.action("impasto_again") is not None
+
+
+def scenario_wheel():
+    """The wheel scrolls the docker over its controls, and changes one only where that has the focus."""
+    yield from show()
+    settings(strength=50)
+    boxes = dock().controls
+    quality, strength = boxes["quality"].box, boxes["strength"]
+    main = K.activeWindow().qwindow()
+    main.activateWindow()
+    dock().setFocus()
+    yield 100
+    for widget in (quality, strength.spin, strength.slider):
+        turn(widget)
+    assert (boxes["quality"].value(), strength.value()) == ("normal", 50)
+    quality.setFocus()
+    yield from wait_for(quality.hasFocus, 5, "the focus")
+    turn(quality)
+    assert boxes["quality"].value() == "fine"
+    settings()
+
+
+def turn(widget):
+    """The wheel, one step down over a widget."""
+    middle = QPointF(widget.rect().center())
+    where = middle, QPointF(widget.mapToGlobal(middle.toPoint())), QPoint(), QPoint(0, -120)
+    QApplication.sendEvent(widget, QWheelEvent(*where, Qt.NoButton, Qt.NoModifier, Qt.NoScrollPhase, False))
 
 
 def scenario_idle():

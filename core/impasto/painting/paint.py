@@ -244,7 +244,7 @@ class _Painting:
     def _by_transport(
         self, transport: TransportObjectives, view: View, stage: Stage, image: Tensor | None
     ) -> tuple[SummedObjective, Tensor]:
-        """As `_entered`: from the content's light in the colours of the styles; the last size adds none of its detail."""
+        """As `_entered`: from the content's light in the styles' colours; the last size adds none of its detail."""
         objective = transport.at(view, stage.draw)
         if image is None:
             return objective, self._first(view, NOTHING)
