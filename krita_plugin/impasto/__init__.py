@@ -4,16 +4,46 @@
 `settings` what was chosen, `docker` and what it is made of the window. Standard library and PyQt only.
 """
 
+import time
+
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
-from .docker import Docker, painter
+from .docker import Docker, painter, progress
+from .painter import State
+from .qt import QIcon, guarded
+
+SHOWN, BETWEEN = 4000, 10
+"""Milliseconds that a message stays on the canvas, and seconds between two about the progress."""
 
 
 class Again(Extension):
-    """The action in Tools > Scripts, and the end of the worker with Krita."""
+    """The action in Tools > Scripts; and what the docker says on the canvas, while the docker is hidden."""
 
     def setup(self):
         """Called before there are windows."""
+        self.told = 0.0
+        painter().said.connect(self.say)
+        painter().changed.connect(self._changed)
+        painter().heard.connect(self._heard)
+
+    @guarded
+    def say(self, text):
+        """Over the picture."""
+        krita = Krita.instance()
+        view = krita.activeWindow() and krita.activeWindow().activeView()
+        if view and text and not any(each.isVisible() for each in krita.dockers() if each.objectName() == "impasto"):
+            view.showFloatingMessage(text, QIcon(), SHOWN, 1)
+        self.told = time.monotonic()
+
+    @guarded
+    def _changed(self):
+        if painter().state is State.READING:
+            self.say(f"Painting {painter().settings.title()}...")
+
+    @guarded
+    def _heard(self, event):
+        if event.type == "progress" and time.monotonic() > self.told + BETWEEN:
+            self.say(f"{painter().settings.title()}: {progress(event)}")
 
     def createActions(self, window):
         """Offer to paint again, in this window."""

@@ -246,10 +246,7 @@ class Docker(DockWidget):
         elif kind == "progress":
             self.bar.setRange(0, 1000)
             self.bar.setValue(round(1000 * event["fraction"]))
-            left = event["remaining"]
-            self.bar.setFormat(
-                STATES[State.PAINTING] if left is None else f"{event['size']} pixels, {clock(left)} left"
-            )
+            self.bar.setFormat(progress(event))
 
     def _networks(self, networks: list) -> None:
         self._loading = True
@@ -312,6 +309,12 @@ class Docker(DockWidget):
         self.history.setVisible(bool(results))
         for result in results[: len(results) - self.history.count()][::-1]:
             self.history.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
+
+
+def progress(event) -> str:
+    """How far a painting is."""
+    left = event["remaining"]
+    return STATES[State.PAINTING] if left is None else f"{event['size']} pixels, {clock(left)} left"
 
 
 def _paths(event) -> list[str]:

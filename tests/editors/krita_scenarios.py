@@ -567,6 +567,39 @@ def scenario_imported():
     assert K.action("impasto_again") is not None
 
 
+def scenario_hidden():
+    """Where the docker is hidden, the canvas tells of work, of its end and of refusals."""
+    yield from show()
+    document = yield from open_(256, 192)
+    node = yield from filled(document, 256, 192)
+
+    def floating():
+        kinds = [each for each in QApplication.allWidgets() if each.metaObject().className() == "KisFloatingMessage"]
+        return [each for each in kinds if each.isVisible()]
+
+    yield from wait_for(lambda: not floating(), 20, "an earlier message")
+    painter = settings(strength=30)
+    K.action("impasto_again").trigger()
+    yield 300
+    assert not floating(), "the docker says it already"
+    yield from wait_for(lambda: not painter.busy)
+    yield from choose(document, node)
+    dock().setVisible(False)
+    yield 100
+    K.action("impasto_again").trigger()
+    yield from wait_for(floating, 3, "a message of the work")
+    floating()[0].grab().save(str(OUT / "floating.png"))
+    yield from wait_for(lambda: not painter.busy)
+    yield 300
+    floating()[0].grab().save(str(OUT / "floating_done.png"))
+    yield from wait_for(lambda: not floating(), 20, "the end of the message")
+    painter.settings.styles = []
+    K.action("impasto_again").trigger()
+    yield from wait_for(floating, 3, "a message of the refusal")
+    dock().setVisible(True)
+    yield from shut(document)
+
+
 def scenario_wheel():
     """The wheel scrolls the docker over its controls, and changes one only where that has the focus."""
     yield from show()

@@ -116,7 +116,7 @@ check() {
 }
 
 install() {
-    touch "$ROOT$DEPENDENCIES"
+    touch -c "$ROOT$DEPENDENCIES"
     ( inside "$1" "" bash -ec "python3 -m venv --without-pip /scratch/venv
         echo $DEPENDENCIES/lib/python3.*/site-packages > \$(echo /scratch/venv/lib/python3.*/site-packages)/dependencies.pth
         $DEPENDENCIES/bin/python -m pip --python /scratch/venv/bin/python install -q --no-deps --no-build-isolation /checkout" )
