@@ -58,7 +58,10 @@ def imported():
     subprocess.run(["python3", importer, packed, DATA / "krita"], env=ENV, check=True)
     with (CONFIG / "kritarc").open("a") as file:
         file.write("\n[python]\nenable_impasto=true\n")
-    together(["imported"], PATH=f"{Path(IMPASTO[0]).parent}:{ENV['PATH']}")
+    command = HOME / ".local/bin/impasto"  # as pipx and uv do
+    command.parent.mkdir(parents=True)
+    command.symlink_to(IMPASTO[0])
+    together(["imported"])
 
 
 def krita(*names, **more):
@@ -69,9 +72,9 @@ def krita(*names, **more):
     return subprocess.Popen(["krita", "--nosplash"], env=env, stdout=log, stderr=log, cwd=HOME)
 
 
-def together(names, **more):
+def together(names):
     """Scenarios in one Krita, which leaves at their end; after a crash, those that are left in another one."""
-    process = krita(*names, **more)
+    process = krita(*names)
     try:
         code = process.wait(HANGS)
     except subprocess.TimeoutExpired:
@@ -84,7 +87,7 @@ def together(names, **more):
         f"{names[0]}_ends_well", [f"exit code {code}", *left, *told(names[0])] if code or left or bad(names[0]) else []
     )
     if left[1:]:
-        together(left[1:], **more)
+        together(left[1:])
 
 
 def dies(way):
