@@ -5,6 +5,7 @@ from __future__ import annotations
 from krita import DockWidget, Krita
 
 from .controls import Choice, Number, about, control
+from .layers import notices
 from .painter import Painter, State, clock
 from .qt import (
     QFormLayout,
@@ -38,12 +39,23 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
+TIPS = {
+    "strength": "How far towards the style: 0 leaves the layer as it is, 100 forgets it",
+    "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
+    "colour": "Whose colours the result has: the style's, the layer's own, or the style's made to fit the layer.\n"
+    "No strokes: the layer keeps its forms, and takes the style's colours",
+    "quality": "Draft: half the size or less, to try things. Fine: twice as long as normal",
+    "seed": "Another number, up to 2147483647, gives another picture of the same kind",
+    "size": "Longest side in pixels that is painted at, 16 to 32768; smaller is sooner done. "
+    "The result is as large as the layer in any case",
+}
+"""What is said of controls in place of the worker's words, which are those of its command line."""
 STATES = {State.READING: "Reading the layer...", State.PAINTING: "Painting...", State.ADDING: "Adding the layer..."}
 """What the bar says."""
 SIDE, WIDTH = 240, 280
 """Pixels of the preview, and of the docker at least, with margins and a scroll bar."""
-LOOK = 300
-"""Milliseconds between looks at which layer is active: Krita does not tell."""
+LOOK, DRAFT = 300, 512
+"""Milliseconds between looks at which layer is active: Krita does not tell. And pixels of a draft at most."""
 _painters: list[Painter] = []
 
 
@@ -66,10 +78,11 @@ class Docker(DockWidget):
         self.preview, self.bar, self.text = QLabel(), QProgressBar(), QLabel()
         self.go, self.stop, self.keep = QPushButton("Run"), QPushButton("Cancel"), QPushButton("Stop and keep")
         self.origin, self.layers, self.tries = QPushButton(), QMenu(self), QWidget()
+        self.notice = QLabel()
         self.fold, self.folded = QToolButton(), QWidget()
         self.history = QListWidget()
         self.watch = QTimer(self)
-        self._loading = False
+        self._loading, self._looked = False, ""
         self._build()
         self._connect()
         self._load()
@@ -118,6 +131,9 @@ class Docker(DockWidget):
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.folded.hide()
         buttons = QHBoxLayout()
+        self.go.setToolTip("Paint the layer, as a new layer above it")
+        self.stop.setToolTip("Stop, and keep nothing")
+        self.keep.setToolTip("Stop, and make a layer of the picture so far")
         for button in (self.go, self.stop, self.keep):
             button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # some styles want more
             buttons.addWidget(button)
@@ -134,6 +150,7 @@ class Docker(DockWidget):
             row.addWidget(button)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setWordWrap(True)
+        self.notice.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.history.setIconSize(QSize(40, 40))
         self.history.setFixedHeight(96)
@@ -146,7 +163,7 @@ class Docker(DockWidget):
         column.addWidget(self.fold)
         column.addWidget(self.folded)
         column.addLayout(buttons)
-        for widget in (self.tries, self.bar, self.text, self.preview, self.history):
+        for widget in (self.notice, self.tries, self.bar, self.text, self.preview, self.history):
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()
@@ -184,12 +201,30 @@ class Docker(DockWidget):
         if not self.isVisible():
             return
         try:
-            title, trial = self.painter.source()[1].name(), self.painter.trial()
+            document, node = self.painter.source()
+            title, trial = node.name(), self.painter.trial()
         except RefusedError:
-            title, trial = "", None
+            document, title, trial = None, "", None
+        identity = document and node.uniqueId()
+        if identity != self._looked or (document and self.underMouse()):  # not all the time: it reads pixels
+            notice = notices(document, node) if document else ""
+            self.notice.setText(notice)
+            self.notice.setVisible(bool(notice))
+            self._looked = identity
+        if document and "size" in self.controls and self.folded.isVisible():
+            self.controls["size"].line.setPlaceholderText(str(self._size(node.bounds())))
         room = max(40, self.origin.width() - 30)
         self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
         self.tries.setVisible(trial is not None and not self.painter.busy)
+
+    def _size(self, bounds) -> int:
+        """At what longest side the worker paints if none is set."""
+        size = max(bounds.width(), bounds.height())
+        if self.controls["quality"].value() == "draft":
+            size /= 2
+            while size > DRAFT:
+                size /= 2
+        return round(size)
 
     @guarded
     def _list_layers(self) -> None:
@@ -261,7 +296,8 @@ class Docker(DockWidget):
         """Controls for all other knobs of this worker."""
         for knob in knobs:
             if knob["name"] in SHOWN:
-                self.controls[knob["name"]].setToolTip(self.controls[knob["name"]].toolTip() or about(knob))
+                known = self.controls[knob["name"]].toolTip()
+                self.controls[knob["name"]].setToolTip(known or TIPS.get(knob["name"]) or about(knob))
         if self.folded.layout() is not None:
             return
         form = QFormLayout(self.folded)
@@ -275,7 +311,7 @@ class Docker(DockWidget):
                 group = knob["group"]
                 form.addRow(QLabel(f"<b>{group}</b>"))
             each = self.controls[knob["name"]] = control(knob)
-            each.setToolTip(about(knob))
+            each.setToolTip(TIPS.get(knob["name"]) or about(knob))
             each.edited.connect(self._edited)
             form.addRow(knob["name"].replace("_", " "), each)
         self._load()

@@ -7,13 +7,14 @@ looked at again. Only a detached node is ever written to, and adding it is the o
 from __future__ import annotations
 
 import json
+import struct
 from typing import Any, Generator, NamedTuple
 
 from krita import Krita
 
 from . import pixels
 from .client import MOST, Pixels
-from .qt import QByteArray, QRect, QUuid, RefusedError
+from .qt import QByteArray, QRect, Qt, QUuid, RefusedError
 
 Turns = Generator[None, None, Any]
 
@@ -33,6 +34,16 @@ class Space(NamedTuple):
 
 THROUGH = Space("RGBA", "U16", "sRGB-elle-V2-srgbtrc.icc")
 """What Krita converts to, and back from, where the worker does not know a colour model."""
+
+
+COVERING = ("paintlayer", "grouplayer", "filelayer", "filllayer", "vectorlayer", "clonelayer")
+"""Types of layers that may hide what lies below."""
+
+
+def numbers(space: Space) -> Space:
+    """What the numbers that are sent of a layer mean, in 16 bits; sRGB where it is not known better."""
+    own = space.model == "RGBA" and space[:2] in pixels.LAYOUTS and not pixels.srgb(space.profile)
+    return Space(*THROUGH[:2], space.profile) if own else THROUGH
 
 
 def resolve(document):
@@ -87,6 +98,46 @@ def area(document, node) -> QRect:
     if bounds.isEmpty():
         raise RefusedError(f'The layer "{node.name()}" is empty: there is nothing to look at.')
     return bounds
+
+
+def thumbnail(node, side: int):
+    """A layer in its shape, its longer side of `side` pixels."""
+    size = node.bounds().size().scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio)
+    return node.thumbnail(max(1, size.width()), max(1, size.height()))
+
+
+def notices(document, node) -> str:
+    """What one may not expect of painting this layer, in sentences."""
+    found, cover, profile = [], _cover(node), numbers(Space.of(node)).profile
+    if node.animated():
+        found.append("Only this frame is painted, and the new layer covers all frames.")
+    if cover:
+        found.append(f'The layer "{cover}" hides what will be painted.')
+    if document.selection():
+        found.append("Only what is selected is painted.")
+    if profile != THROUGH.profile:
+        found.append(f"The colours of styles are converted into {profile}.")
+    return " ".join(found)
+
+
+def _cover(node) -> str:
+    """The name of a layer that lies opaque over the whole of this one, as far as nine places tell; or nothing."""
+    x, y, width, height = node.bounds().getRect()
+    places = [(x + width * i // 6, y + height * j // 6) for i in (1, 3, 5) for j in (1, 3, 5)]
+    while node.parentNode() is not None:
+        siblings = node.parentNode().childNodes()
+        for each in siblings[siblings.index(node) + 1 :]:
+            plain = each.visible() and each.opacity() == 255 and each.blendingMode() == "normal"
+            if plain and each.type() in COVERING and all(_opaque(each, *place) for place in places):
+                return each.name()
+        node = node.parentNode()
+    return ""
+
+
+def _opaque(node, x: int, y: int) -> bool:
+    code, most = {"U8": ("B", 255), "U16": ("H", 65535), "F16": ("e", 1)}.get(node.colorDepth(), ("f", 1))
+    alpha = node.projectionPixelData(x, y, 1, 1).data()[-struct.calcsize(code) :]
+    return bool(alpha) and struct.unpack(f"<{code}", alpha)[0] >= most
 
 
 def read(document, node, bounds: QRect, into: Space | None = None) -> Turns:
@@ -149,22 +200,17 @@ class Source:
                 raise RefusedError("The selection does not touch the layer: select a part of it, or nothing.")
         _unlocked(node)
 
-    @property
-    def colours(self) -> Space:
-        """What the numbers that are sent mean, in 16 bits; sRGB where it is not known better."""
-        own = self.space.model == "RGBA" and self.space[:2] in pixels.LAYOUTS and not pixels.srgb(self.space.profile)
-        return Space(*THROUGH[:2], self.space.profile) if own else THROUGH
-
     def lattice(self):
         """Krita's conversion between sRGB and `colours`, for the worker; None if they are sRGB."""
-        if self.colours == THROUGH:
+        colours = numbers(self.space)
+        if colours == THROUGH:
             return None
         light = pixels.linear(self.space.profile)
         side, form = pixels.NODES, pixels.LAYOUTS[THROUGH[:2]]
         found = {}
         for key, start, end, nodes in (
-            ("from_srgb", THROUGH, self.colours, pixels.lattice()),
-            ("to_srgb", self.colours, THROUGH, pixels.lattice(light)),
+            ("from_srgb", THROUGH, colours, pixels.lattice()),
+            ("to_srgb", colours, THROUGH, pixels.lattice(light)),
         ):
             data = pixels.ordered(_converted(self.document, nodes, side, side**2, start, end), form)
             found[key] = Pixels(side, side**2, form.channels, form.kind, data, light and end != THROUGH)

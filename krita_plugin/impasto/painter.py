@@ -162,7 +162,7 @@ class Painter(QObject):
         if not self.settings.styles:
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
         source = layers.Source(document, node)
-        self.image, self._end, self._job = node.thumbnail(PREVIEW // 2, PREVIEW // 2), None, ""
+        self.image, self._end, self._job = layers.thumbnail(node, PREVIEW // 2), None, ""
         self._turns = self._paint(source, self.settings.copy(), instead)
         self._enter(State.READING)
         self._timer.start(0)
@@ -196,7 +196,7 @@ class Painter(QObject):
         for style in settings.styles:
             asked = style.request()
             if style.kind == "layer":
-                asked = {"picture": (yield from self._layer(style, source.colours))}
+                asked = {"picture": (yield from self._layer(style, layers.numbers(source.space)))}
             styles.append({**asked, "weight": style.weight})
         space = source.lattice()
         self.warm()

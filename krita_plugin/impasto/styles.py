@@ -7,7 +7,7 @@ from pathlib import Path
 from krita import Krita
 
 from .controls import calm
-from .layers import is_open
+from .layers import is_open, thumbnail
 from .qt import (
     QCheckBox,
     QDoubleSpinBox,
@@ -173,7 +173,7 @@ class Styles(QWidget):
     @guarded
     def _choose_layer(self, document, node) -> None:
         style = StyleChoice("layer", node.uniqueId(), node.name(), document=document)
-        self.painter.thumbnails[style.key] = node.thumbnail(2 * SIDE, 2 * SIDE)
+        self.painter.thumbnails[style.key] = thumbnail(node, 2 * SIDE)
         self.choose(style)
 
     def drop(self, paths: list[str]) -> None:

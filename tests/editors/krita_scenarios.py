@@ -600,6 +600,88 @@ def scenario_hidden():
     yield from shut(document)
 
 
+def scenario_notices():
+    """Before Run it says what one may not expect: what is selected, a frame, a cover, a profile, the size."""
+    yield from show()
+    document = yield from open_(64, 16)
+    node = yield from filled(document, 64, 16)
+
+    def told():
+        dock()._looked = ""  # as when the mouse is over the docker
+        dock()._look()
+        return dock().notice.text() if dock().notice.isVisible() else ""
+
+    assert told() == "", told()
+    chosen = Selection()
+    chosen.select(4, 4, 20, 8, 255)
+    document.setSelection(chosen)
+    assert told() == "Only what is selected is painted.", told()
+    document.setSelection(None)
+    document.waitForDone()
+    group = document.createGroupLayer("group")
+    document.rootNode().addChildNode(group, None)
+    over = document.createNode("over", "paintlayer")
+    over.setPixelData(bytes([9, 9, 9, 255]) * 64 * 16, 0, 0, 64, 16)
+    group.addChildNode(over, None)
+    document.refreshProjection()
+    document.waitForDone()
+    yield from choose(document, node)
+    assert told() == 'The layer "group" hides what will be painted.', told()
+    for hide in (lambda: group.setVisible(False), lambda: group.setOpacity(128)):
+        hide()
+        assert told() == "", told()
+        group.setVisible(True)
+    group.remove()
+    yield from choose(document, node)
+    node.enableAnimation()
+    assert "Only this frame is painted" in told(), told()
+    yield from shut(document)
+    document = yield from open_(1200, 300, profile="ClayRGB-elle-V4-srgbtrc.icc")
+    node = yield from filled(document, 64, 16)
+    assert "converted into ClayRGB" in told(), told()
+    yield from choose(document, document.rootNode().childNodes()[0])
+    document.activeNode().setPixelData(samples(1200, 1) * 300, 0, 0, 1200, 300)
+    settings()
+    dock().fold.setChecked(True)
+    dock()._look()
+    shown = dock().controls["size"].line.placeholderText()
+    sizes = []
+    dock().painter.heard.connect(lambda event: event.type == "progress" and sizes.append(event["size"]))
+    for quality, most in (("normal", 1200), ("draft", 300)):
+        settings(quality=quality)
+        dock()._look()
+        shown = dock().controls["size"].line.placeholderText()
+        del sizes[:]
+        yield from run(strength=50, quality=quality, scales=None, steps=1)
+        assert shown == str(sizes[-1]) == str(most), (shown, sizes)
+    dock().fold.setChecked(False)
+    yield from shut(document)
+
+
+def scenario_shapes():
+    """Pictures of layers keep their shape, before there is a preview too; and controls say their true ranges."""
+    yield from show()
+    document = yield from open_(64, 16)
+    node = yield from filled(document, 64, 16)
+    painter = dock().painter
+    yield from run(**LONG)
+    dock().stop.click()
+    settings()
+    dock().go.click()
+    assert (painter.image.width(), painter.image.height()) == (256, 64), painter.image.size()
+    yield from wait_for(lambda: not painter.busy)
+    dock().styles._choose_layer(document, node)
+    small = painter.thumbnails[painter.settings.styles[-1].key]
+    assert small.width() == 4 * small.height() > 0, small.size()
+    boxes = dock().controls
+    for name in ("stroke_size", "seed"):
+        assert str(boxes[name].spin.maximum()) in boxes[name].toolTip(), boxes[name].toolTip()
+    for each in (boxes["strength"], boxes["quality"], dock().go, dock().stop, dock().keep):
+        assert each.toolTip()
+    assert "recoloured" not in boxes["colour"].toolTip(), boxes["colour"].toolTip()
+    yield from shut(document)
+
+
 def scenario_wheel():
     """The wheel scrolls the docker over its controls, and changes one only where that has the focus."""
     yield from show()
