@@ -99,15 +99,15 @@ class Docker(DockWidget):
 
     @guarded
     def dragEnterEvent(self, event) -> None:
-        """Files may be dropped, anywhere on the docker."""
-        if _paths(event):
+        """Pictures may be dropped, anywhere on the docker."""
+        if event.mimeData().hasUrls() or event.mimeData().hasImage():
             event.acceptProposedAction()
 
     @guarded
     def dropEvent(self, event) -> None:
         """They are styles."""
-        self.styles.drop(_paths(event))
         event.acceptProposedAction()
+        self.styles.drop(event.mimeData())
 
     def say(self, text: str) -> None:
         """Tell the one who paints."""
@@ -351,11 +351,6 @@ def progress(event) -> str:
     """How far a painting is."""
     left = event["remaining"]
     return STATES[State.PAINTING] if left is None else f"{event['size']} pixels, {clock(left)} left"
-
-
-def _paths(event) -> list[str]:
-    """The files that are dragged."""
-    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _controls() -> dict:

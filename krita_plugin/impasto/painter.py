@@ -70,6 +70,9 @@ class Painter(QObject):
         """The last preview; the layer itself until there is one."""
         self.process = Process(self)
         self.process.heard.connect(self._hear)
+        self.wrong: list[str] = []
+        """What was wrong with the styles that were chosen last."""
+        self._doubted: dict[tuple[str, str], list[StyleChoice]] = {}
         self.thumbnails: dict[tuple[str, str], QImage] = {}
         self._asked: dict[str, tuple[str, str]] = {}
         self._job = ""
@@ -94,6 +97,18 @@ class Painter(QObject):
         if self.process.session is None:
             self.hello = None
             self.process.start().request("describe")
+
+    def doubt(self, style: StyleChoice, before: list[StyleChoice]) -> None:
+        """Have `before` back, should the worker find that this style is no picture."""
+        if self.thumbnails.get(style.key, QImage()).isNull():
+            sure = [each for each in before if each.key not in self._doubted]
+            earlier = [self._doubted[each.key] for each in before if each.key in self._doubted]
+            self._doubted[style.key] = sure or (earlier or [[]])[0]
+
+    def refuse(self, why: str) -> None:
+        """Tell what is wrong with a style, below what is wrong with others."""
+        self.wrong.append(why)
+        self.say("\n".join(self.wrong))
 
     def thumbnail(self, style: StyleChoice) -> QImage:
         """What a style looks like; a null image as long as the worker has not told."""
@@ -270,11 +285,17 @@ class Painter(QObject):
 
     def _shown(self, event) -> None:
         key = self._asked.pop(event.id)
+        before = self._doubted.pop(key, None)
         if event.type == "thumbnail":
             self.thumbnails[key] = image(event)
-            self.changed.emit()
         else:
-            self.say(sentence(event))
+            self.refuse(sentence(event))
+            if before is not None:
+                del self.thumbnails[key]  # it may be whole the next time
+                others = [each for each in self.settings.styles if each.key != key]
+                self.settings.styles = others or before
+                self.settings.save()
+        self.changed.emit()
 
     def _enter(self, state: State) -> None:
         self.state = state

@@ -9,7 +9,7 @@ from typing import Any
 
 from .qt import QStandardPaths
 
-NAME = "impasto-settings.json"
+NAME, DROPPED = "impasto-settings.json", "impasto-dropped"
 SHOWN = ("strength", "stroke_size", "colour", "quality", "network", "seed")
 """Knobs with controls of their own; the others are folded away."""
 DEFAULTS = {"strength": 50, "stroke_size": 0, "colour": "style", "quality": "normal", "network": "", "seed": 0}
@@ -82,5 +82,10 @@ class Settings:
         return found
 
 
+def folder() -> Path:
+    """Krita's own, for what belongs to its user."""
+    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
+
+
 def _file() -> Path:
-    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)) / NAME
+    return folder() / NAME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from krita import Krita
@@ -9,12 +10,14 @@ from krita import Krita
 from .controls import calm
 from .layers import is_open, thumbnail
 from .qt import (
+    QBuffer,
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
     QIcon,
     QImage,
+    QIODevice,
     QLabel,
     QListView,
     QListWidget,
@@ -30,7 +33,7 @@ from .qt import (
     guarded,
     pyqtSignal,
 )
-from .settings import StyleChoice
+from .settings import DROPPED, StyleChoice, folder
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
@@ -83,9 +86,12 @@ class Styles(QWidget):
         self.gallery.setFixedHeight(-(-len(own) // 4) * self.gallery.gridSize().height() + 4)
         self._fill()
 
-    def choose(self, style: StyleChoice) -> None:
+    def choose(self, style: StyleChoice, add: bool = False) -> None:
         """Take a style in place of the others, or with them."""
-        others = self.painter.settings.styles if self.mix.isChecked() else []
+        before = self.painter.settings.styles
+        others = before if self.mix.isChecked() or add else []
+        if style.kind == "file":
+            self.painter.doubt(style, before)
         self.painter.settings.styles = [*(each for each in others[: MOST - 1] if each.key != style.key), style]
         self._fill()
         self.edited.emit()
@@ -146,16 +152,18 @@ class Styles(QWidget):
 
     @guarded
     def _picked(self, item) -> None:
+        self.painter.wrong.clear()
         self.choose(StyleChoice("name", item.text(), item.text()))
 
     @guarded
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose a style picture", "", FILES)
         if path:
+            self.painter.wrong.clear()
             self._choose_file(path)
 
-    def _choose_file(self, path: str) -> None:
-        self.choose(StyleChoice("file", path, Path(path).stem))
+    def _choose_file(self, path: str, title: str = "", add: bool = False) -> None:
+        self.choose(StyleChoice("file", path, title or Path(path).stem), add)
 
     @guarded
     def _list_layers(self) -> None:
@@ -176,12 +184,34 @@ class Styles(QWidget):
         self.painter.thumbnails[style.key] = thumbnail(node, 2 * SIDE)
         self.choose(style)
 
-    def drop(self, paths: list[str]) -> None:
-        """Files are styles: one takes the place of the others, several are mixed."""
-        if len(paths) > 1:
-            self.mix.setChecked(True)
-        for path in paths[:MOST]:
-            self._choose_file(path)
+    def drop(self, dragged) -> None:
+        """Pictures are styles: one takes the place of the others, several are mixed. A browser's come as samples."""
+        self.painter.wrong.clear()
+        paths = [url.toLocalFile() for url in dragged.urls() if url.isLocalFile()]
+        folders = [path for path in paths if Path(path).is_dir()]
+        files = [path for path in paths if path not in folders][:MOST]
+        web = [url for url in dragged.urls() if not url.isLocalFile()]
+        for number, path in enumerate(files):
+            self._choose_file(path, add=number > 0)
+        for path in folders:
+            self.painter.refuse(f"{Path(path).name} is a folder: drop the pictures in it.")
+        if dragged.hasImage() and not paths:
+            title = Path(web[0].path()).stem if web else ""
+            self._choose_file(_stored(QImage(dragged.imageData())), title or "dropped")
+        elif web:
+            self.painter.refuse(f"{web[0].host()} gave no picture, only its address: save it, and drop the file.")
+
+
+def _stored(image: QImage) -> str:
+    """A picture that is in no file, put into one of ours, for the next sitting too."""
+    data = QBuffer()
+    data.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(data, "PNG")
+    name = hashlib.sha1(data.data().data(), usedforsecurity=False).hexdigest()[:16]
+    path = folder() / DROPPED / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.data().data())
+    return str(path)
 
 
 def _gallery() -> QListWidget:

@@ -821,11 +821,6 @@ def scenario_choices():
     box.mix.setChecked(False)
     drop(style())
     assert [each.title for each in painter.settings.styles] == ["red"]
-    odd = OUT / "odd.psd"
-    odd.write_bytes(b"8BPS" + bytes(40))
-    drop(str(odd), style())
-    assert [each.title for each in painter.settings.styles] == ["odd", "red"]
-    yield from wait_for(lambda: "odd.psd: this is a Photoshop document" in dock().text.text(), what="the refusal")
     dock().controls["tv_weight"].line.setText("0.5")
     dock()._edited()
     assert painter.settings.recipe()["tv_weight"] == "0.5"
@@ -834,10 +829,50 @@ def scenario_choices():
     yield from shut(document)
 
 
-def drop(*paths):
-    """Drag files to the docker, there where it has no control, and drop them."""
+def scenario_drops():
+    """What is dropped and no picture is refused in words, and not kept; a browser's picture is taken."""
+    yield from show()
+    painter, box = settings(), dock().styles
+    titles = lambda: [each.title for each in painter.settings.styles]  # noqa: E731
+    yield from wait_for(lambda: not painter.thumbnail(painter.settings.styles[0]).isNull(), 30, "the first style")
+    odd, text, cut, other = OUT / "odd.psd", OUT / "notes.txt", OUT / "cut.jpg", OUT / "blue.png"
+    odd.write_bytes(b"8BPS" + bytes(40))
+    text.write_text("a list of things")
+    cut.write_bytes(Path("/checkout/examples/harbour.jpg").read_bytes()[:700])
+    QImage(style()).rgbSwapped().save(str(other))
+    drop(str(text))
+    yield from wait_for(lambda: "notes.txt" in dock().text.text() and titles() == ["red"], 30, "the refusal")
+    drop(str(OUT))
+    assert f"{OUT.name} is a folder" in dock().text.text() and titles() == ["red"], dock().text.text()
+    drop(str(odd), str(cut))
+    yield from wait_for(lambda: titles() == ["red"], 30, "refusing two of two")
+    drop(str(odd), str(cut), str(other))
+    yield from wait_for(lambda: titles() == ["blue"], 30, "refusing two of three")
+    assert all(each.name in dock().text.text() for each in (odd, cut)), dock().text.text()
+    drop(style(), str(other))
+    assert titles() == ["red", "blue"] and not box.mix.isChecked(), titles()
+    drop(str(other))
+    assert titles() == ["blue"], titles()
+    kept = json.loads((OUT / "data/krita/impasto-settings.json").read_text())["styles"]
+    assert [each[2] for each in kept] == ["blue"], kept
+    drop("https://example.org/pictures/scream.jpg")
+    assert "example.org gave no picture" in dock().text.text() and titles() == ["blue"], dock().text.text()
+    drop("https://example.org/pictures/scream.jpg", image=QImage(style()))
+    assert titles() == ["scream"] and Path(painter.settings.styles[0].value).is_file(), titles()
+    document = yield from open_(32, 24)
+    yield from filled(document)
+    dock().go.click()
+    yield from wait_for(lambda: not painter.busy)
+    assert dock().text.text().startswith("Done"), dock().text.text()
+    yield from shut(document)
+
+
+def drop(*paths, image=None):
+    """Drag files, or what is on the web, to the docker, there where it has no control, and drop them."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(path) for path in paths])
+    data.setUrls([QUrl(path) if "://" in path else QUrl.fromLocalFile(path) for path in paths])
+    if image is not None:
+        data.setImageData(image)
     rest = data, Qt.LeftButton, Qt.NoModifier
     QApplication.sendEvent(dock().bar, QDragEnterEvent(QPoint(2, 2), Qt.CopyAction, *rest))
     QApplication.sendEvent(dock().bar, QDropEvent(QPointF(2, 2), Qt.CopyAction, *rest))

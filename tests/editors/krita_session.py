@@ -152,7 +152,7 @@ def tell(name, why):
 
 GROUPS = (
     "formats through_krita profiles places selection two_documents refusals",
-    "meanwhile kept again wheel hidden notices shapes idle worker_trouble choices large",
+    "meanwhile kept again wheel hidden notices shapes idle worker_trouble choices drops large",
     "pictures",
 )
 WAYS = ("menu", "window", "term", "kill", "segv")
