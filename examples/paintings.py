@@ -27,6 +27,19 @@ def night() -> Plane:
     return canvas.lit(0.9)
 
 
+STARS = [
+    (0.30, 0.42, 30),
+    (0.57, 0.13, 34),
+    (0.70, 0.27, 26),
+    (0.38, 0.09, 24),
+    (0.05, 0.30, 28),
+    (0.78, 0.10, 22),
+    (0.055, 0.60, 22),
+    (0.80, 0.60, 18),
+]
+"""Across, down and size, the first two as shares of the picture's."""
+
+
 def _night_sky() -> tuple[Plane, Plane]:
     """Colours and directions of a sky of whirls, stars and a moon."""
     u, v = np.ones((H, W)), 0.35 * np.cos(X / W * 7.5 + 0.4) + 0.15 * np.sin(Y / H * 9)
@@ -55,17 +68,7 @@ def _night_sky() -> tuple[Plane, Plane]:
     model, angle = ramp(wave, blues), np.arctan2(v, u)
     dark = ramp(wave, [(-1, (0.06, 0.09, 0.26)), (1, (0.20, 0.34, 0.62))])
     model = blend(model, dark, np.clip(1 - Y / (0.24 * H), 0, 1) * 0.7)
-    stars = [
-        (0.30, 0.42, 30),
-        (0.57, 0.13, 34),
-        (0.70, 0.27, 26),
-        (0.38, 0.09, 24),
-        (0.05, 0.30, 28),
-        (0.78, 0.10, 22),
-        (0.055, 0.60, 22),
-        (0.80, 0.60, 18),
-    ]
-    for cx, cy, size in (*stars, (0.895, 0.165, 62)):
+    for cx, cy, size in (*STARS, (0.895, 0.165, 62)):
         model, angle = _star(model, angle, cx * W, cy * H, float(size))
     return model, angle
 

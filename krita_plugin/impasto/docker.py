@@ -115,6 +115,29 @@ class Docker(DockWidget):
         self.text.setVisible(bool(text))
 
     def _build(self) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.addWidget(self.styles)
+        column.addLayout(self._form())
+        column.addWidget(self.fold)
+        column.addWidget(self.folded)
+        column.addLayout(self._buttons())
+        self._offer_tries()
+        self._describe()
+        for widget in (self.notice, self.tries, self.bar, self.text, self.preview, self.history):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(body)
+        area.setMinimumWidth(WIDTH)
+        self.setWidget(area)
+        self.setAcceptDrops(True)
+
+    def _form(self) -> QFormLayout:
+        """What is set before Run: the layer, and the controls that are always there."""
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.origin.setMenu(self.layers)
@@ -130,6 +153,10 @@ class Docker(DockWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.folded.hide()
+        return form
+
+    def _buttons(self) -> QHBoxLayout:
+        """Run, and what ends it."""
         buttons = QHBoxLayout()
         self.go.setToolTip("Paint the layer, as a new layer above it")
         self.stop.setToolTip("Stop, and keep nothing")
@@ -137,6 +164,10 @@ class Docker(DockWidget):
         for button in (self.go, self.stop, self.keep):
             button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # some styles want more
             buttons.addWidget(button)
+        return buttons
+
+    def _offer_tries(self) -> None:
+        """What may be done with the last result."""
         row = QHBoxLayout(self.tries)
         row.setContentsMargins(0, 0, 0, 0)
         for title, slot, tip in (
@@ -148,6 +179,9 @@ class Docker(DockWidget):
             button.setToolTip(tip)
             button.clicked.connect(slot)
             row.addWidget(button)
+
+    def _describe(self) -> None:
+        """How the work, its end and what was painted before are shown."""
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setWordWrap(True)
         self.notice.setWordWrap(True)
@@ -155,24 +189,6 @@ class Docker(DockWidget):
         self.history.setIconSize(QSize(40, 40))
         self.history.setFixedHeight(96)
         self.history.setToolTip("Painted in this sitting: click to have the settings back")
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.addWidget(self.styles)
-        column.addLayout(form)
-        column.addWidget(self.fold)
-        column.addWidget(self.folded)
-        column.addLayout(buttons)
-        for widget in (self.notice, self.tries, self.bar, self.text, self.preview, self.history):
-            column.addWidget(widget)
-        column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(body)
-        area.setMinimumWidth(WIDTH)
-        self.setWidget(area)
-        self.setAcceptDrops(True)
 
     def _connect(self) -> None:
         self.go.clicked.connect(self._run)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,6 @@ from .options import FILE, Grouped, given, knobs, masks, no_recipe, preview, qui
 
 if TYPE_CHECKING:
     from ..film.painting import FilmPainting
-    from ..pictures.picture import Picture
     from .interrupt import Interrupt
     from .job import Job
 
@@ -53,10 +52,7 @@ def film(
     preview: Path | None,
     no_recipe: bool,
     quiet: bool,
-    mask: Path | None,
-    style_mask: tuple[Path, ...],
-    style_region: tuple[Path, ...],
-    **values: str | None,
+    **values: Any,
 ) -> int:
     """Paint FILM, a video, an animated picture or a folder of frames, in the manner of STYLE, one or several.
 
@@ -75,23 +71,17 @@ def film(
     from ..pictures.picture import read
     from .job import Job, check, extras
 
-    begin, recipe = time.perf_counter(), Recipe.of(**given(values.items()))
+    begin, where = time.perf_counter(), [values.pop(name) for name in ("mask", "style_mask", "style_region")]
     source = Film(film, Fraction(rate).limit_denominator(1001))
-    more = extras(mask, style, style_mask, style_region)
+    recipe, more = Recipe.of(**given(values.items())), extras(where[0], style, *where[1:])
     job = Job(film, style[0], output.with_name(f"{output.name}.png"), recipe, preview, quiet=quiet, extras=more)
-
-    @cache
-    def read_once(path: Path) -> Picture:
-        return first_frame(source) if path == film else read(path)
-
+    read_once = cache(lambda path: first_frame(source) if path == film else read(path))
     check_result(output, source)
     job = job.settled(read_once)
     pictures = check(job, read_once)
     sources = {name: path for name, path in job.sources.items() if name != "content"}
-    folder = output.with_name(f"{output.name}.frames")
-    work = FilmPainting(
-        source, pictures.styles, job.recipe, sources, folder, pictures.mask, every, no_recipe, not output.suffix
-    )
+    folder, mask, keep = output.with_name(f"{output.name}.frames"), pictures.mask, not output.suffix
+    work = FilmPainting(source, pictures.styles, job.recipe, sources, folder, mask, every, no_recipe, keep)
     return _run(work, job, output, begin)
 
 

@@ -134,26 +134,22 @@ def remake(
     hint: str = "",
     *,
     output: Path | None,
-    preview: Path | None,
-    losses: tuple[Path, ...],
-    quiet: bool,
-    no_recipe: bool,
     strip: bool,
-    save_every: int | None = None,
+    **written: Any,
 ) -> Job:
     """The job that made `picture`, to be done again. `moved` says where its sources are now, by what they are for.
 
-    `hint` is how to say where one is that is not there, as for `Source.find`; the others are as for `Job`.
+    `hint` is how to say where one is that is not there, as for `Source.find`; the others are options of results.
     """
     made = Provenance.read(picture)
     output = check_output(output or picture.with_stem(f"{picture.stem}-again"), picture)
-    if preview:
-        check_output(preview, picture)
-    for path in losses:
+    if written["preview"]:
+        check_output(written["preview"], picture)
+    for path in written["losses"]:
         check_output(path, picture, formats=FORMATS)
     found = {name: source.find(picture.parent, name, moved.get(name), hint) for name, source in made.sources.items()}
     recipe = made.recipe.model_copy(update={"init": str(found["init"])}) if "init" in found else made.recipe
-    if made.version != __version__ and not quiet:
+    if made.version != __version__ and not written["quiet"]:
         click.echo(f"impasto: made by version {made.version}; with {__version__} it may differ.", err=True)
     content, style, origin = (found.pop(name, None) for name in ("content", "style", "from"))
     found.pop("init", None)
@@ -162,17 +158,13 @@ def remake(
         style,
         output,
         recipe,
-        preview,
-        save_every,
-        losses=losses,
-        quiet=quiet,
-        no_recipe=no_recipe,
         strip=strip or made.stripped,
         taken=made.taken,
         canvas=made.canvas,
         begun=(origin, made.begun) if origin and made.begun else None,
         extras=found,
         environment=made.environment,
+        **written,
     )
 
 
