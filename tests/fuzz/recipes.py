@@ -27,6 +27,8 @@ RECIPES = [
 ]
 PIECES = [b"{", b"}", b"[" * 2000, b'"', b"null", b"1e999", b"NaN", b"9" * 5000, b"\xff", b"\0", b"\\ud800", b"../"]
 
+RESULTS: dict[str, Any] = {"preview": None, "losses": (), "quiet": True, "no_recipe": False, "strip": False}
+
 
 def prepared(target: str, top: Path) -> Case:
     """Reads what pictures carry."""
@@ -52,9 +54,9 @@ def prepared(target: str, top: Path) -> Case:
             path.write_bytes(_with_text(rng, plain, mutated(rng, text.encode(), PIECES)))
         try:
             if rng.random() < 0.5:
-                job = remake(path, folder / "again.png", {}, None, (), quiet=True)
+                job = remake(path, {}, output=folder / "again.png", **RESULTS)
             else:
-                job = go_on(path, [], folder / "finer.png", {}, None, (), quiet=True, read=read)
+                job = go_on(path, [], {}, read, output=folder / "finer.png", **RESULTS)
             check(job.settled(read))
         except ImpastoError as error:
             return type(error).__name__
