@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from PIL import Image
 
 from local_server import Server, serving
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "images"
 Run = Callable[..., Result]

@@ -24,7 +24,7 @@ import leftovers
 
 Gegl.init(None)
 PLUGIN = Path(Gimp.directory()) / "plug-ins" / "impasto"
-SETTINGS = PLUGIN / "impasto.json"
+SETTINGS, COMMAND = PLUGIN / "impasto.json", Path("/scratch/venv/bin/impasto")
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
 ENDLESS = "steps=100000 scales=1 size=64"
@@ -352,7 +352,9 @@ def scenario_a_worker_that_is_missing_dies_or_babbles():
     describe = "print(json.dumps(dict(type='description',id='1',knobs=[])),flush=True)\nsys.stdin.buffer.readline()\n"
     with Scene() as scene:
         with Talking(None):
+            away = COMMAND.rename(COMMAND.with_name("away"))
             scene.refused("impasto install gimp")
+            away.rename(COMMAND)
         with Talking("import sys; sys.exit('No module named impasto')"):
             scene.refused("No module named impasto")
         with Talking("while True: print('complete rubbish', flush=True)"):
@@ -365,6 +367,11 @@ def scenario_a_worker_that_is_missing_dies_or_babbles():
         SETTINGS.write_text('{"worker": ["/nowhere/python"]}')
         scene.refused("/nowhere/python", "cannot be started")
         SETTINGS.write_text(before)
+
+
+def scenario_a_worker_that_was_not_named_is_looked_for():
+    with Scene() as scene, Talking(None):
+        scene.painted()
 
 
 def scenario_a_worker_that_is_killed():
