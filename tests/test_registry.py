@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Install
+from conftest import Install, put_plugin
 
 GOOD = """
 from impasto.plugin import hookimpl
@@ -108,12 +108,10 @@ def test_damaged_metadata_harms_nobody(
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_distribution_that_is_twice_on_the_path_counts_once(
-    install: Install, plugins: Plugins, tmp_path: Path
-) -> None:
+def test_a_distribution_that_is_twice_on_the_path_counts_once(plugins: Plugins, tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "behind"):
         folder.mkdir(exist_ok=True)
-        install("acme_net", GOOD.format(name="acme"), folder)
+        put_plugin("acme_net", GOOD.format(name="acme"), folder)
     done = plugins(PYTHONPATH=f"{tmp_path}{os.pathsep}{tmp_path / 'behind'}")
     assert done.stdout.count("acme_net") == 1
     assert "cannot be used" not in done.stdout
