@@ -236,7 +236,9 @@ PROFILES = "ClayRGB-elle-V2", "LargeRGB-elle-V2", "Rec2020-elle-V", "PQ"
 def scenario_profiles():
     """Where a document is not sRGB: to the bit at strength 0, and a style's colours look as in sRGB, also previews."""
     yield from show()
-    looks = {}
+    looks, layer = {}, K.openDocument(style())
+    K.activeWindow().addView(layer)
+    yield from wait_for(lambda: layer.activeNode() is not None)
     for profile in ("sRGB-elle-V2-srgbtrc", *PROFILES):
         name = next(each for each in sorted(K.profiles("RGBA", "U16")) if profile in each)
         document = yield from open_(64, 48)
@@ -253,12 +255,20 @@ def scenario_profiles():
         said = yield from run(strength=80, steps=20)
         new = document.rootNode().childNodes()[2]
         assert said.startswith("Done") and new.name() == "red 80 %", said
+        dock().styles._choose_layer(layer, layer.rootNode().childNodes()[0])
+        yield from choose(document, node)
+        dock().go.click()
+        yield from wait_for(lambda: not dock().painter.busy)
+        other = document.rootNode().childNodes()[2]
+        pair = new.pixelData(0, 0, 64, 48).data()[1::2], other.pixelData(0, 0, 64, 48).data()[1::2]
+        assert other != new and abs(mean(pair[0]) - mean(pair[1])) < 2, (name, "a layer as the style")
         new.setColorSpace("RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc")
         preview = dock().painter.image.convertToFormat(QImage.Format_RGB888)
         shown = [preview.constScanLine(row).asstring(3 * preview.width()) for row in range(preview.height())]
         data = new.pixelData(0, 0, 64, 48).data()
         looks[profile] = [mean(data[2 - c :: 4]) for c in range(3)], [mean(b"".join(shown)[c::3]) for c in range(3)]
         yield from shut(document)
+    yield from shut(layer)
     right = looks.pop("sRGB-elle-V2-srgbtrc")
     for profile, found in looks.items():
         far = [max(abs(a - b) for a, b in zip(*pair)) for pair in zip(found, right)]
