@@ -88,13 +88,36 @@ def test_the_packed_plugin_is_what_install_puts(profile: Path, process: Process,
     assert not (profile / "plug-ins").exists()
     process("install", "gimp")
     installed = {path.name: path.read_bytes() for path in (profile / "plug-ins" / "impasto").iterdir()}
-    del installed["impasto.json"]  # the worker, which the packed one looks for
+    settings = json.loads(installed["impasto.json"])
+    del settings["worker"]  # which the packed one looks for
+    installed["impasto.json"] = json.dumps(settings, indent=1).encode() + b"\n"
     with zipfile.ZipFile(tmp_path / "impasto-gimp.zip") as packed:
         assert {Path(name).name: packed.read(name) for name in packed.namelist() if name != "impasto/"} == installed
         assert packed.getinfo("impasto/impasto.py").external_attr >> 16 == 0o100755
     first = (tmp_path / "impasto-gimp.zip").read_bytes()
     process("install", "gimp", "--zip", tmp_path / "impasto-gimp.zip")
     assert (tmp_path / "impasto-gimp.zip").read_bytes() == first
+
+
+def test_an_unpacked_plugin_is_ours_to_check_and_to_replace(
+    profile: Path, process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process("install", "gimp", "--zip", tmp_path / "impasto-gimp.zip")
+    with zipfile.ZipFile(tmp_path / "impasto-gimp.zip") as packed:
+        packed.extractall(profile / "plug-ins")
+    plugin = profile / "plug-ins" / "impasto"
+    (plugin / "impasto.py").chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert f"impasto is neither on the PATH nor in {tmp_path}" in process("install", "gimp", "--check").stderr
+    command = tmp_path / ".local" / "bin" / "impasto"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m impasto "$@"\n')
+    command.chmod(0o755)
+    assert "its worker paints" in process("install", "gimp", "--check").stdout
+    assert process("install", "gimp").returncode == 0
+    assert json.loads((plugin / "impasto.json").read_text())["worker"] == [sys.executable, "-m", "impasto", "worker"]
+    assert process("install", "gimp", "--uninstall").returncode == 0
+    assert not plugin.exists()
 
 
 def test_a_packed_plugin_is_a_zip_file(process: Process, tmp_path: Path) -> None:
@@ -105,7 +128,7 @@ def test_a_packed_plugin_is_a_zip_file(process: Process, tmp_path: Path) -> None
 def test_a_plugin_looks_for_its_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(LookupError, match="impasto is not on the PATH"):
+    with pytest.raises(LookupError, match="impasto is neither on the PATH nor in"):
         worker_command(tmp_path)
     command = tmp_path / ".local/bin/impasto"
     command.parent.mkdir(parents=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 SETTINGS = "impasto.json"
 """Beside the plug-in: what `impasto install` tells it, the worker's command and the version."""
-PLACES = (".local/bin", "Library/Python/bin")
-"""Folders of the user's home where pipx, uv and pip put commands; an editor may have been started without them."""
+PLACE = Path(".local", "bin")
+"""The folder of the user's home where pipx and uv put commands; an editor may have been started without it."""
 
 
 def worker_command(folder: Path) -> list[str]:
@@ -18,8 +18,8 @@ def worker_command(folder: Path) -> list[str]:
     try:
         return [str(part) for part in json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["worker"]]
     except (OSError, ValueError, KeyError, TypeError):
-        places = [os.environ.get("PATH", os.defpath), *(str(Path.home() / place) for place in PLACES)]
-    found = shutil.which("impasto", path=os.pathsep.join(places))
+        place = Path.home() / PLACE
+    found = shutil.which("impasto", path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(place)]))
     if found is None:
-        raise LookupError(f"impasto is not on the PATH, and not in {Path.home() / PLACES[0]}")
+        raise LookupError(f"impasto is neither on the PATH nor in {place}")
     return [found, "worker"]

@@ -218,10 +218,8 @@ def _clock(seconds: float) -> str:
 def _command() -> list[str]:
     try:
         return worker_command(Path(__file__).resolve().parent)
-    except LookupError:
-        raise FailedError(
-            "impasto does not know where its worker is: run `impasto install gimp` in a terminal."
-        ) from None
+    except LookupError as error:
+        raise FailedError(f"{error}. Install it, or run `impasto install gimp` where it is.") from None
 
 
 def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from .client import CHECK, HARMFUL, TAIL, Session, failure
 from .locate import worker_command
 from .qt import QObject, QProcess, QProcessEnvironment, QTimer, guarded, pyqtSignal
 
-"""Written by `impasto install krita`."""
 AHEAD, PIECE = 2**23, 2**20
 """Bytes that may wait in the pipe, and that are handed to it at once."""
 START, SILENT, STOP = 120, 60, 10
@@ -46,9 +45,9 @@ class Process(QObject):
             return None
         try:
             program, *arguments = worker_command(Path(__file__).parent)
-        except LookupError:
-            hint = "Run `impasto install krita` in a terminal."
-            return self._lose(failure("not_started", "The docker does not know where impasto is.", hint))
+        except LookupError as error:
+            hint = "Install it, or run `impasto install krita` where it is."
+            return self._lose(failure("not_started", f"{error}.", hint))
         environment = QProcessEnvironment.systemEnvironment()
         for name in HARMFUL:
             environment.remove(name)

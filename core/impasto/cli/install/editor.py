@@ -43,7 +43,7 @@ class Editor(ABC):
 
     def put(self, profile: Path, worker: Sequence[str]) -> Path:
         """Put the plug-in, which is to run this worker, into `profile`; returns its folder. Raises `ImpastoError`."""
-        folder, files = self.folder(profile), self.files(profile)
+        folder, files = self.folder(profile), self.files(profile) | self.settings(profile, worker)
         new = folder.with_name(f".{NAME}.new")
         if folder.exists() and not _ours(folder):
             raise ImpastoError(f"{folder} is there and is not ours.", "Move it away first.")
@@ -56,9 +56,6 @@ class Editor(ABC):
                 target.write_bytes(content)
                 if path.name == f"{NAME}.py":  # GIMP starts it by its exec bit
                     target.chmod(0o755)
-            (new / locate.SETTINGS).write_text(
-                json.dumps({"worker": list(worker), "version": __version__}, indent=1) + "\n"
-            )
             _remove(folder)
             new.rename(folder)
             self.enable(profile, True)
@@ -71,8 +68,8 @@ class Editor(ABC):
 
     def packed(self) -> bytes:
         """The plug-in as a ZIP file: what `put` puts, but for its worker's command, which it then looks for itself."""
-        whole = PurePosixPath(self.plugins)
-        files = {PurePosixPath(path.as_posix()): content for path, content in self.files(Path()).items()}
+        whole, every = PurePosixPath(self.plugins), self.files(Path()) | self.settings(Path())
+        files = {PurePosixPath(path.as_posix()): content for path, content in every.items()}
         named = {str(path.relative_to(whole) if whole in path.parents else path): files[path] for path in files}
         folders = {f"{parent}/" for name in named for parent in PurePosixPath(name).parents if parent.name}
         archive = io.BytesIO()
@@ -109,7 +106,10 @@ class Editor(ABC):
                 return f"{path} is missing, or not that of impasto {__version__}. {again}"
         if said := self.disabled(profile):
             return f"{said}. {again}"
-        return self.worker_problem(json.loads((folder / locate.SETTINGS).read_text())["worker"])
+        try:
+            return self.worker_problem(locate.worker_command(folder))
+        except LookupError as error:
+            return f"{error}. {again}"
 
     def worker_problem(self, command: Sequence[str]) -> str:
         """Why the worker cannot paint a small picture, in words; empty if it can, as it will for the plug-in."""
@@ -127,6 +127,11 @@ class Editor(ABC):
         folder = self.folder(profile)
         paths = [*sorted((self.source() / NAME).glob("*.py")), Path(client.__file__), Path(locate.__file__)]
         return {folder / path.name: path.read_bytes() for path in paths}
+
+    def settings(self, profile: Path, worker: Sequence[str] = ()) -> dict[Path, bytes]:
+        """The file that tells the plug-in its worker, if it is to start this one, and whose the folder is."""
+        told = {**({"worker": list(worker)} if worker else {}), "version": __version__}
+        return {self.folder(profile) / locate.SETTINGS: json.dumps(told, indent=1).encode() + b"\n"}
 
     def source(self) -> Path:
         """Where the files come from: the checkout, or the wheel."""
