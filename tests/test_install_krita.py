@@ -36,7 +36,7 @@ def test_the_plugin_is_whole_enabled_and_knows_this_worker(home: Path, process: 
     assert "Its worker paints" in done.stdout
     resources = home / ".local" / "share" / "krita"
     plugin = resources / "pykrita" / "impasto"
-    assert {path.name for path in (ROOT / "krita_plugin" / "impasto").glob("*.py")} < {p.name for p in plugin.iterdir()}
+    assert {path.name for path in (ROOT / "krita_plugin" / "impasto").glob("*.*")} < {p.name for p in plugin.iterdir()}
     assert (plugin / "client.py").read_bytes() == (ROOT / "core" / "impasto" / "client.py").read_bytes()
     assert json.loads((plugin / "impasto.json").read_text())["worker"] == [sys.executable, "-m", "impasto", "worker"]
     assert (resources / "pykrita" / "impasto.desktop").is_file() and (

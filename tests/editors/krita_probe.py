@@ -41,7 +41,7 @@ class Probe(Extension):
 
     def look(self):
         window = QApplication.activeModalWidget()
-        if window is not None:
+        if window is not None and not self.names["answer"](window):
             self.modals.append(f"{type(window).__name__} {window.windowTitle()!r}")
             print("modal window:", self.modals[-1], flush=True)
             window.close()

@@ -9,12 +9,25 @@ from pathlib import Path
 from krita import InfoObject, Krita, Selection
 from PyQt5.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
-from PyQt5.QtWidgets import QApplication, QDoubleSpinBox, QPushButton
+from PyQt5.QtWidgets import QApplication, QDoubleSpinBox, QMessageBox, QPushButton
 
 K = Krita.instance()
 OUT = Path(os.environ["HOME"])
 QUICK = {"steps": 2, "scales": 1, "device": "cpu"}
 CODES = {"U8": "B", "U16": "H", "F16": "e", "F32": "f"}
+
+
+ANSWERED = []
+"""Title and text of the importer's questions, to which the answer is yes."""
+
+
+def answer(window):
+    """Whether a window is the importer's; it is answered."""
+    mine = window.windowTitle() in ("Activate Plugins?", "Error")
+    if mine:
+        ANSWERED.append((window.windowTitle(), window.text()))
+        window.button(QMessageBox.Yes if window.windowTitle() != "Error" else QMessageBox.Ok).click()
+    return mine
 
 
 def dock():
@@ -565,6 +578,20 @@ def scenario_again():
     yield from choose(document, root.childNodes()[0])
     yield from wait_for(lambda: dock().origin.text() == "Background", 5, "the docker")
     yield from shut(document)
+
+
+def scenario_import_from_file():
+    """Krita's importer: the packed plug-in goes in and is enabled, and a ZIP file of the repository is refused."""
+    (importer,) = [each for each in K.extensions() if type(each).__name__ == "PluginImporterExtension"]
+    said = ANSWERED
+    importer.do_import(str(OUT / "repository.zip"))
+    assert said.pop()[1].count("No plugins found in archive") == 1, said
+    importer.do_import(str(OUT / "impasto-krita.zip"))
+    assert said.pop()[0] == "Activate Plugins?" and not said, said
+    plugin = OUT / "data/krita/pykrita/impasto"
+    assert (plugin / "client.py").is_file() and (plugin / "manual.html").is_file()
+    assert K.readSetting("python", "enable_impasto", "") == "true"
+    yield 100
 
 
 def scenario_imported():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import traceback
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -39,7 +40,8 @@ ENV = {
 }
 
 
-def install():
+def profile():
+    """A profile of Krita's with nothing but our probe in it."""
     for folder in (DATA / "krita" / "pykrita" / "probe", CONFIG, HOME / "run"):
         folder.mkdir(parents=True, exist_ok=True)
     (HOME / "run").chmod(0o700)
@@ -47,17 +49,18 @@ def install():
     (scripts / "probe.desktop").write_text(DESKTOP)
     shutil.copy(HERE / "krita_probe.py", scripts / "probe" / "__init__.py")
     (CONFIG / "kritarc").write_text("[python]\nenable_probe=true\n")
-    subprocess.run([*IMPASTO, "install", "krita"], env=ENV, check=True)
 
 
 def imported():
-    """The plug-in as a file, by Krita's own importer, in place of what `impasto install` put; it finds its worker."""
-    packed, importer = HOME / "impasto-krita.zip", "/usr/share/krita/pykrita/plugin_importer/plugin_importer.py"
-    subprocess.run([*IMPASTO, "install", "krita", "--uninstall"], env=ENV, check=True)
-    subprocess.run([*IMPASTO, "install", "krita", "--zip", packed], env=ENV, check=True)
-    subprocess.run(["python3", importer, packed, DATA / "krita"], env=ENV, check=True)
-    with (CONFIG / "kritarc").open("a") as file:
-        file.write("\n[python]\nenable_impasto=true\n")
+    """Into an empty profile, by Krita's own importer; after a restart the docker is there and finds a worker."""
+    for folder in (DATA, CONFIG):
+        shutil.rmtree(folder, ignore_errors=True)
+    profile()
+    subprocess.run([*IMPASTO, "install", "krita", "--zip", HOME / "impasto-krita.zip"], env=ENV, check=True)
+    zipfile.main(
+        ["-c", str(HOME / "repository.zip"), "/checkout/core", "/checkout/gimp_plugin", "/checkout/krita_plugin"]
+    )
+    together(["import_from_file"])
     command = HOME / ".local/bin/impasto"  # as pipx and uv do
     command.parent.mkdir(parents=True)
     command.symlink_to(IMPASTO[0])
@@ -173,7 +176,8 @@ def main(chosen):
     screen = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", "1400x1000x24", "-nolisten", "tcp"], **quiet)
     try:
         until(Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists, 20)
-        install()
+        profile()
+        subprocess.run([*IMPASTO, "install", "krita"], env=ENV, check=True)
         groups = [each.split() for each in GROUPS] if not chosen else [chosen] if chosen != ["imported"] else []
         for group in groups:
             together(group)

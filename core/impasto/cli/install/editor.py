@@ -125,8 +125,8 @@ class Editor(ABC):
     def files(self, profile: Path) -> dict[Path, bytes]:
         """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
         folder = self.folder(profile)
-        paths = [*sorted((self.source() / NAME).glob("*.py")), Path(client.__file__), Path(locate.__file__)]
-        return {folder / path.name: path.read_bytes() for path in paths}
+        own = sorted(path for path in (self.source() / NAME).iterdir() if path.suffix in (".py", ".html"))
+        return {folder / path.name: path.read_bytes() for path in (*own, Path(client.__file__), Path(locate.__file__))}
 
     def settings(self, profile: Path, worker: Sequence[str] = ()) -> dict[Path, bytes]:
         """The file that tells the plug-in its worker, if it is to start this one, and whose the folder is."""

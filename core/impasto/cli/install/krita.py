@@ -37,9 +37,11 @@ class Krita(Editor):
 
     def files(self, profile: Path) -> dict[Path, bytes]:
         """See `Editor`."""
-        described, actions = (self.source() / f"{NAME}.{suffix}" for suffix in ("desktop", "action"))
+        # In the repository it has another name, so that Krita finds no plug-in in a ZIP file of that, where it would
+        # take the core's folder for it.
+        described, actions = self.source() / f"{NAME}.desktop.in", self.source() / f"{NAME}.action"
         return super().files(profile) | {
-            profile / self.plugins / described.name: described.read_bytes(),
+            profile / self.plugins / described.stem: described.read_bytes(),
             profile / "actions" / actions.name: actions.read_bytes(),
         }
 
