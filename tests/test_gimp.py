@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -78,6 +79,25 @@ def test_script_fu_gets_the_layer(scratch: Path) -> None:
         *("gimp-console", "-idfs", "--batch-interpreter", "plug-in-script-fu-eval"),
         *("-b", f'(load "/checkout/tests/editors/{SCHEME.name}")', "--quit"),
     )
+    assert "LAYER summer 40 % OF 2" in said, said
+
+
+def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
+    """In a new profile and home, with nothing of impasto on the PATH, but where pipx and uv put it."""
+    if not shutil.which("unzip"):
+        pytest.skip("there is no unzip here")
+    enter(scratch, "impasto", "install", "gimp", "--zip", "/scratch/impasto-gimp.zip")
+    plugins, command = scratch / "handed" / "GIMP" / "3.0" / "plug-ins", scratch / "handed" / ".local/bin/impasto"
+    plugins.mkdir(parents=True)
+    subprocess.run(["unzip", "-q", scratch / "impasto-gimp.zip", "-d", plugins], check=True)
+    own = [f"{name}=/scratch/handed" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")]
+    script = ["--batch-interpreter", "plug-in-script-fu-eval", "-b", f'(load "/checkout/tests/editors/{SCHEME.name}")']
+    console = ["env", *own, "PATH=/usr/bin:/bin", "gimp-console", "-idfs", *script, "--quit"]
+    said = enter(scratch, *console)
+    assert "impasto is neither on the PATH nor in /scratch/handed/.local/bin. Install it" in said, said
+    command.parent.mkdir(parents=True)
+    command.symlink_to("/scratch/venv/bin/impasto")
+    said = enter(scratch, *console)
     assert "LAYER summer 40 % OF 2" in said, said
 
 
