@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -115,6 +116,30 @@ def put_plugin(name: str, code: str, folder: Path) -> Path:
 def install(tmp_path: Path) -> Install:
     """`put_plugin`, where Python finds it."""
     return partial(put_plugin, folder=tmp_path)
+
+
+def environment(folder: Path) -> Path:
+    """The interpreter of a new virtual environment, over the one that runs the tests: nothing need be downloaded."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = next(path for path in folder.glob("*/python*") if path.stem == "python")
+    below = [path for path in sys.path if path.endswith("-packages")]
+    purelib = inside(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
+    Path(purelib, "below.pth").write_text(f"import site; list(map(site.addsitedir, {below!r}))")
+    return python
+
+
+def put(python: Path, *distributions: Path) -> None:
+    """Have pip put distributions, or folders of their source, into that environment."""
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
+    done = inside(python, "-m", "pip", "install", *offline, *distributions)
+    assert done.returncode == 0, done.stderr
+
+
+def inside(program: Path, *args: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of that environment, without what is set for the one that runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("PIP_")}
+    command = [str(program), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False, env=kept | variables)
 
 
 @pytest.fixture

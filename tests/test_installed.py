@@ -5,18 +5,16 @@ The environment lies over the one that runs the tests, so that nothing is downlo
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from conftest import ROOT, environment, inside, put
 from impasto.recipe.provenance import Provenance
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -39,23 +37,14 @@ pytestmark = pytest.mark.slow
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with two good distributions, those of the docs, and three broken ones."""
     folder = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
-    python = next(path for path in (folder / "env").glob("*/python*") if path.stem == "python")
-    below = [path for path in sys.path if path.endswith("-packages")]
-    (purelib(python) / "below.pth").write_text(f"import site; list(map(site.addsitedir, {below!r}))")
+    python = environment(folder / "env")
     for example in EXAMPLES.iterdir():
         shutil.copytree(example, folder / example.name)  # building writes nothing into the checkout
     for name, (hook, _) in BROKEN.items():
         distribution(folder / name, hook)
-    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
     folders = [folder / name for name in (*BROKEN, *(example.name for example in EXAMPLES.iterdir()))]
-    done = run(python, "-m", "pip", "install", *offline, *folders)
-    assert done.returncode == 0, done.stderr
+    put(python, *folders)
     return python
-
-
-def purelib(python: Path) -> Path:
-    return Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip())
 
 
 def distribution(folder: Path, hook: str) -> None:
@@ -70,16 +59,10 @@ def distribution(folder: Path, hook: str) -> None:
     (folder / f"{module}.py").write_text(body)
 
 
-def run(python: Path, *args: object, **environment: str) -> Process:
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("PIP_")}
-    command = [str(python), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=kept | environment)
-
-
 @pytest.fixture
 def installed(python: Path) -> Command:
     """Runs `impasto` in that environment."""
-    return lambda *args, **environment: run(python, "-m", "impasto", *args, **environment)
+    return lambda *args, **environment: inside(python, "-m", "impasto", *args, **environment)
 
 
 def test_the_good_are_listed_and_the_broken_named(installed: Command) -> None:
@@ -159,7 +142,7 @@ assert not torch.equal(squeezenet()(image, ["fire9"])["fire9"], expected)
 
 def test_the_good_ones_are_what_they_say(python: Path, tmp_path: Path) -> None:
     """They conform; and the weights that were downloaded are used, in their own preprocessing."""
-    done = run(python, "-c", CHECKS, TORCH_HOME=str(tmp_path / "torch"))
+    done = inside(python, "-c", CHECKS, TORCH_HOME=str(tmp_path / "torch"))
     assert done.returncode == 0, done.stderr
 
 
