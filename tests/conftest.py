@@ -130,7 +130,7 @@ def environment(folder: Path) -> Path:
 
 def put(python: Path, *distributions: Path) -> None:
     """Have pip put distributions, or folders of their source, into that environment."""
-    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed", "--quiet"]
     done = inside(python, "-m", "pip", "install", *offline, *distributions)
     assert done.returncode == 0, done.stderr
 

@@ -1,4 +1,4 @@
-"""The wheel and the sdist as they are published: each is installed and makes a picture, and all that it needs is inside."""
+"""The wheel and the sdist as they are published: each is installed and paints, and all that it needs is inside."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def python(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, req
 
 
 def metadata(wheel: Path) -> Message:
-    with zipfile.ZipFile(wheel) as inside_:
-        return Parser().parsestr(inside_.read(f"impasto-{__version__}.dist-info/METADATA").decode())
+    with zipfile.ZipFile(wheel) as archive:
+        return Parser().parsestr(archive.read(f"impasto-{__version__}.dist-info/METADATA").decode())
 
 
 def test_both_are_small_and_hold_nothing_that_is_not_ours(built: dict[str, Path]) -> None:
