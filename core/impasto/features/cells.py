@@ -29,28 +29,25 @@ def cells(maps: Tensor, grid: tuple[int, int], shape: tuple[int, int], box: Box 
 
     A box has to begin at a multiple of `CELL` pixels, as those of tiles do.
     """
-    place = []
-    for axis, (positions, count, span) in enumerate(zip(grid, shape, box, strict=True), 2):
+    place, pooled, repeated = [], [1, 1], [1, 1]
+    for axis, (positions, count, span) in enumerate(zip(grid, shape, box, strict=True)):
         first, last, _ = span.indices(positions)
         dense = round(math.log2(positions / count))  # positions in a cell, as a power of two
         if dense >= 0:
-            start, end = first >> dense, math.ceil(last / 2**dense)
-            maps = _averaged(maps, axis, 2**dense)
+            pooled[axis] = 2**dense
+            place.append(slice(first >> dense, math.ceil(last / 2**dense)))
         else:
-            start, end = first << -dense, last << -dense
-            maps = maps.repeat_interleave(2**-dense, dim=axis)
-        if last == positions:  # where cells go on after the layer, they repeat its last
-            maps, end = _reaching(maps, axis, count - start), count
-        place.append(slice(start, end))
+            repeated[axis] = 2**-dense
+            place.append(slice(first << -dense, last << -dense))
+    if max(pooled) > 1:
+        maps = F.avg_pool2d(maps, pooled, ceil_mode=True, count_include_pad=False)
+    if max(repeated) > 1:
+        maps = F.interpolate(maps, scale_factor=repeated, mode="nearest")
+    for axis, (positions, count, span) in enumerate(zip(grid, shape, box, strict=True)):
+        if span.indices(positions)[1] == positions:  # where cells go on after the layer, they repeat its last
+            maps = _reaching(maps, axis + 2, count - place[axis].start)
+            place[axis] = slice(place[axis].start, count)
     return maps, (place[0], place[1])
-
-
-def _averaged(maps: Tensor, axis: int, count: int) -> Tensor:
-    """The means of each `count` neighbours along `axis`, and of what is left at the end."""
-    if count == 1:
-        return maps
-    sides = (count, 1) if axis == 2 else (1, count)
-    return F.avg_pool2d(maps, sides, sides, ceil_mode=True, count_include_pad=False)
 
 
 def _reaching(maps: Tensor, axis: int, count: int) -> Tensor:

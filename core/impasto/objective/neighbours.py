@@ -79,15 +79,15 @@ class _Products(torch.autograd.Function):
     def forward(ctx: Any, columns: Tensor, scale: float, *targets: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(columns, *targets)
         ctx.scale = scale
-        square = torch.einsum("bnhw,bnhw->hw", columns, columns) * scale**2
-        return square, *(scale * torch.einsum("bnhw,bnhw->hw", columns, one.to(columns)) for one in targets)
+        square = columns.square().sum((0, 1)) * scale**2
+        return square, *(scale * (columns * one).sum((0, 1)) for one in targets)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         columns, *targets = ctx.saved_tensors
         found = columns * (2 * ctx.scale**2 * gradients[0])
         for gradient, target in zip(gradients[1:], targets, strict=True):
-            found.addcmul_(target.to(found), ctx.scale * gradient)
+            found.addcmul_(target, ctx.scale * gradient)
         return found, None, *(None for _ in targets)
 
 
@@ -112,9 +112,9 @@ class Hypercolumns(SummedObjective):
         self, layer: str, maps: Tensor, grid: tuple[int, int], box: Box = ALL, value: bool = True
     ) -> dict[Key, Tensor]:
         """In each cell, (a, b): the product of f and t in this layer, of each style; and the square of f."""
-        columns, place = cells(maps.float(), grid, self.shape, box)
+        columns, place = cells(maps, grid, self.shape, box)
         targets = [target.columns[layer][:, :, place[0], place[1]] for target in self.targets]
-        square, *products = _Products.apply(columns, self.scales[layer], *targets)
+        square, *products = _Products.apply(columns.float(), self.scales[layer], *targets)
         found: dict[Key, Tensor] = {(None, layer): self._laid(square, place)}
         return found | {(number, layer): self._laid(one, place) for number, one in enumerate(products)}
 

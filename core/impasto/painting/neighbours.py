@@ -146,7 +146,7 @@ class NeighbourObjectives:
         shape, found = cell_grid(picture), Table()
         kind = torch.bfloat16 if shape[0] * shape[1] > MOST_KEYS else torch.float32
         for layer, maps, grid, box in self._forward(picture).pieces(picture):
-            piece, place = cells(maps.float(), grid, shape, box)
+            piece, place = cells(maps, grid, shape, box)
             if layer not in found:
                 found[layer] = piece.new_empty(*shape, piece.shape[1], dtype=kind)
             found[layer][place] = piece[0].permute(1, 2, 0).to(kind)
