@@ -17,8 +17,8 @@ from ..errors import PluginError
 
 ENVIRONMENT = {
     # Threads that wait in a loop keep the processor from those they wait for, as soon as anyone else computes too;
-    # those that sleep at once wake up late. So many turns are a few dozen microseconds (libgomp, torch's on Linux).
-    "GOMP_SPINCOUNT": "20000",
+    # those that sleep at once wake up late. So many turns are a few microseconds (libgomp, torch's on Linux).
+    "GOMP_SPINCOUNT": "2000",
     # Memory in large pages, where Linux gives them when asked (torch asks): a tenth less time in tiles.
     "THP_MEM_ALLOC_ENABLE": "1",
 }
