@@ -44,6 +44,28 @@ def photographs(folder: Path) -> None:
         harbour.crop((middle, 0, *harbour.size)).save(folder / "right.jpg", quality=95)
 
 
+def pan(folder: Path, frames: int = 13, step: int = 12) -> None:
+    """What a camera sees that turns along the harbour, frame by frame."""
+    folder.mkdir()
+    with Image.open(HERE / "harbour.jpg") as harbour:
+        width, height = harbour.width - (frames - 1) * step, harbour.height
+        for number in range(frames):
+            seen = harbour.crop((number * step, 0, number * step + width, height))
+            seen.save(folder / f"{number:02d}.jpg", quality=95)
+
+
+def shown_as(made: Path) -> Image.Image:
+    """A result as the page shows it: of frames the first, the middle one and the last, side by side."""
+    if made.is_file():
+        return Image.open(made).convert("RGB")
+    paths = sorted(made.glob("*.png"))
+    frames = [Image.open(paths[number]).convert("RGB") for number in (0, len(paths) // 2, -1)]
+    sheet = Image.new("RGB", (sum(frame.width for frame in frames) + 16, frames[0].height), "white")
+    for number, frame in enumerate(frames):
+        sheet.paste(frame, (number * (frame.width + 8), 0))
+    return sheet
+
+
 def main() -> None:
     """Run every command in one folder, then copy what is shown."""
     text = GUIDE.read_text()
@@ -53,7 +75,7 @@ def main() -> None:
         commands = [
             command
             for command in commands
-            if any(f" {option} {stem}." in command for option in ("-o", "--contact-sheet") for stem in wanted)
+            if any(re.search(rf" (-o|--contact-sheet) {stem}\b", command) for stem in wanted)
         ]
         shown = wanted
     with TemporaryDirectory() as name:
@@ -61,14 +83,15 @@ def main() -> None:
         shutil.copy(HERE / "harbour.jpg", folder / "photo.jpg")
         masks(folder)
         photographs(folder / "photos")
+        pan(folder / "pan")
         for command in commands:
             print(command, flush=True)
             words = [sys.executable, "-m", *shlex.split(command)]
             subprocess.run([*words, "-q"] if "styles" not in words else words, cwd=folder, check=True)
         GUIDE.with_suffix("").mkdir(exist_ok=True)
         for stem in shown:
-            (made,) = folder.glob(f"{stem}.*")
-            image = Image.open(made).convert("RGB")
+            (made,) = (path for path in folder.iterdir() if path.stem == stem)
+            image = shown_as(made)
             image.thumbnail((WIDEST, WIDEST))
             image.save(GUIDE.with_suffix("") / f"{stem}.jpg", quality=QUALITY, optimize=True)
 
