@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import OutOfMemory
 from ..plugin.network import Cost
 from ..plugin.registry import AUTO, registry
-from ..recipe.knobs import NEIGHBOURS, OURS
+from ..recipe.knobs import NEIGHBOURS, OURS, TRANSPORT
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import stages
 from . import allocator, process, system
@@ -32,6 +32,8 @@ UNKNOWN = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
 PICTURE_BYTES, LOSSES_BYTES = 66, 115
 """Bytes for each pixel of the picture: those of images and gradients, which are there all the time; and these with what
 the optimiser or a loss on all pixels takes for a moment. Without tiles the network takes more than that anyway."""
+SAMPLED_SHARE = 1.4
+"""What a network takes in profile strotss beside Gram matrices: the gradients of all sampled layers are there at once."""
 BFLOAT16_SHARE = 0.6
 """What a network takes in bfloat16, which the losses are not, beside what it takes in float32."""
 PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
@@ -176,6 +178,8 @@ def fitting_budget(
         if MATCHED_BYTES * pixels > found.limit:
             raise found.too_large(pixels)
         return replace(found, limit=math.inf)
+    if recipe.profile == TRANSPORT:
+        cost = replace(cost, step=SAMPLED_SHARE * cost.step, tile=SAMPLED_SHARE * cost.tile)
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * BUDGET_GROWTH**times for times in range(64)]
     budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_HALOS * cost.halo)
     for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (MIN_TILE, budgets[-1])]:

@@ -111,7 +111,8 @@ class TransportObjectives:
             self.loaded.target_evaluator, list(self.wanted), picture, self.tiling(picture[0, 0].numel())
         )
         for layer, maps, grid, box in forward.pieces(picture):
-            part = positions.sampled(maps, grid, box)
+            few = torch.split(positions.places, SAMPLES)  # one after the other, for the memory
+            part = torch.cat([replace(positions, places=places).sampled(maps, grid, box) for places in few])
             found[layer] = found[layer] + part if layer in found else part
         return found
 
