@@ -13,7 +13,9 @@ import pytest
 from conftest import ROOT
 
 EDITORS = ROOT / "tests" / "editors"
-HEADLESS, WINDOW, SCHEME = (EDITORS / name for name in ("gimp_headless.py", "gimp_window.py", "gimp_script.scm"))
+HEADLESS, WINDOW, SCHEME, MEDDLER = (
+    EDITORS / name for name in ("gimp_headless.py", "gimp_window.py", "gimp_script.scm", "gimp_meddler.py")
+)
 SCENARIO = re.compile(r"^def scenario_(\w+)", re.MULTILINE)
 HANGS = 1200
 
@@ -29,6 +31,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("editors")
     subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
     assert "Its worker paints" in enter(folder, "impasto", "install", "gimp")
+    meddler = folder / "config/GIMP/3.0/plug-ins/meddler/meddler.py"
+    meddler.parent.mkdir()
+    shutil.copy(MEDDLER, meddler)
     return folder
 
 

@@ -11,7 +11,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import client
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
 
 import layers
 import painting
@@ -26,13 +26,22 @@ WAIT = 300
 """Milliseconds after the last change before the cost is asked for."""
 
 
-def show(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
-    """Let the painter set things, paint, and return the new layer. Raises what `painting.paint` raises."""
+def show(
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    layer: Gimp.Layer,
+    active: Gimp.Layer,
+) -> Gimp.Layer:
+    """Let the painter set things, paint `layer` or another one, and return the new layer.
+
+    Raises what `painting.paint` raises.
+    """
     GimpUi.init("impasto")
     worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
-    window = Window(procedure, config, layer, worker)
+    window = Window(procedure, config, image, layer, worker)
     try:
-        return window.run(image)
+        return window.run(active)
     finally:
         window.dialog.destroy()
         worker.close()
@@ -42,14 +51,20 @@ class Window:
     """A ProcedureDialog that stays open while the worker paints."""
 
     def __init__(
-        self, procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, layer: Gimp.Layer, worker: painting.Painter
+        self,
+        procedure: Gimp.Procedure,
+        config: Gimp.ProcedureConfig,
+        image: Gimp.Image,
+        layer: Gimp.Layer,
+        worker: painting.Painter,
     ) -> None:
-        self.config, self.layer, self.worker = config, layer, worker
+        self.config, self.image, self.layer, self.worker = config, image, layer, worker
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self.cost = _label("Starting...")
         self.picture = Gtk.Image()
         self.bar = Gtk.ProgressBar(show_text=True)
-        self.style = StyleChooser(config, layer)
+        self.style = StyleChooser(config)
+        self.origin = Gtk.ComboBoxText()
         self.knobs: list[dict[str, Any]] = []
         self.waiting = 0
         self._fill()
@@ -59,6 +74,13 @@ class Window:
     def _fill(self) -> None:
         self.dialog.set_ok_label("_Paint")
         self.area = self.dialog.get_content_area()
+        for each in layers.walk(self.image.get_layers()):
+            self.origin.append(str(each.get_id()), each.get_name())
+        self.origin.get_cells()[0].set_property("ellipsize", Pango.EllipsizeMode.MIDDLE)
+        self.origin.set_active_id(str(self.layer.get_id()))
+        self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
+        self.origin.connect("changed", self._pick)
+        _row(self.style.box, 0, "Paint fro_m", self.origin)
         self.area.pack_start(self.style.box, False, False, 0)
         self.dialog.get_widget("strength", GimpUi.ScaleEntry)
         self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry)
@@ -70,13 +92,13 @@ class Window:
         self.area.show_all()
         self._changed()
 
-    def run(self, image: Gimp.Image) -> Gimp.Layer:
-        """Ask, then paint with the picture growing in the window."""
+    def run(self, active: Gimp.Layer) -> Gimp.Layer:
+        """Ask, then paint with the picture growing in the window; `active` is the selected layer."""
         if not self.dialog.run():
             raise painting.CancelledError
         self._paint_view()
         self.dialog.connect("response", self._response)
-        return painting.paint(self.worker, self.config, image, self.layer, self._progress)
+        return painting.paint(self.worker, self.config, self.image, self.layer, active, self._progress)
 
     # While settings are made
 
@@ -92,6 +114,10 @@ class Window:
         elif kind == "failed":
             self.cost.set_text(painting.sentence(event))
 
+    def _pick(self, *_: Any) -> None:
+        self.layer = Gimp.Layer.get_by_id(int(self.origin.get_active_id()))
+        self._changed()
+
     def _changed(self, *_: Any) -> None:
         chosen = self.config.get_property("style") or self.config.get_property("style-layer")
         self.dialog.set_response_sensitive(Gtk.ResponseType.OK, bool(chosen))
@@ -102,6 +128,7 @@ class Window:
     def _estimate(self) -> bool:
         self.waiting = 0
         try:
+            layers.check(self.image, self.layer)
             self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
             self.cost.set_text(str(error))
@@ -149,11 +176,11 @@ class Window:
 class StyleChooser:
     """Where the style comes from: a file with a thumbnail, a layer, or a bundled style. Kept in the config."""
 
-    def __init__(self, config: Gimp.ProcedureConfig, layer: Gimp.Layer) -> None:
+    def __init__(self, config: Gimp.ProcedureConfig) -> None:
         self.config, self.choosing = config, False
         self.kind = Gtk.ComboBoxText()
         self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
-        self.layers = GimpUi.LayerComboBox.new(lambda _image, item: item.get_id() != layer.get_id())
+        self.layers = GimpUi.LayerComboBox.new(None)
         self.names = Gtk.ComboBoxText()
         self.thumbnail = Gtk.Image()
         self.stack = {FILE: self.file, LAYER: self.layers, BUNDLED: self.names}
@@ -170,11 +197,7 @@ class StyleChooser:
         grid = Gtk.Grid(column_spacing=6, row_spacing=6)
         for kind in (FILE, LAYER):
             self.kind.append(kind, kind)
-        title = Gtk.Label(label="_Style from", use_underline=True, xalign=0)
-        title.set_text_with_mnemonic("St_yle from")
-        title.set_mnemonic_widget(self.kind)
-        grid.attach(title, 0, 0, 1, 1)
-        grid.attach(self.kind, 1, 0, 1, 1)
+        _row(grid, 1, "St_yle from", self.kind, 1)
         pictures = Gtk.FileFilter()
         pictures.set_name("Pictures")
         pictures.add_mime_type("image/*")
@@ -182,8 +205,8 @@ class StyleChooser:
         for widget in self.stack.values():
             widget.set_hexpand(True)
             widget.set_no_show_all(True)
-            grid.attach(widget, 2, 0, 1, 1)
-        grid.attach(self.thumbnail, 0, 1, 3, 1)
+            grid.attach(widget, 2, 1, 1, 1)
+        grid.attach(self.thumbnail, 0, 2, 3, 1)
         return grid
 
     def offer(self, names: list[str]) -> None:
@@ -241,6 +264,14 @@ class StyleChooser:
         if not self.config.get_property("style"):
             self.file.unselect_all()
         self._show()
+
+
+def _row(grid: Gtk.Grid, row: int, title: str, widget: Gtk.Widget, width: int = 2) -> None:
+    label = Gtk.Label(xalign=0)
+    label.set_text_with_mnemonic(title)
+    label.set_mnemonic_widget(widget)
+    grid.attach(label, 0, row, 1, 1)
+    grid.attach(widget, 1, row, width, 1)
 
 
 def _label(text: str) -> Gtk.Label:

@@ -98,16 +98,19 @@ def run(
 ) -> Gimp.ValueArray:
     """Paint, and answer GIMP: with the layer, with what went wrong in words, or that it was cancelled."""
     try:
-        layer = layers.resolve(drawables)
+        active = layers.resolve(drawables)
+        # Who tries again does not paint a painting; a script says what it wants.
+        again = mode != Gimp.RunMode.NONINTERACTIVE and layers.origin(image, active)
+        layer = again or active
         layers.check(image, layer)
         if mode == Gimp.RunMode.INTERACTIVE:
             import dialog
 
-            new = dialog.show(procedure, config, image, layer)
+            new = dialog.show(procedure, config, image, layer, active)
         else:
             if mode == Gimp.RunMode.WITH_LAST_VALS and not config.get_property("style"):
                 raise layers.RefusedError("No style is remembered (GIMP forgets style layers): press Ctrl+Shift+F.")
-            new = painting.alone(config, image, layer)
+            new = painting.alone(config, image, layer, active)
     except painting.CancelledError:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except (layers.RefusedError, painting.FailedError) as error:

@@ -6,7 +6,10 @@ whatever the image is made of, its profile and linear light included.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import gi
 
@@ -47,6 +50,21 @@ def resolve(drawables: list[Gimp.Drawable]) -> Gimp.Layer:
     return layer
 
 
+def origin(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer | None:
+    """The layer that a result of ours was painted from; None of any other layer, or if that is not there any more."""
+    parasite = layer.get_parasite(RECIPE)
+    made = json.loads(bytes(parasite.get_data())) if parasite else {}
+    ours = made.get("tattoo") == layer.get_tattoo()  # a copy has another, and so has all in a copy of an image
+    return image.get_layer_by_tattoo(made["source"]) if ours else None
+
+
+def walk(found: list[Gimp.Layer]) -> Iterator[Gimp.Layer]:
+    """These layers, and those in the groups among them, the topmost first."""
+    for layer in found:
+        yield layer
+        yield from walk(layer.get_children() if layer.is_group() else [])
+
+
 def check(image: Gimp.Image, layer: Gimp.Layer) -> None:
     """Refuse what no good result can come from."""
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
@@ -73,8 +91,11 @@ def pixels(layer: Gimp.Layer) -> Pixels:
 class Source:
     """A layer as it was when painting began; what its image becomes meanwhile does not matter."""
 
-    def __init__(self, image: Gimp.Image, layer: Gimp.Layer) -> None:
+    def __init__(self, image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> None:
         self.image, self.layer, self.type = image, layer, layer.type()
+        self.below = active if origin(image, active) == layer else layer
+        """What the new layer is to lie on: the last result, for one that lies below it does not show."""
+        self.tattoo = layer.get_tattoo()
         _, *self.offsets = layer.get_offsets()
         self.pixels = pixels(layer)
         self.mask = None if Gimp.Selection.is_empty(image) else self._selection()
@@ -86,7 +107,7 @@ class Source:
         data = self.image.get_selection().get_buffer().get(there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
         return Pixels(there.width, there.height, 1, "u8", data)
 
-    def above(self, name: str, painted: Pixels, recipe: str) -> Gimp.Layer:
+    def above(self, name: str, painted: Pixels, made: dict[str, Any]) -> Gimp.Layer:
         """A new layer above, in one step of undo. Where nothing was selected it is the source to the bit.
 
         Nothing touches the image before the layer is whole.
@@ -98,9 +119,10 @@ class Source:
         if self.mask is not None:
             self._restore(new, self.mask.data)
         new.set_offsets(*self.offsets)
-        new.attach_parasite(Gimp.Parasite.new(RECIPE, PERSISTENT, list(recipe.encode())))
-        there = self.layer.is_valid()
-        parent, position = (self.layer.get_parent(), self.image.get_item_position(self.layer)) if there else (None, 0)
+        made = {**made, "tattoo": new.get_tattoo(), "source": self.tattoo}
+        new.attach_parasite(Gimp.Parasite.new(RECIPE, PERSISTENT, list(json.dumps(made).encode())))
+        below = next((each for each in (self.below, self.layer) if each.is_valid()), None)
+        parent, position = (below.get_parent(), self.image.get_item_position(below)) if below else (None, 0)
         self.image.undo_group_start()
         try:
             self.image.insert_layer(new, parent, position)

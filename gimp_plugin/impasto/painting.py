@@ -6,7 +6,6 @@ reports a worker that dies or falls silent.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -100,27 +99,34 @@ class Painter:
         self.worker.close()
 
 
-def alone(config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+def alone(config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> Gimp.Layer:
     """Paint without a window."""
     painter = Painter()
     try:
-        return paint(painter, config, image, layer)
+        return paint(painter, config, image, layer, active)
     finally:
         painter.close()
 
 
 def paint(
-    painter: Painter, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer, hear: Hear = _ignore
+    painter: Painter,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    layer: Gimp.Layer,
+    active: Gimp.Layer,
+    hear: Hear = _ignore,
 ) -> Gimp.Layer:
     """Paint `layer`, telling `hear` of every event and GIMP's status bar, and return the new layer above it.
 
-    Raises `layers.RefusedError`, `FailedError` or `CancelledError`; the image is then as it was.
+    `active` is the layer that is selected: where that is a result of `layer`, the new one lies above it. Raises
+    `layers.RefusedError`, `FailedError` or `CancelledError`; the image is then as it was.
     """
+    layers.check(image, layer)
     name, style = _style(config)
-    source = layers.Source(image, layer)
+    source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
     done = _work(painter, config, source, style, hear)
-    made = json.dumps({"style": name, "recipe": done["recipe"], "stopped": done["stopped"]})
+    made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
     return source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
 
 

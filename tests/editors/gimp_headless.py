@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 import gi
@@ -292,21 +293,50 @@ def scenario_a_text_layer_is_painted_as_it_looks():
         assert native(new, "R'G'B'A u8") != seen
 
 
-def scenario_the_last_values_are_used_again():
+@contextmanager
+def last_values(strength, style=STYLE, knobs=QUICK):
+    """What a call with the last values takes."""
     last = Path(Gimp.directory()) / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-impasto.last"
     last.parent.mkdir(exist_ok=True)
-    wanted = f'(style "{STYLE}")\n(strength 33)\n(knobs "{QUICK}")\n'
-    again = {"mode": Gimp.RunMode.WITH_LAST_VALS}
-    try:
-        with Scene() as scene:
-            last.write_text(wanted)
-            status, message, new = scene.paint(**again)
-            assert status == Success and new.get_name() == "summer 33 %", message
-        with Scene() as scene:
-            last.write_text(wanted.replace(STYLE, ""))  # which is what GIMP keeps of a style layer
-            scene.refused("forgets style layers", "Ctrl+Shift+F", **again)
-    finally:
-        last.unlink()
+    last.write_text(f'(style "{style}")\n(strength {strength})\n(knobs "{knobs}")\n')
+    yield {"mode": Gimp.RunMode.WITH_LAST_VALS}
+    last.unlink()
+
+
+def scenario_the_last_values_are_used_again():
+    with Scene() as scene, last_values(33) as again:
+        status, message, new = scene.paint(**again)
+        assert status == Success and new.get_name() == "summer 33 %", message
+    with Scene() as scene, last_values(33, style="") as again:  # which is what GIMP keeps of a style layer
+        scene.refused("forgets style layers", "Ctrl+Shift+F", **again)
+
+
+def scenario_trying_again_paints_what_was_painted_and_not_the_painting():
+    path = Gio.File.new_for_path("/scratch/tried.xcf")
+    with Scene(group=True) as scene, last_values(0, knobs="steps=1 scales=1") as again:
+        tries = [scene.painted(strength=60)]
+        assert native(tries[0]) != scene.before
+        for _ in range(2):
+            status, message, new = scene.paint(drawable=tries[0], **again)
+            assert status == Success and new.get_name().startswith("summer 0 %"), message
+            assert native(new) == scene.before, "it painted the painting"
+            tries.insert(0, new)
+            assert scene.layer.get_parent().get_children() == [*tries, scene.layer], "it lies below another"
+        status, message, new = scene.paint(drawable=tries[-1], strength=0, knobs="steps=1 scales=1")
+        assert status == Success and native(new) == native(tries[-1]), "a script paints what it says"
+        Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, scene.image, path, None)
+        scene.image.remove_layer(scene.layer)
+        status, message, new = scene.paint(drawable=tries[-1], **again)
+        assert status == Success and native(new) == native(tries[-1]), "without its source it is a layer as others"
+        scene.image.delete()
+        scene.image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, path)
+        tried = next(layer for layer in all_layers(scene.image.get_layers()) if layer.get_name() == "summer 60 %")
+        status, message, new = scene.paint(drawable=tried, **again)
+        assert status == Success and native(new) == scene.before, "a file forgets what was painted"
+        copy = tried.copy()
+        scene.image.insert_layer(copy, None, 0)
+        status, message, new = scene.paint(drawable=copy, **again)
+        assert status == Success and native(new) == native(copy), "a copy is a layer as others"
 
 
 def scenario_a_locked_layer_and_a_group_are_read():

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 import leftovers
+from meddling import meddle
 
 DISPLAY = ":9"
 WIDTH, HEIGHT = 1000, 760
@@ -227,7 +228,16 @@ def scenario_cancel_in_the_status_bar_leaves_nothing():
     untouched()
 
 
-def scenario_ctrl_f_paints_again_without_asking():
+def seen():
+    """A word for each layer, the topmost first: equal ones look alike."""
+    return meddle("""
+whole = [(layer, Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height()))
+         for layer in Gimp.get_images()[0].get_layers()]
+result = [hash(layer.get_buffer().get(there, 1.0, "R'G'B' u8", Gegl.AbyssPolicy.NONE)) for layer, there in whole]
+""")
+
+
+def scenario_painting_again_paints_what_was_painted():
     remember(QUICK)
     start()  # for a picture that was painted before remembers its own settings
     ask()
@@ -238,6 +248,16 @@ def scenario_ctrl_f_paints_again_without_asking():
     until(lambda: "3 layers" in title() or visible(DIALOG), "third layer", 300)
     assert "3 layers" in title(), "it asked"
     leftovers.none(FILES)
+    ask()
+    shot("again")
+    pressed("alt+p", lambda: "4 layers" in title(), "fourth layer")
+    *tries, photograph = seen()
+    assert len(set(tries)) == 1 and tries[0] != photograph, "it painted a painting"
+    ask()
+    keys("alt+m Home")  # the topmost
+    shot("picked")
+    pressed("alt+p", lambda: "5 layers" in title(), "fifth layer")
+    assert len(set(seen())) == 3, "it did not paint what was chosen"
 
 
 def scenario_one_undo_takes_back_a_layer_in_a_group_and_a_grey_one():
