@@ -1,15 +1,16 @@
 """Layers as bytes, and bytes as a new layer: all that the plug-in knows of pixels.
 
-Pixels travel in the encoding of sRGB with straight alpha, at the layer's own precision; babl converts from and to
-whatever the image is made of, its profile and linear light included.
+Pixels travel as the numbers that they are in the image, of its own profile, at its own precision, with straight alpha.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Iterator
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import gi
 
@@ -21,22 +22,59 @@ from gi.repository import Babl, Gegl, Gimp
 RECIPE = "impasto-recipe"
 """Name of the parasite on a result: JSON of what it was made with."""
 PERSISTENT = 1
-Precision = Gimp.Precision
-_TYPES = {
-    "u8": ("U8_LINEAR", "U8_NON_LINEAR", "U8_PERCEPTUAL"),
-    "u16": ("U16_LINEAR", "U16_NON_LINEAR", "U16_PERCEPTUAL"),
-    "half": ("HALF_LINEAR", "HALF_NON_LINEAR", "HALF_PERCEPTUAL"),
-}
-_NAMES = {getattr(Precision, name): kind for kind, names in _TYPES.items() for name in names}
+SRGB, NODES = "sRGB", 33
+"""babl's name of a colour space, and colours of a lattice along each axis."""
 
 
 class RefusedError(Exception):
     """What was asked for cannot be done; the text is for the painter."""
 
 
-def _babl(channels: int, kind: str) -> str:
-    """babl's name of the samples that travel."""
-    return f"R'G'B'{'A' if channels == 4 else ''} {kind}"
+class Colours(NamedTuple):
+    """What an image's samples mean: their space, the curve of those that are not linear light, whether these are."""
+
+    space: Babl.Object
+    curve: str
+    linear: bool
+
+    @classmethod
+    def of(cls, layer: Gimp.Layer) -> Colours:
+        """Those of the layer's image."""
+        Gegl.init(None)
+        space, curve = Babl.format_get_space(layer.get_format()), _precision(layer)[1]
+        profile = layer.get_image().get_effective_color_profile()
+        linear = curve == "linear" or (curve == "non-linear" and profile.is_linear())
+        # babl marks the space's own curve by ', and that of sRGB, which the worker takes off linear light, by ~.
+        return cls(space, "'" if curve == "non-linear" and not linear else "~", linear)
+
+    def format(self, channels: int, kind: str, linear: bool = False) -> str:
+        """babl's name of such samples."""
+        mark = "" if linear else self.curve
+        alpha = "A" if channels == 4 else ""
+        return str(Babl.get_name(Babl.format_with_space(f"R{mark}G{mark}B{mark}{alpha} {kind}", self.space)))
+
+    def lattice(self) -> dict[str, Pixels] | None:
+        """The conversion between these and sRGB, for the worker; None if they are sRGB."""
+        if Babl.get_name(self.space) == SRGB:
+            return None
+        steps, side = [number / (NODES - 1) for number in range(NODES)], (NODES, NODES**2)
+        nodes = array("f", (number for colour in product(steps, repeat=3) for number in colour)).tobytes()
+        own, srgb = self.format(3, "float"), "R'G'B' float"
+        found = {"from_srgb": _converted(nodes, side, srgb, own), "to_srgb": _converted(nodes, side, own, srgb)}
+        return {name: Pixels(*side, 3, "float", data) for name, data in found.items()}
+
+
+def _precision(layer: Gimp.Layer) -> tuple[str, str]:
+    """How the worker calls the samples' kind, and GIMP their curve."""
+    kind, _, curve = layer.get_image().get_precision().value_nick.partition("-")
+    return kind if kind in ("u8", "u16", "half") else "float", curve
+
+
+def _converted(data: bytes, side: tuple[int, int], start: str, end: str) -> bytes:
+    whole = Gegl.Rectangle.new(0, 0, *side)
+    buffer = Gegl.Buffer.new(start, 0, 0, *side)
+    buffer.set(whole, start, data)
+    return bytes(buffer.get(whole, 1.0, end, Gegl.AbyssPolicy.NONE))
 
 
 def resolve(drawables: list[Gimp.Drawable]) -> Gimp.Layer:
@@ -80,12 +118,11 @@ def check(image: Gimp.Image, layer: Gimp.Layer) -> None:
         raise RefusedError("The selection does not touch the layer: select a part of it, or nothing for all of it.")
 
 
-def pixels(layer: Gimp.Layer) -> Pixels:
-    """All pixels of a layer or group, whether or not they lie on the canvas."""
-    Gegl.init(None)
-    kind = _NAMES.get(layer.get_image().get_precision(), "float")
-    channels = 4 if layer.has_alpha() else 3
-    return Pixels(layer.get_width(), layer.get_height(), channels, kind, _get(layer, _babl(channels, kind)))
+def pixels(layer: Gimp.Layer, colours: Colours, linear: bool = False) -> Pixels:
+    """All pixels of a layer or group, whether or not they lie on the canvas, as numbers of `colours`."""
+    kind, channels = _precision(layer)[0], 4 if layer.has_alpha() else 3
+    data = _get(layer, colours.format(channels, kind, linear))
+    return Pixels(layer.get_width(), layer.get_height(), channels, kind, data, linear)
 
 
 class Source:
@@ -97,7 +134,8 @@ class Source:
         """What the new layer is to lie on: the last result, for one that lies below it does not show."""
         self.tattoo = layer.get_tattoo()
         _, *self.offsets = layer.get_offsets()
-        self.pixels = pixels(layer)
+        self.colours = Colours.of(layer)
+        self.pixels = pixels(layer, self.colours, self.colours.linear)
         self.mask = None if Gimp.Selection.is_empty(image) else self._selection()
         self.native = None if self.mask is None else _get(layer, _native(layer))
 
@@ -115,7 +153,7 @@ class Source:
         if not self.image.is_valid():
             raise RefusedError("The image was closed before its painting was done.")
         new = Gimp.Layer.new(self.image, name, painted.width, painted.height, self.type, 100.0, Gimp.LayerMode.NORMAL)
-        _set(new, _babl(painted.channels, painted.kind), painted.data)
+        _set(new, self.colours.format(painted.channels, painted.kind, painted.linear), painted.data)
         if self.mask is not None:
             self._restore(new, self.mask.data)
         new.set_offsets(*self.offsets)

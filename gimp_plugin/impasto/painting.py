@@ -122,7 +122,7 @@ def paint(
     `layers.RefusedError`, `FailedError` or `CancelledError`; the image is then as it was.
     """
     layers.check(image, layer)
-    name, style = _style(config)
+    name, style = _style(config, layers.Colours.of(layer))
     source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
     done = _work(painter, config, source, style, hear)
@@ -134,7 +134,7 @@ def _work(
     painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, style: dict[str, Any], hear: Hear
 ) -> client.Message:
     """The event `done`. Runs the main loop until the worker is done with the painting, one way or another."""
-    loop, ends = GLib.MainLoop(), []
+    loop, ends, space = GLib.MainLoop(), [], source.colours.lattice()
 
     def send() -> None:
         try:
@@ -143,7 +143,7 @@ def _work(
             ends.append(error)
             loop.quit()
         else:
-            painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW)
+            painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW, space=space)
 
     def got(event: client.Message) -> None:
         if event.type in client.ENDS and event.id in (painter.job, None):
@@ -228,13 +228,16 @@ def _command() -> list[str]:
         raise FailedError(f"{error}. Install it, or run `impasto install gimp` where it is.") from None
 
 
-def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
-    """The style's name, and what to send. GIMP reads files: all kinds that it opens, and for a worker far away too."""
+def _style(config: Gimp.ProcedureConfig, colours: layers.Colours) -> tuple[str, dict[str, Any]]:
+    """The style's name, and what to send, as numbers of `colours`.
+
+    GIMP reads files: all kinds that it opens, and for a worker far away too.
+    """
     chosen, style = config.get_property("style-layer"), config.get_property("style")
     if chosen and style:
         raise layers.RefusedError("Choose a style picture or a style layer, not both.")
     if chosen:
-        return chosen.get_name(), {"picture": layers.pixels(chosen)}
+        return chosen.get_name(), {"picture": layers.pixels(chosen, colours)}
     if not style:
         raise layers.RefusedError("Choose a style first: a picture file, or another layer.")
     file = Path(path(style))
@@ -249,6 +252,6 @@ def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
     if opened is None:
         raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
     try:
-        return file.stem, {"picture": layers.pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
+        return file.stem, {"picture": layers.pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE), colours)}
     finally:
         opened.delete()
