@@ -59,7 +59,8 @@ def scenarios(path: Path) -> list[str]:
 def headless(scratch: Path) -> dict[str, str]:
     code = f"exec(open('/checkout/tests/editors/{HEADLESS.name}').read())"
     console = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
-    return results(enter(scratch, *console))
+    said = enter(scratch, *console)
+    return results(said) | {"said": said}
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +71,11 @@ def window(scratch: Path) -> dict[str, str]:
 @pytest.mark.parametrize("name", scenarios(HEADLESS))
 def test_without_a_window(headless: dict[str, str], name: str) -> None:
     assert headless.get(name, "it did not run") == "PASS"
+
+
+@pytest.mark.parametrize("place", ["on top of all", "where that was", "in a new one"])
+def test_gimp_says_where_a_painting_went(headless: dict[str, str], place: str) -> None:
+    assert re.search(rf"The new layer is summer 50 %.*{place}", headless["said"])
 
 
 @pytest.mark.window

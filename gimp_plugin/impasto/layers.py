@@ -9,6 +9,7 @@ import json
 import re
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -105,6 +106,10 @@ def walk(found: list[Gimp.Layer]) -> Iterator[Gimp.Layer]:
 
 def check(image: Gimp.Image, layer: Gimp.Layer) -> None:
     """Refuse what no good result can come from."""
+    if not image.is_valid():
+        raise RefusedError("The image was closed.")
+    if not layer.is_valid():
+        raise RefusedError("The layer is not there any more: choose another one.")
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise RefusedError(
             "This image has only the colours of its palette (it is indexed), and a painting needs more: "
@@ -125,14 +130,21 @@ def pixels(layer: Gimp.Layer, colours: Colours, linear: bool = False) -> Pixels:
     return Pixels(layer.get_width(), layer.get_height(), channels, kind, data, linear)
 
 
+def _form(image: Gimp.Image) -> tuple[Any, ...]:
+    """What samples of an image mean."""
+    profile = image.get_effective_color_profile()
+    return image.get_base_type(), image.get_precision(), bytes(profile.get_icc_profile())
+
+
 class Source:
-    """A layer as it was when painting began; what its image becomes meanwhile does not matter."""
+    """A layer as it was when painting began; whatever its image becomes meanwhile, what was painted is kept."""
 
     def __init__(self, image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> None:
         self.image, self.layer, self.type = image, layer, layer.type()
         self.below = active if origin(image, active) == layer else layer
         """What the new layer is to lie on: the last result, for one that lies below it does not show."""
-        self.tattoo = layer.get_tattoo()
+        self.tattoo, self.form, self.profile = layer.get_tattoo(), _form(image), image.get_color_profile()
+        self.resolution = image.get_resolution()[1:]
         _, *self.offsets = layer.get_offsets()
         self.colours = Colours.of(layer)
         self.pixels = pixels(layer, self.colours, self.colours.linear)
@@ -145,29 +157,52 @@ class Source:
         data = self.image.get_selection().get_buffer().get(there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
         return Pixels(there.width, there.height, 1, "u8", data)
 
-    def above(self, name: str, painted: Pixels, made: dict[str, Any]) -> Gimp.Layer:
-        """A new layer above, in one step of undo. Where nothing was selected it is the source to the bit.
+    def above(self, name: str, painted: Pixels, made: dict[str, Any]) -> tuple[Gimp.Layer, str]:
+        """A new layer above, in one step of undo, and what is to be said of its place, should it not lie there.
 
-        Nothing touches the image before the layer is whole.
+        Where nothing was selected it is the source to the bit. Nothing touches the image before the layer is whole.
         """
-        if not self.image.is_valid():
-            raise RefusedError("The image was closed before its painting was done.")
+        lost = not self.image.is_valid() or _form(self.image) != self.form
+        if lost:
+            self.image = self._another()
         new = Gimp.Layer.new(self.image, name, painted.width, painted.height, self.type, 100.0, Gimp.LayerMode.NORMAL)
         _set(new, self.colours.format(painted.channels, painted.kind, painted.linear), painted.data)
         if self.mask is not None:
             self._restore(new, self.mask.data)
-        new.set_offsets(*self.offsets)
-        made = {**made, "tattoo": new.get_tattoo(), "source": self.tattoo}
+        below, offsets, place = self._place(lost)
+        new.set_offsets(*offsets)
+        made = made if lost else {**made, "tattoo": new.get_tattoo(), "source": self.tattoo}
         new.attach_parasite(Gimp.Parasite.new(RECIPE, PERSISTENT, list(json.dumps(made).encode())))
-        below = next((each for each in (self.below, self.layer) if each.is_valid()), None)
         parent, position = (below.get_parent(), self.image.get_item_position(below)) if below else (None, 0)
         self.image.undo_group_start()
         try:
             self.image.insert_layer(new, parent, position)
         finally:
             self.image.undo_group_end()
+        if lost:
+            with suppress(TypeError):  # there is no window to show it in
+                Gimp.Display.new(self.image)
         Gimp.displays_flush()
-        return new
+        return new, place
+
+    def _place(self, lost: bool) -> tuple[Gimp.Layer | None, tuple[int, int], str]:
+        """The layer to lie on, if any, where, and a sentence if that is not where it was asked for."""
+        if lost:
+            return None, (0, 0), "Its image was closed or converted meanwhile: it is in a new one."
+        if not self.layer.is_valid():
+            return None, self.offsets, "Its source was removed: it lies on top of all."
+        below = self.below if self.below.is_valid() else self.layer
+        if (self.layer.get_width(), self.layer.get_height()) != (self.pixels.width, self.pixels.height):
+            return below, self.offsets, "Its source was changed meanwhile: it lies where that was."
+        return below, self.layer.get_offsets()[1:], ""
+
+    def _another(self) -> Gimp.Image:
+        """A new image of the same form, as large as what was painted."""
+        image = Gimp.Image.new_with_precision(self.pixels.width, self.pixels.height, *self.form[:2])
+        image.set_resolution(*self.resolution)
+        if self.profile:
+            image.set_color_profile(self.profile)
+        return image
 
     def _restore(self, new: Gimp.Layer, mask: bytes) -> None:
         """Give `new` the source's own bytes where nothing is selected: a conversion there and back could round them."""

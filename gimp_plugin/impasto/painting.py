@@ -25,7 +25,7 @@ import layers
 
 Hear = Callable[[client.Message], None]
 WATCH = 250
-"""Milliseconds between looks whether GIMP still lives."""
+"""Milliseconds between looks whether GIMP still lives, and the image."""
 PLAIN = ("strength", "colour", "quality", "seed")
 OPTIONAL = ("size", "stroke-size", "network")
 """Settings whose 0 or "" leaves the choice to the worker."""
@@ -118,8 +118,9 @@ def paint(
 ) -> Gimp.Layer:
     """Paint `layer`, telling `hear` of every event and GIMP's status bar, and return the new layer above it.
 
-    `active` is the layer that is selected: where that is a result of `layer`, the new one lies above it. Raises
-    `layers.RefusedError`, `FailedError` or `CancelledError`; the image is then as it was.
+    `active` is the layer that is selected: where that is a result of `layer`, the new one lies above it. Where it
+    cannot lie there any more, GIMP says where it is. Raises `layers.RefusedError`, `FailedError` or `CancelledError`;
+    nothing is changed then.
     """
     layers.check(image, layer)
     name, style = _style(config, layers.Colours.of(layer))
@@ -127,7 +128,10 @@ def paint(
     Gimp.progress_init("Neural style")
     done = _work(painter, config, source, style, hear)
     made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
-    return source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
+    new, place = source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
+    if place:
+        Gimp.message(f"The new layer is {new.get_name()}. {place}")
+    return new
 
 
 def _work(
@@ -136,19 +140,21 @@ def _work(
     """The event `done`. Runs the main loop until the worker is done with the painting, one way or another."""
     loop, ends, space = GLib.MainLoop(), [], source.colours.lattice()
 
+    def end(how: client.Message | Exception) -> None:
+        ends.append(how)
+        loop.quit()
+
     def send() -> None:
         try:
             wanted = recipe(config, painter.knobs or [])
         except layers.RefusedError as error:  # the main loop would swallow it, and wait on
-            ends.append(error)
-            loop.quit()
+            end(error)
         else:
             painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW, space=space)
 
     def got(event: client.Message) -> None:
         if event.type in client.ENDS and event.id in (painter.job, None):
-            ends.append(event)
-            loop.quit()
+            end(event)
         elif event.type == "description":
             send()
         elif event.type == "progress":
@@ -161,15 +167,32 @@ def _work(
     painter.hear = got
     if painter.knobs is not None:
         GLib.idle_add(send)
+    watch = _watch(source.image, end)
     loop.run()
-    end = ends[0]
-    if isinstance(end, layers.RefusedError):
-        raise end
-    if end.type == "cancelled":
+    GLib.source_remove(watch)
+    return _ended(ends[0])
+
+
+def _watch(image: Gimp.Image, end: Callable[[Exception], None]) -> int:
+    """Tell `end` when the image is closed. The number of the source in the main loop, to be removed."""
+
+    def look() -> bool:
+        if not image.is_valid():
+            end(layers.RefusedError("Painting has stopped: the image was closed."))
+        return bool(GLib.SOURCE_CONTINUE)
+
+    return int(GLib.timeout_add(WATCH, look))
+
+
+def _ended(how: client.Message | Exception) -> client.Message:
+    """The event `done`; any other end is raised."""
+    if isinstance(how, Exception):
+        raise how
+    if how.type == "cancelled":
         raise CancelledError
-    if end.type == "failed":
-        raise FailedError(sentence(end))
-    return end
+    if how.type == "failed":
+        raise FailedError(sentence(how))
+    return how
 
 
 def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[str, Any]:

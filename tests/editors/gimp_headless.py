@@ -175,6 +175,30 @@ class Talking:
         SETTINGS.write_text(self.before)
 
 
+class Meddled(Talking):
+    """The worker kept waiting, once it has begun to paint, until `code` was run in GIMP by another plug-in."""
+
+    def __init__(self, code):
+        super().__init__("")
+        self.script = MEDDLED.format(code=code, command=json.loads(self.before)["worker"])
+
+
+MEDDLED = """
+import os, subprocess, sys
+sys.path.insert(0, "/checkout/tests/editors")
+from meddling import meddle
+worker = subprocess.Popen({command!r}, stdout=subprocess.PIPE)
+seen = b""
+for data in iter(lambda: os.read(worker.stdout.fileno(), 65536), b""):
+    seen = None if seen is None else seen + data
+    if seen and b'"type":"progress"' in seen:
+        meddle({code!r})
+        seen = None
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+"""
+
+
 # What comes of it
 
 
@@ -410,6 +434,37 @@ def scenario_a_locked_layer_and_a_group_are_read():
         assert not new.is_group() and new.get_parent() is None and scene.image.get_item_position(new) == 0
         scene.count += 1
         scene.painted()
+
+
+def scenario_a_painting_is_kept_wherever_its_layer_went():
+    """What GIMP says of the place is looked for in its log by tests/test_gimp.py."""
+    with Scene(group=True) as scene:
+        layer = f"layer = Gimp.Layer.get_by_id({scene.layer.get_id()})\nimage = layer.get_image()\n"
+        with Meddled(layer + "image.resize(120, 100, 7, 5)"):
+            new = scene.painted()
+        assert tuple(new.get_offsets()[1:]) == (7, 5), new.get_offsets()
+        with Meddled(layer + "layer.resize(50, 40, 0, 0)"):
+            status, message, new = scene.paint()
+        assert status == Success and new.get_parent() == scene.layer.get_parent(), message
+        assert (new.get_width(), *new.get_offsets()[1:]) == (96, 7, 5)
+        with Meddled(layer + "image.remove_layer(layer.get_parent())"):
+            status, message, new = scene.paint()
+        assert status == Success and scene.image.get_layers()[0] == new, message
+    with Scene() as scene:
+        with Meddled(f"Gimp.Image.get_by_id({scene.image.get_id()}).flatten()"):
+            status, message, new = scene.paint()
+        assert status == Success and scene.image.get_layers()[0] == new and len(scene.image.get_layers()) == 2, message
+    with Scene(profile="ClayRGB-elle-V2-g22") as scene:
+        first = scene.painted()
+        wanted, forms = native(first), [Babl.get_name(first.get_format())]
+        with Meddled(f"Gimp.Image.get_by_id({scene.image.get_id()}).convert_indexed(0, 0, 16, False, False, '')"):
+            status, message, new = scene.paint()
+        assert status == Success and new.get_image() != scene.image, message
+        forms.append(Babl.get_name(new.get_format()))
+        assert forms[0] == forms[1] and new.get_image().get_width() == 96, forms
+        far = max(abs(one - other) for one, other in zip(native(new), wanted))
+        assert far < 8, far  # more or fewer threads may round in another way
+        new.get_image().delete()
 
 
 # What goes wrong

@@ -260,6 +260,17 @@ def scenario_painting_again_paints_what_was_painted():
     assert len(set(seen())) == 3, "it did not paint what was chosen"
 
 
+def scenario_closing_the_image_ends_the_painting():
+    remember("steps=100000 scales=1 size=64")
+    start()
+    ask()
+    paint()
+    window("harbour")
+    pressed("ctrl+w", lambda: not visible(DIALOG), "end of the dialog")
+    shot("closed")
+    leftovers.none(FILES)
+
+
 def scenario_one_undo_takes_back_a_layer_in_a_group_and_a_grey_one():
     code = f"OTHERS = {OTHERS}\n{MAKE}"
     console = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
