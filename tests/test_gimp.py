@@ -13,7 +13,9 @@ import pytest
 from conftest import ROOT
 
 EDITORS = ROOT / "tests" / "editors"
-HEADLESS, WINDOW, SCHEME = (EDITORS / name for name in ("gimp_headless.py", "gimp_window.py", "gimp_script.scm"))
+HEADLESS, WINDOW, SCHEME, MEDDLER = (
+    EDITORS / name for name in ("gimp_headless.py", "gimp_window.py", "gimp_script.scm", "gimp_meddler.py")
+)
 SCENARIO = re.compile(r"^def scenario_(\w+)", re.MULTILINE)
 HANGS = 1200
 
@@ -29,6 +31,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("editors")
     subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
     assert "Its worker paints" in enter(folder, "impasto", "install", "gimp")
+    meddler = folder / "config/GIMP/3.0/plug-ins/meddler/meddler.py"
+    meddler.parent.mkdir()
+    shutil.copy(MEDDLER, meddler)
     return folder
 
 
@@ -54,7 +59,8 @@ def scenarios(path: Path) -> list[str]:
 def headless(scratch: Path) -> dict[str, str]:
     code = f"exec(open('/checkout/tests/editors/{HEADLESS.name}').read())"
     console = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
-    return results(enter(scratch, *console))
+    said = enter(scratch, *console)
+    return results(said) | {"said": said}
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +71,11 @@ def window(scratch: Path) -> dict[str, str]:
 @pytest.mark.parametrize("name", scenarios(HEADLESS))
 def test_without_a_window(headless: dict[str, str], name: str) -> None:
     assert headless.get(name, "it did not run") == "PASS"
+
+
+@pytest.mark.parametrize("place", ["on top of all", "where that was", "in a new one"])
+def test_gimp_says_where_a_painting_went(headless: dict[str, str], place: str) -> None:
+    assert re.search(rf"The new layer is summer 50 %.*{place}", headless["said"])
 
 
 @pytest.mark.window

@@ -11,7 +11,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import client
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
+from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
 
 import layers
 import painting
@@ -21,44 +21,75 @@ KEEP = 1001
 """Response of "Stop and keep"."""
 SIDE = 360
 """Longest side of the preview, in pixels."""
+MANUAL = Path(__file__).resolve().with_name("manual.html")
 FILE, LAYER, BUNDLED = "A picture file", "A layer", "A bundled style"
 WAIT = 300
 """Milliseconds after the last change before the cost is asked for."""
 
 
-def show(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
-    """Let the painter set things, paint, and return the new layer. Raises what `painting.paint` raises."""
+def show(
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    layer: Gimp.Layer,
+    active: Gimp.Layer,
+) -> Gimp.Layer:
+    """Let the painter set things, paint `layer` or another one, and return the new layer.
+
+    Raises what `painting.paint` raises.
+    """
     GimpUi.init("impasto")
     worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
-    window = Window(procedure, config, layer, worker)
+    window = Window(procedure, config, image, layer, active, worker)
     try:
-        return window.run(image)
+        return window.run()
     finally:
         window.dialog.destroy()
         worker.close()
 
 
 class Window:
-    """A ProcedureDialog that stays open while the worker paints."""
+    """A ProcedureDialog that stays open while the worker paints `layer`; `active` is the one that is selected."""
 
     def __init__(
-        self, procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, layer: Gimp.Layer, worker: painting.Painter
+        self,
+        procedure: Gimp.Procedure,
+        config: Gimp.ProcedureConfig,
+        image: Gimp.Image,
+        layer: Gimp.Layer,
+        active: Gimp.Layer,
+        worker: painting.Painter,
     ) -> None:
-        self.config, self.layer, self.worker = config, layer, worker
+        self.config, self.image, self.layer, self.active, self.worker = config, image, layer, active, worker
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self.cost = _label("Starting...")
+        self.cost, self.notice = _label("Starting..."), _label("")
+        self.help = Gtk.Button.new_with_mnemonic("_Help")
         self.picture = Gtk.Image()
         self.bar = Gtk.ProgressBar(show_text=True)
-        self.style = StyleChooser(config, layer)
+        self.style = StyleChooser(config)
+        self.origin = Gtk.ComboBoxText()
         self.knobs: list[dict[str, Any]] = []
         self.waiting = 0
         self._fill()
+        self.dialog.connect("key-press-event", self._pressed)
+        self.dialog.connect("focus-in-event", self._changed)  # the image may be another by now
         worker.hear = self._news
         config.connect("notify", self._changed)
 
     def _fill(self) -> None:
         self.dialog.set_ok_label("_Paint")
+        self.dialog.get_widget_for_response(Gtk.ResponseType.HELP).destroy()  # it leads into GIMP's own manual
+        self.help.connect("clicked", self._show_manual)
+        self.dialog.get_action_area().pack_start(self.help, False, False, 0)
+        self.dialog.get_action_area().set_child_secondary(self.help, True)
         self.area = self.dialog.get_content_area()
+        for each in layers.walk(self.image.get_layers()):
+            self.origin.append(str(each.get_id()), each.get_name())
+        self.origin.get_cells()[0].set_property("ellipsize", Pango.EllipsizeMode.MIDDLE)
+        self.origin.set_active_id(str(self.layer.get_id()))
+        self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
+        self.origin.connect("changed", self._pick)
+        _row(self.style.box, 0, "Paint fro_m", self.origin)
         self.area.pack_start(self.style.box, False, False, 0)
         self.dialog.get_widget("strength", GimpUi.ScaleEntry)
         self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry)
@@ -66,17 +97,23 @@ class Window:
         self.dialog.get_label("more", "Advanced", False, False)
         self.dialog.fill_expander("advanced", "more", False, "folded").set_expanded(False)
         self.dialog.fill(["strength", "stroke-size", "colour", "quality", "advanced"])
+        self.area.pack_start(self.notice, False, False, 0)
         self.area.pack_start(self.cost, False, False, 6)
         self.area.show_all()
+        self._notice("")
+        _calm(self.area)
         self._changed()
 
-    def run(self, image: Gimp.Image) -> Gimp.Layer:
+    def run(self) -> Gimp.Layer:
         """Ask, then paint with the picture growing in the window."""
         if not self.dialog.run():
             raise painting.CancelledError
+        self.dialog.disconnect_by_func(self._changed)
+        if self.waiting:
+            GLib.source_remove(self.waiting)
         self._paint_view()
         self.dialog.connect("response", self._response)
-        return painting.paint(self.worker, self.config, image, self.layer, self._progress)
+        return painting.paint(self.worker, self.config, self.image, self.layer, self.active, self._progress)
 
     # While settings are made
 
@@ -92,6 +129,10 @@ class Window:
         elif kind == "failed":
             self.cost.set_text(painting.sentence(event))
 
+    def _pick(self, *_: Any) -> None:
+        self.layer = Gimp.Layer.get_by_id(int(self.origin.get_active_id()))
+        self._changed()
+
     def _changed(self, *_: Any) -> None:
         chosen = self.config.get_property("style") or self.config.get_property("style-layer")
         self.dialog.set_response_sensitive(Gtk.ResponseType.OK, bool(chosen))
@@ -102,10 +143,27 @@ class Window:
     def _estimate(self) -> bool:
         self.waiting = 0
         try:
+            layers.check(self.image, self.layer)
+            self._notice(layers.notices(self.image, self.layer, self.active))
             self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
             self.cost.set_text(str(error))
+            self.dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
         return bool(GLib.SOURCE_REMOVE)
+
+    def _notice(self, text: str) -> None:
+        self.notice.set_text(text)
+        self.notice.set_visible(bool(text))
+
+    def _pressed(self, _dialog: Gtk.Dialog, event: Gdk.EventKey) -> bool:
+        return event.keyval == Gdk.KEY_F1 and self._show_manual()
+
+    def _show_manual(self, *_: Any) -> bool:
+        try:
+            Gtk.show_uri_on_window(self.dialog, MANUAL.as_uri(), Gdk.CURRENT_TIME)
+        except GLib.Error:
+            self._notice(f"Nothing here shows web pages. The manual page is {MANUAL}.")
+        return True
 
     # While it paints
 
@@ -114,7 +172,8 @@ class Window:
         for child in self.area.get_children():
             if child is not buttons and not buttons.is_ancestor(child):
                 child.hide()
-        for response in (Gtk.ResponseType.OK, Gtk.ResponseType.HELP, 1):  # 1 is GIMP's own "Reset"
+        self.help.hide()
+        for response in (Gtk.ResponseType.OK, 1):  # 1 is GIMP's own "Reset"
             if button := self.dialog.get_widget_for_response(response):
                 button.hide()
         self.keep = self.dialog.add_button("Stop and _keep", KEEP)
@@ -149,11 +208,11 @@ class Window:
 class StyleChooser:
     """Where the style comes from: a file with a thumbnail, a layer, or a bundled style. Kept in the config."""
 
-    def __init__(self, config: Gimp.ProcedureConfig, layer: Gimp.Layer) -> None:
+    def __init__(self, config: Gimp.ProcedureConfig) -> None:
         self.config, self.choosing = config, False
         self.kind = Gtk.ComboBoxText()
         self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
-        self.layers = GimpUi.LayerComboBox.new(lambda _image, item: item.get_id() != layer.get_id())
+        self.layers = GimpUi.LayerComboBox.new(None)
         self.names = Gtk.ComboBoxText()
         self.thumbnail = Gtk.Image()
         self.stack = {FILE: self.file, LAYER: self.layers, BUNDLED: self.names}
@@ -170,11 +229,7 @@ class StyleChooser:
         grid = Gtk.Grid(column_spacing=6, row_spacing=6)
         for kind in (FILE, LAYER):
             self.kind.append(kind, kind)
-        title = Gtk.Label(label="_Style from", use_underline=True, xalign=0)
-        title.set_text_with_mnemonic("St_yle from")
-        title.set_mnemonic_widget(self.kind)
-        grid.attach(title, 0, 0, 1, 1)
-        grid.attach(self.kind, 1, 0, 1, 1)
+        _row(grid, 1, "St_yle from", self.kind, 1)
         pictures = Gtk.FileFilter()
         pictures.set_name("Pictures")
         pictures.add_mime_type("image/*")
@@ -182,8 +237,8 @@ class StyleChooser:
         for widget in self.stack.values():
             widget.set_hexpand(True)
             widget.set_no_show_all(True)
-            grid.attach(widget, 2, 0, 1, 1)
-        grid.attach(self.thumbnail, 0, 1, 3, 1)
+            grid.attach(widget, 2, 1, 1, 1)
+        grid.attach(self.thumbnail, 0, 2, 3, 1)
         return grid
 
     def offer(self, names: list[str]) -> None:
@@ -241,6 +296,27 @@ class StyleChooser:
         if not self.config.get_property("style"):
             self.file.unselect_all()
         self._show()
+
+
+def _calm(widget: Gtk.Widget) -> None:
+    """Have the wheel change no control in `widget` that was not chosen before."""
+    if isinstance(widget, Gtk.SpinButton | Gtk.Scale | Gtk.ComboBox):
+        widget.connect("scroll-event", _unless_focused)
+    if isinstance(widget, Gtk.Container):
+        widget.forall(_calm)
+
+
+def _unless_focused(widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
+    focus = widget.get_toplevel().get_focus()
+    return focus is None or not (focus == widget or focus.is_ancestor(widget))
+
+
+def _row(grid: Gtk.Grid, row: int, title: str, widget: Gtk.Widget, width: int = 2) -> None:
+    label = Gtk.Label(xalign=0)
+    label.set_text_with_mnemonic(title)
+    label.set_mnemonic_widget(widget)
+    grid.attach(label, 0, row, 1, 1)
+    grid.attach(widget, 1, row, width, 1)
 
 
 def _label(text: str) -> Gtk.Label:

@@ -6,7 +6,6 @@ reports a worker that dies or falls silent.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -26,7 +25,7 @@ import layers
 
 Hear = Callable[[client.Message], None]
 WATCH = 250
-"""Milliseconds between looks whether GIMP still lives."""
+"""Milliseconds between looks whether GIMP still lives, and the image."""
 PLAIN = ("strength", "colour", "quality", "seed")
 OPTIONAL = ("size", "stroke-size", "network")
 """Settings whose 0 or "" leaves the choice to the worker."""
@@ -100,49 +99,62 @@ class Painter:
         self.worker.close()
 
 
-def alone(config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
+def alone(config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> Gimp.Layer:
     """Paint without a window."""
     painter = Painter()
     try:
-        return paint(painter, config, image, layer)
+        return paint(painter, config, image, layer, active)
     finally:
         painter.close()
 
 
 def paint(
-    painter: Painter, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer, hear: Hear = _ignore
+    painter: Painter,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    layer: Gimp.Layer,
+    active: Gimp.Layer,
+    hear: Hear = _ignore,
 ) -> Gimp.Layer:
     """Paint `layer`, telling `hear` of every event and GIMP's status bar, and return the new layer above it.
 
-    Raises `layers.RefusedError`, `FailedError` or `CancelledError`; the image is then as it was.
+    `active` is the layer that is selected: where that is a result of `layer`, the new one lies above it. Where it
+    cannot lie there any more, GIMP says where it is. Raises `layers.RefusedError`, `FailedError` or `CancelledError`;
+    nothing is changed then.
     """
-    name, style = _style(config)
-    source = layers.Source(image, layer)
+    layers.check(image, layer)
+    name, style = _style(config, layers.Colours.of(layer))
+    source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
     done = _work(painter, config, source, style, hear)
-    made = json.dumps({"style": name, "recipe": done["recipe"], "stopped": done["stopped"]})
-    return source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
+    made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
+    new, place = source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
+    if place:
+        Gimp.message(f"The new layer is {new.get_name()}. {place}")
+    return new
 
 
 def _work(
     painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, style: dict[str, Any], hear: Hear
 ) -> client.Message:
     """The event `done`. Runs the main loop until the worker is done with the painting, one way or another."""
-    loop, ends = GLib.MainLoop(), []
+    loop, ends, space = GLib.MainLoop(), [], source.colours.lattice()
+
+    def end(how: client.Message | Exception) -> None:
+        ends.append(how)
+        loop.quit()
 
     def send() -> None:
         try:
             wanted = recipe(config, painter.knobs or [])
         except layers.RefusedError as error:  # the main loop would swallow it, and wait on
-            ends.append(error)
-            loop.quit()
+            end(error)
         else:
-            painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW)
+            painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW, space=space)
 
     def got(event: client.Message) -> None:
         if event.type in client.ENDS and event.id in (painter.job, None):
-            ends.append(event)
-            loop.quit()
+            end(event)
         elif event.type == "description":
             send()
         elif event.type == "progress":
@@ -155,15 +167,32 @@ def _work(
     painter.hear = got
     if painter.knobs is not None:
         GLib.idle_add(send)
+    watch = _watch(source.image, end)
     loop.run()
-    end = ends[0]
-    if isinstance(end, layers.RefusedError):
-        raise end
-    if end.type == "cancelled":
+    GLib.source_remove(watch)
+    return _ended(ends[0])
+
+
+def _watch(image: Gimp.Image, end: Callable[[Exception], None]) -> int:
+    """Tell `end` when the image is closed. The number of the source in the main loop, to be removed."""
+
+    def look() -> bool:
+        if not image.is_valid():
+            end(layers.RefusedError("Painting has stopped: the image was closed."))
+        return bool(GLib.SOURCE_CONTINUE)
+
+    return int(GLib.timeout_add(WATCH, look))
+
+
+def _ended(how: client.Message | Exception) -> client.Message:
+    """The event `done`; any other end is raised."""
+    if isinstance(how, Exception):
+        raise how
+    if how.type == "cancelled":
         raise CancelledError
-    if end.type == "failed":
-        raise FailedError(sentence(end))
-    return end
+    if how.type == "failed":
+        raise FailedError(sentence(how))
+    return how
 
 
 def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[str, Any]:
@@ -187,7 +216,8 @@ def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[st
 def cost(event: client.Message) -> str:
     """What an estimate says."""
     about = "" if event["measured"] else " (a first guess)"
-    return f"About {_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory{about}."
+    taken = f"{_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory"
+    return f"At {event['size']} pixels about {taken}{about}."
 
 
 def left(event: client.Message) -> str:
@@ -222,13 +252,16 @@ def _command() -> list[str]:
         raise FailedError(f"{error}. Install it, or run `impasto install gimp` where it is.") from None
 
 
-def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
-    """The style's name, and what to send. GIMP reads files: all kinds that it opens, and for a worker far away too."""
+def _style(config: Gimp.ProcedureConfig, colours: layers.Colours) -> tuple[str, dict[str, Any]]:
+    """The style's name, and what to send, as numbers of `colours`.
+
+    GIMP reads files: all kinds that it opens, and for a worker far away too.
+    """
     chosen, style = config.get_property("style-layer"), config.get_property("style")
     if chosen and style:
         raise layers.RefusedError("Choose a style picture or a style layer, not both.")
     if chosen:
-        return chosen.get_name(), {"picture": layers.pixels(chosen)}
+        return chosen.get_name(), {"picture": layers.pixels(chosen, colours)}
     if not style:
         raise layers.RefusedError("Choose a style first: a picture file, or another layer.")
     file = Path(path(style))
@@ -243,6 +276,6 @@ def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
     if opened is None:
         raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
     try:
-        return file.stem, {"picture": layers.pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
+        return file.stem, {"picture": layers.pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE), colours)}
     finally:
         opened.delete()

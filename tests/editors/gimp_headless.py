@@ -3,6 +3,8 @@
 Each function called `scenario_...` prints one line, "PASS name" or "FAIL name why", for tests/test_gimp.py.
 """
 
+import functools
+import importlib
 import json
 import os
 import re
@@ -11,13 +13,15 @@ import sys
 import threading
 import time
 import traceback
+from array import array
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Babl, Gegl, Gimp, Gio
+from gi.repository import Babl, Gegl, Gimp, Gio, GLib
 
 sys.path.insert(0, "/checkout/tests/editors")
 import leftovers
@@ -41,8 +45,13 @@ TYPES = {
 class Scene:
     """An image of 96x80 with one layer of waves; the layer may differ in size and place, and lie in a group."""
 
-    def __init__(self, precision=Precision.U8_NON_LINEAR, base=RGB, alpha=True, box=(0, 0, 96, 80), group=False):
+    def __init__(
+        self, precision=Precision.U8_NON_LINEAR, base=RGB, alpha=True, box=(0, 0, 96, 80), group=False, profile=""
+    ):
         self.image = Gimp.Image.new_with_precision(96, 80, base, precision)
+        if profile:
+            file = Gio.File.new_for_path(f"/usr/share/color/icc/krita/{profile}.icc")
+            self.image.set_color_profile(Gimp.ColorProfile.new_from_file(file))
         x, y, width, height = box
         kind, mode = TYPES[base, alpha], Gimp.LayerMode.NORMAL
         self.layer = Gimp.Layer.new(self.image, "waves", width, height, kind, 100, mode)
@@ -59,7 +68,8 @@ class Scene:
             for x in range(width)
         )
         buffer = self.layer.get_buffer()
-        buffer.set(Gegl.Rectangle.new(0, 0, width, height), "R'G'B'A u8", b"".join(rows))
+        own = Babl.format_with_space("R'G'B'A u8", Babl.format_get_space(self.layer.get_format()))
+        buffer.set(Gegl.Rectangle.new(0, 0, width, height), Babl.get_name(own), b"".join(rows))
         buffer.flush()
         self.image.set_selected_layers([self.layer])
         self.before = native(self.layer)
@@ -167,6 +177,30 @@ class Talking:
         SETTINGS.write_text(self.before)
 
 
+class Meddled(Talking):
+    """The worker kept waiting, once it has begun to paint, until `code` was run in GIMP by another plug-in."""
+
+    def __init__(self, code):
+        super().__init__("")
+        self.script = MEDDLED.format(code=code, command=json.loads(self.before)["worker"])
+
+
+MEDDLED = """
+import os, subprocess, sys
+sys.path.insert(0, "/checkout/tests/editors")
+from meddling import meddle
+worker = subprocess.Popen({command!r}, stdout=subprocess.PIPE)
+seen = b""
+for data in iter(lambda: os.read(worker.stdout.fileno(), 65536), b""):
+    seen = None if seen is None else seen + data
+    if seen and b'"type":"progress"' in seen:
+        meddle({code!r})
+        seen = None
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+"""
+
+
 # What comes of it
 
 
@@ -179,14 +213,69 @@ def scenario_every_precision_comes_back_to_the_bit_at_strength_0():
         (Precision.U16_NON_LINEAR, RGB, True),
         (Precision.HALF_NON_LINEAR, RGB, True),
         (Precision.U8_LINEAR, RGB, True),
+        (Precision.FLOAT_NON_LINEAR, RGB, True),
     ]
     for precision, base, alpha in wanted:
         with Scene(precision, base, alpha) as scene:
             new = scene.painted(strength=0, knobs="steps=1 scales=1")
-            read = native(new, "R'G'B'A u8"), native(scene.layer, "R'G'B'A u8")
-            assert read[0] == read[1], (precision, base, len(differing(*read, 4)))
-            if precision != Precision.U8_LINEAR:  # too coarse in the dark for an encoding and back
-                assert native(new) == scene.before, (precision, base, alpha)
+            assert native(new) == scene.before, (precision, base, alpha)
+
+
+def scenario_a_profile_comes_back_to_the_bit_at_strength_0():
+    """Colours too that sRGB does not hold."""
+    wanted = [
+        (Precision.U8_NON_LINEAR, "ClayRGB-elle-V2-g22"),
+        (Precision.U16_NON_LINEAR, "WideRGB-elle-V2-g22"),
+        (Precision.FLOAT_NON_LINEAR, "LargeRGB-elle-V2-g22"),
+        (Precision.U16_LINEAR, "Rec2020-elle-V4-g10"),
+        (Precision.U16_NON_LINEAR, "Rec2020-elle-V4-g10"),
+        (Precision.U8_PERCEPTUAL, "LargeRGB-elle-V2-g22"),
+    ]
+    for precision, profile in wanted:
+        with Scene(precision, profile=profile) as scene:
+            new = scene.painted(strength=0, knobs="steps=1 scales=1")
+            changed = len(differing(native(new), scene.before, len(scene.before) // (96 * 80)))
+            assert not changed, (precision, profile, changed)
+    with Scene(Precision.FLOAT_LINEAR, profile="Rec2020-elle-V4-g10") as scene:
+        new = scene.painted(strength=0, knobs="steps=1 scales=1")
+        far = max(abs(one - other) for one, other in zip(*(array("f", each) for each in (native(new), scene.before))))
+        assert far < 1e-6, far  # a curve there and back, in 32 bits
+
+
+def scenario_a_painting_looks_the_same_whatever_the_profile():
+    """The same picture and styles, converted: a file, one of impasto's own, and a layer."""
+
+    def look(scene, **style):
+        new = scene.painted(strength=80, **style)
+        data = native(new, "R'G'B'A u8")
+        return [sum(data[channel::4]) / (96 * 80) for channel in range(3)]
+
+    def looks(scene):
+        with Scene(box=(0, 0, 80, 80)) as other:
+            yield look(scene, knobs="steps=20 scales=1")
+            yield look(scene, knobs="steps=20 scales=1", style="oil")
+            yield look(scene, knobs="steps=20 scales=1", style="", style_layer=other.layer)
+
+    def converted(precision, profile):
+        scene = Scene(precision)
+        file = Gio.File.new_for_path(f"/usr/share/color/icc/krita/{profile}.icc")
+        wide, intent = Gimp.ColorProfile.new_from_file(file), Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC
+        scene.image.convert_color_profile(wide, intent, False)
+        scene.before = native(scene.layer)
+        return scene
+
+    with Scene(Precision.U16_NON_LINEAR) as scene:
+        right = []
+        for found in looks(scene):
+            right.append(found)
+            scene.image.remove_layer(scene.image.get_layers()[0])
+    wide = ((Precision.U16_NON_LINEAR, "LargeRGB-elle-V2-g22"), (Precision.U16_LINEAR, "Rec2020-elle-V4-g10"))
+    for precision, profile in wide:
+        with converted(precision, profile) as scene:
+            for number, found in enumerate(looks(scene)):
+                far = max(abs(one - other) for one, other in zip(found, right[number]))
+                assert far < 8, (profile, number, found, right[number])
+                scene.image.remove_layer(scene.image.get_layers()[0])
 
 
 def scenario_a_soft_selection_holds_at_every_place_and_precision():
@@ -292,21 +381,50 @@ def scenario_a_text_layer_is_painted_as_it_looks():
         assert native(new, "R'G'B'A u8") != seen
 
 
-def scenario_the_last_values_are_used_again():
+@contextmanager
+def last_values(strength, style=STYLE, knobs=QUICK):
+    """What a call with the last values takes."""
     last = Path(Gimp.directory()) / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-impasto.last"
     last.parent.mkdir(exist_ok=True)
-    wanted = f'(style "{STYLE}")\n(strength 33)\n(knobs "{QUICK}")\n'
-    again = {"mode": Gimp.RunMode.WITH_LAST_VALS}
-    try:
-        with Scene() as scene:
-            last.write_text(wanted)
-            status, message, new = scene.paint(**again)
-            assert status == Success and new.get_name() == "summer 33 %", message
-        with Scene() as scene:
-            last.write_text(wanted.replace(STYLE, ""))  # which is what GIMP keeps of a style layer
-            scene.refused("forgets style layers", "Ctrl+Shift+F", **again)
-    finally:
-        last.unlink()
+    last.write_text(f'(style "{style}")\n(strength {strength})\n(knobs "{knobs}")\n')
+    yield {"mode": Gimp.RunMode.WITH_LAST_VALS}
+    last.unlink()
+
+
+def scenario_the_last_values_are_used_again():
+    with Scene() as scene, last_values(33) as again:
+        status, message, new = scene.paint(**again)
+        assert status == Success and new.get_name() == "summer 33 %", message
+    with Scene() as scene, last_values(33, style="") as again:  # which is what GIMP keeps of a style layer
+        scene.refused("forgets style layers", "Ctrl+Shift+F", **again)
+
+
+def scenario_trying_again_paints_what_was_painted_and_not_the_painting():
+    path = Gio.File.new_for_path("/scratch/tried.xcf")
+    with Scene(group=True) as scene, last_values(0, knobs="steps=1 scales=1") as again:
+        tries = [scene.painted(strength=60)]
+        assert native(tries[0]) != scene.before
+        for _ in range(2):
+            status, message, new = scene.paint(drawable=tries[0], **again)
+            assert status == Success and new.get_name().startswith("summer 0 %"), message
+            assert native(new) == scene.before, "it painted the painting"
+            tries.insert(0, new)
+            assert scene.layer.get_parent().get_children() == [*tries, scene.layer], "it lies below another"
+        status, message, new = scene.paint(drawable=tries[-1], strength=0, knobs="steps=1 scales=1")
+        assert status == Success and native(new) == native(tries[-1]), "a script paints what it says"
+        Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, scene.image, path, None)
+        scene.image.remove_layer(scene.layer)
+        status, message, new = scene.paint(drawable=tries[-1], **again)
+        assert status == Success and native(new) == native(tries[-1]), "without its source it is a layer as others"
+        scene.image.delete()
+        scene.image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, path)
+        tried = next(layer for layer in all_layers(scene.image.get_layers()) if layer.get_name() == "summer 60 %")
+        status, message, new = scene.paint(drawable=tried, **again)
+        assert status == Success and native(new) == scene.before, "a file forgets what was painted"
+        copy = tried.copy()
+        scene.image.insert_layer(copy, None, 0)
+        status, message, new = scene.paint(drawable=copy, **again)
+        assert status == Success and native(new) == native(copy), "a copy is a layer as others"
 
 
 def scenario_a_locked_layer_and_a_group_are_read():
@@ -318,6 +436,89 @@ def scenario_a_locked_layer_and_a_group_are_read():
         assert not new.is_group() and new.get_parent() is None and scene.image.get_item_position(new) == 0
         scene.count += 1
         scene.painted()
+
+
+def scenario_a_painting_is_kept_wherever_its_layer_went():
+    """What GIMP says of the place is looked for in its log by tests/test_gimp.py."""
+    with Scene(group=True) as scene:
+        layer = f"layer = Gimp.Layer.get_by_id({scene.layer.get_id()})\nimage = layer.get_image()\n"
+        with Meddled(layer + "image.resize(120, 100, 7, 5)"):
+            new = scene.painted()
+        assert tuple(new.get_offsets()[1:]) == (7, 5), new.get_offsets()
+        with Meddled(layer + "layer.resize(50, 40, 0, 0)"):
+            status, message, new = scene.paint()
+        assert status == Success and new.get_parent() == scene.layer.get_parent(), message
+        assert (new.get_width(), *new.get_offsets()[1:]) == (96, 7, 5)
+        with Meddled(layer + "image.remove_layer(layer.get_parent())"):
+            status, message, new = scene.paint()
+        assert status == Success and scene.image.get_layers()[0] == new, message
+    with Scene() as scene:
+        with Meddled(f"Gimp.Image.get_by_id({scene.image.get_id()}).flatten()"):
+            status, message, new = scene.paint()
+        assert status == Success and scene.image.get_layers()[0] == new and len(scene.image.get_layers()) == 2, message
+    with Scene(profile="ClayRGB-elle-V2-g22") as scene:
+        first = scene.painted()
+        wanted, forms = native(first), [Babl.get_name(first.get_format())]
+        with Meddled(f"Gimp.Image.get_by_id({scene.image.get_id()}).convert_indexed(0, 0, 16, False, False, '')"):
+            status, message, new = scene.paint()
+        assert status == Success and new.get_image() != scene.image, message
+        forms.append(Babl.get_name(new.get_format()))
+        assert forms[0] == forms[1] and new.get_image().get_width() == 96, forms
+        far = max(abs(one - other) for one, other in zip(native(new), wanted))
+        assert far < 8, far  # more or fewer threads may round in another way
+        new.get_image().delete()
+
+
+@contextmanager
+def plugin(*names):
+    """Modules of the plug-in, in this process of GIMP."""
+    sys.path.insert(0, str(PLUGIN))
+    yield [importlib.import_module(name) for name in names]
+    sys.path.remove(str(PLUGIN))
+
+
+def scenario_before_painting_it_says_what_one_may_not_expect():
+    with plugin("layers") as (layers,), Scene(group=True) as scene:
+        told = functools.partial(layers.notices, scene.image, scene.layer)
+        assert told(scene.layer) == ""
+        cover = Gimp.Layer.new(scene.image, "over", 96, 80, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+        scene.image.insert_layer(cover, None, 0)
+        assert told(scene.layer) == 'The layer "over" hides what will be painted.', told(scene.layer)
+        for hide in (functools.partial(cover.set_visible, False), functools.partial(cover.set_opacity, 50)):
+            hide()
+            assert told(scene.layer) == "", told(scene.layer)
+            cover.set_visible(True)
+        cover.set_opacity(100)
+        cover.set_offsets(40, 0)
+        assert told(scene.layer) == "", "it lies over a part"
+        scene.image.remove_layer(cover)
+        new = scene.painted()
+        assert "summer" in told(scene.layer) and told(new) == "", (told(scene.layer), told(new))
+        scene.image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
+        assert told(new) == "Only what is selected is painted.", told(new)
+    with plugin("layers") as (layers,), Scene(profile="ClayRGB-elle-V2-g22") as scene:
+        told = layers.notices(scene.image, scene.layer, scene.layer)
+        assert told == "The colours of styles are converted into ClayRGB-elle-V2-g22.icc.", told
+
+
+def scenario_the_size_that_is_said_is_that_which_is_painted_at():
+    wide = (0, 0, 1200, 300)
+    with plugin("painting") as (painting,):
+        for quality, size, box in (("normal", 0, (0, 0, 96, 80)), ("draft", 0, wide), ("draft", 64, wide)):
+            config, heard = Gimp.get_pdb().lookup_procedure("plug-in-impasto").create_config(), {}
+            for name, value in {"style": STYLE, "quality": quality, "knobs": f"steps=1 size={size or '100%'}"}.items():
+                config.set_property(name, value)
+            with closing(painting.Painter()) as worker, Scene(box=box) as scene:
+
+                def hear(event, heard=heard):
+                    heard.setdefault(event.type, []).append(event.fields.get("size"))
+
+                painting.paint(worker, config, scene.image, scene.layer, scene.layer, hear)
+                worker.hear = hear
+                worker.estimate(scene.layer, config)
+                while "estimate" not in heard:
+                    GLib.MainContext.default().iteration(True)
+                assert heard["estimate"][0] == max(heard["progress"]), (quality, size, heard)
 
 
 # What goes wrong

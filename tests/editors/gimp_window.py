@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 import leftovers
+from meddling import meddle
 
 DISPLAY = ":9"
 WIDTH, HEIGHT = 1000, 760
@@ -35,6 +36,15 @@ for scene, path in zip((larger, Scene(Precision.U16_NON_LINEAR, GRAY, False)), O
     scene.image.delete()
 """
 """Images with a soft selection: a layer in a group, larger than the canvas, and a grey one of 16 bits."""
+OPENED = Path("/scratch/opened")
+BROWSER = {
+    Path("/scratch/browser"): f'#!/bin/sh\necho "$1" > {OPENED}\n',
+    Path.home() / ".local/share/applications/browser.desktop": (
+        "[Desktop Entry]\nType=Application\nName=Browser\nExec=/scratch/browser %u\nMimeType=text/html;\n"
+    ),
+    PROFILE.parents[1] / "mimeapps.list": "[Default Applications]\ntext/html=browser.desktop\n",
+}
+"""What stands for a browser: it notes the page that it is to show."""
 SELECTED = """
 import gi
 gi.require_version("Gtk", "3.0")
@@ -227,7 +237,21 @@ def scenario_cancel_in_the_status_bar_leaves_nothing():
     untouched()
 
 
-def scenario_ctrl_f_paints_again_without_asking():
+def seen():
+    """A number for each layer, the topmost first, which is the same for those that look alike."""
+    small = meddle("""
+there = Gegl.Rectangle.new(0, 0, 24, 18)
+buffers = [layer.get_buffer() for layer in Gimp.get_images()[0].get_layers()]
+result = [list(buffer.get(there, 1 / 32, "R'G'B' u8", Gegl.AbyssPolicy.NONE)) for buffer in buffers]
+""")
+
+    def alike(one, other):
+        return max(abs(first - second) for first, second in zip(one, other)) < 8
+
+    return [next(number for number, other in enumerate(small) if alike(one, other)) for one in small]
+
+
+def scenario_painting_again_paints_what_was_painted():
     remember(QUICK)
     start()  # for a picture that was painted before remembers its own settings
     ask()
@@ -237,6 +261,75 @@ def scenario_ctrl_f_paints_again_without_asking():
     pressed("ctrl+f", leftovers.processes, "plug-in")
     until(lambda: "3 layers" in title() or visible(DIALOG), "third layer", 300)
     assert "3 layers" in title(), "it asked"
+    leftovers.none(FILES)
+    ask()
+    shot("again")
+    pressed("alt+p", lambda: "4 layers" in title(), "fourth layer")
+    *tries, photograph = seen()
+    assert len(set(tries)) == 1 and tries[0] != photograph, "it painted a painting"
+    ask()
+    keys("alt+m Home")  # the topmost
+    shot("picked")
+    pressed("alt+p", lambda: "5 layers" in title(), "fifth layer")
+    assert len(set(seen())) == 3, "it did not paint what was chosen"
+
+
+def painted_with():
+    """Knobs of the topmost layer's recipe."""
+    recipe = meddle("""
+import json
+made = Gimp.get_images()[0].get_layers()[0].get_parasite("impasto-recipe")
+result = json.loads(bytes(made.get_data()))["recipe"]
+""")
+    return {name: recipe[name] for name in ("strength", "stroke_size", "colour", "quality", "seed")}
+
+
+def turn_everywhere():
+    """The wheel, all over the dialog."""
+    number = window(DIALOG)
+    shape = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", number) if "=" in line)
+    for across in (0.3, 0.6, 0.9):
+        for y in range(10, int(shape["HEIGHT"]), 12):
+            tool("mousemove", "--window", number, round(across * int(shape["WIDTH"])), y, "click", 5)
+
+
+def scenario_the_wheel_changes_only_what_has_the_focus():
+    remember(QUICK)
+    start()
+    ask()
+    turn_everywhere()
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    usual = painted_with()
+    assert (usual["strength"], usual["colour"], usual["quality"], usual["seed"]) == (50, "style", "normal", 0), usual
+    window("harbour")
+    keys("ctrl+a")
+    ask()
+    keys("alt+q")
+    turn_everywhere()
+    shot("notice")
+    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    assert painted_with() == {**usual, "quality": "fine"}, painted_with()
+
+
+def scenario_help_opens_our_page():
+    ask()
+    for key in ("alt+h", "F1"):
+        OPENED.unlink(missing_ok=True)
+        window(DIALOG)
+        pressed(key, OPENED.exists, "page")
+        assert OPENED.read_text().strip().endswith("plug-ins/impasto/manual.html"), OPENED.read_text()
+        assert visible(DIALOG)
+    pressed("Escape", lambda: not visible(DIALOG), "end of the dialog")
+
+
+def scenario_closing_the_image_ends_the_painting():
+    remember("steps=100000 scales=1 size=64")
+    start()
+    ask()
+    paint()
+    window("harbour")
+    pressed("ctrl+w", lambda: not visible(DIALOG), "end of the dialog")
+    shot("closed")
     leftovers.none(FILES)
 
 
@@ -300,6 +393,10 @@ def run(name, scenario):
 
 os.environ["DISPLAY"] = DISPLAY
 Path("/tmp/twmrc").write_text("RandomPlacement\nNoGrabServer\n")
+for path, text in BROWSER.items():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
 settings = PROFILE / "gimprc"
 settings.write_text(settings.read_text() + "(show-welcome-dialog no)\n")
 GIMP = None
