@@ -23,7 +23,7 @@ CONTRACT = {"errors", "testing", "storage.cache", "pictures.colour_axes"}
 """What a plug-in may import from the core, besides `plugin`."""
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "pydantic", "rich", "safetensors", "OpenImageIO", "h5py", "av", "cv2"}
-HEAVY |= {"onnx", "onnxruntime", "onnxscript"}
+HEAVY |= {"onnx", "onnxruntime", "onnxscript", "dask", "distributed"}
 
 
 def modules(folder: Path) -> list[Path]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ import click
 
 from ..errors import ImpastoError
 from .exit_codes import STOPPED
-from .options import FILE, Grouped, given, knobs, masks, no_recipe, preview, quiet
+from .options import FILE, Grouped, cluster, given, knobs, masks, no_recipe, preview, quiet
 
 if TYPE_CHECKING:
     from ..film.painting import FilmPainting
-    from .interrupt import Interrupt
+    from .cluster.connection import Cluster
     from .job import Job
 
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     "--rate", type=click.FloatRange(0.1, 1000), default=24, metavar="X", help="Frames a second of a folder; default 24."
 )
 @preview
+@cluster
 @no_recipe
 @quiet
 @masks
@@ -50,6 +51,7 @@ def film(
     every: int,
     rate: float,
     preview: Path | None,
+    cluster: str | None,
     no_recipe: bool,
     quiet: bool,
     **values: Any,
@@ -59,8 +61,7 @@ def film(
     Times and sound are those of FILM. Painted frames are kept in the folder OUT.frames until all are done: after
     Ctrl-C, or whatever else ended it, the same command goes on.
     """
-    if not (find_spec("av") and find_spec("cv2")):
-        raise ImpastoError("impasto film needs PyAV and OpenCV:", "pip install 'impasto[film]'")
+    _check_can(cluster, preview)
     from ..memory.process import freeze_gc_after_torch
     from ..recipe.recipe import Recipe
 
@@ -69,6 +70,7 @@ def film(
     from ..film.reading import Film
     from ..film.writing import check_result
     from ..pictures.picture import read
+    from .cluster.connection import connected
     from .job import Job, check, extras
 
     begin, where = time.perf_counter(), [values.pop(name) for name in ("mask", "style_mask", "style_region")]
@@ -82,38 +84,64 @@ def film(
     sources = {name: path for name, path in job.sources.items() if name != "content"}
     folder, mask, keep = output.with_name(f"{output.name}.frames"), pictures.mask, not output.suffix
     work = FilmPainting(source, pictures.styles, job.recipe, sources, folder, mask, every, no_recipe, keep)
-    return _run(work, job, output, begin)
+    with connected(cluster, partial(_say, job)) if cluster else nullcontext() as engine:
+        return _run(work, job, output, begin, engine)
 
 
-def _run(work: FilmPainting, job: Job, output: Path, begin: float) -> int:
+def _check_can(cluster: str | None, preview: Path | None) -> None:
+    """Raise the error that says what is missing for films, or for a cluster, if there is to be one."""
+    from .cluster.connection import check_cluster
+
+    if not (find_spec("av") and find_spec("cv2")):
+        raise ImpastoError("impasto film needs PyAV and OpenCV:", "pip install 'impasto[film]'")
+    check_cluster(cluster)
+    if cluster and preview:
+        raise click.UsageError("--preview shows what is painted here; leave it out with --cluster.")
+
+
+def _run(work: FilmPainting, job: Job, output: Path, begin: float, cluster: Cluster | None) -> int:
     """Paint what is not done, and put the film together. Returns the exit code: 0, or 130 where it was stopped."""
     from ..film.writing import write
-    from .interrupt import Interrupt
 
     done, (width, height) = work.begin(), work.size
     _say(job, f"film {work.film.path}; network {job.recipe.network}, {width}x{height} pixels, {work.count} frames.")
     if done:
         _say(job, f"goes on after frame {done}, which {work.folder} holds.")
-    with Interrupt() as interrupt:
-        if not _paint(work, job, interrupt, done):
-            if not work.folder.exists():
-                raise click.Abort
-            kept = f"{work.folder} holds the frames so far, and the same command goes on"
-            click.echo(f"impasto: stopped; {kept}.", err=True)
-            return STOPPED
+    if not (_paint_on(cluster, work, job) if cluster else _paint(work, job, done)):
+        if not work.folder.exists():
+            raise click.Abort
+        kept = f"{work.folder} holds the frames so far, and the same command goes on"
+        click.echo(f"impasto: stopped; {kept}.", err=True)
+        return STOPPED
     write(output, work.painted, work.film, work.comment)
     work.remove()
     _say(job, f"{output}: {width}x{height} pixels, {work.count} frames in {time.perf_counter() - begin:.1f} s.")
     return 0
 
 
-def _paint(work: FilmPainting, job: Job, interrupt: Interrupt, done: int) -> bool:
+def _paint_on(cluster: Cluster, work: FilmPainting, job: Job) -> bool:
+    """Have a cluster paint all frames that are left, unless someone stops; whether all are painted."""
+    from .cluster.film import ClusterFilm
+    from .progress import progress_of_parts
+
+    try:
+        with progress_of_parts(job.quiet) as show:
+            ClusterFilm(work, job, cluster, show).paint()
+    except KeyboardInterrupt:
+        return False
+    finally:
+        work.remove_if_empty()
+    return True
+
+
+def _paint(work: FilmPainting, job: Job, done: int) -> bool:
     """Take all steps that are left, unless someone stops; whether all are taken."""
+    from .interrupt import Interrupt
     from .preview import Preview
     from .progress import progress
 
     begin, left, shown = time.perf_counter(), work.count - done, Preview(job.preview)
-    with closing(work.steps()) as steps, progress(job.quiet, "frame") as show:
+    with Interrupt() as interrupt, closing(work.steps()) as steps, progress(job.quiet, "frame") as show:
         for number, step in steps:
             share = (number - 1 - done + step.fraction) / left
             show(

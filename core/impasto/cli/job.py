@@ -92,6 +92,12 @@ class Job:
             recipe = recipe.sized(max(read(self.content).size), usual)
         return replace(self, recipe=recipe)
 
+    def moved(self, places: Mapping[str, Path]) -> Job:
+        """The same with its sources in other `places`, by what they are for; content that is not there stays."""
+        recipe = self.recipe.model_copy(update={"init": str(places["init"])}) if "init" in places else self.recipe
+        content, extras = places.get("content", self.content), {name: places[name] for name in self.extras}
+        return replace(self, content=content, style=places["style"], recipe=recipe, extras=extras)
+
     def numbered(self, taken: int) -> Path:
         """The file that keeps the picture after `taken` steps, beside the output."""
         return self.output.with_stem(f"{self.output.stem}-{taken:06d}")
@@ -213,7 +219,12 @@ def check(job: Job, read: Callable[[Path], Picture] = read) -> Pictures:
     Raises the `ImpastoError` that says what is wrong. Writes nothing and computes nothing.
     """
     registry().check(job.recipe)
-    _check_outputs(job)
+    check_outputs(job)
+    return decoded(job, read)
+
+
+def decoded(job: Job, read: Callable[[Path], Picture]) -> Pictures:
+    """The pictures, decoded by `read`; raises the `ImpastoError` that says why they cannot be used."""
     if job.recipe.start_file:
         check_start(job.recipe.start_file)
     paths = {name: path for name, path in job.sources.items() if name == "content" or STYLE.fullmatch(name)}
@@ -238,7 +249,8 @@ def _styles(job: Job, pictures: Sequence[Picture]) -> list[Style]:
     ]
 
 
-def _check_outputs(job: Job) -> None:
+def check_outputs(job: Job) -> None:
+    """Raise `OutputError` where a result cannot be written."""
     longest = job.recipe.longest
     check_output(job.output, *job.inputs, longest=longest)
     if job.preview:

@@ -70,6 +70,11 @@ strip = click.option("--strip", is_flag=True, help="Leave out CONTENT's metadata
 preview = click.option(
     "--preview", type=FILE, metavar="FILE", help="A picture of the work so far, replaced as it grows."
 )
+cluster = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Let a Dask cluster paint: tcp://HOST:PORT of its scheduler, or local:N for N processes here.",
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 no_recipe = click.option("--no-recipe", is_flag=True, help="Leave the recipe out of the result, and all file names.")
 

@@ -99,7 +99,12 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
 
 def keep_step(job: Job, carried: Provenance, path: Path, picture: Picture, step: Step, taken: int | None) -> None:
     """Write `picture`, that of `step`, with what is `carried`; `taken` is the number of steps, None for all of them."""
-    write(path, picture, "" if job.no_recipe else replace(carried, reached=step.reached, taken=taken).dumps())
+    write(path, picture, comment(job, carried, step, taken))
+
+
+def comment(job: Job, carried: Provenance, step: Step, taken: int | None) -> str:
+    """What `keep_step` writes into the file beside the picture."""
+    return "" if job.no_recipe else replace(carried, reached=step.reached, taken=taken).dumps()
 
 
 def environment(job: Job, step: Step) -> Environment:

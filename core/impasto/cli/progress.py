@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,25 +14,50 @@ from .estimate import clock
 if TYPE_CHECKING:
     from ..painting.step import Step
 
-Show = Callable[["Step"], None]
 LINES = 10
 """Plain lines for a whole painting, besides one at the start of each stage."""
+
+
+class Shown(NamedTuple):
+    """What is shown: the number of the stage, the share of all work done, 0 to 1, where that is, and what is left."""
+
+    stage: int
+    fraction: float
+    where: str
+    rest: str
+
+
+Show = Callable[["Step"], None]
+ShowPart = Callable[[Shown], None]
 
 
 @contextmanager
 def progress(quiet: bool, part: str = "stage") -> Iterator[Show]:
     """A function that shows a step, on stderr; nothing if `quiet`. `part` is what the step's stages are called."""
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        with _bar(part) as show:
-            yield show
-    else:
-        yield _lines(part)
+    with progress_of_parts(quiet) as show:
+        yield lambda step: show(Shown(step.stage, step.fraction, _where(step, part), _rest(step)))
 
 
 @contextmanager
-def _bar(part: str) -> Iterator[Show]:
+def progress_of_parts(quiet: bool) -> Iterator[ShowPart]:
+    """A function that shows how far all is, on stderr; nothing if `quiet`."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+def parts_done(part: str, done: int, count: int, fraction: float, seconds: float) -> Shown:
+    """So many of `count` parts are done, after so many `seconds`, and with them that share of the work."""
+    left = f"{clock(seconds * (1 / fraction - 1))} left" if fraction else "time left unknown"
+    return Shown(0, fraction, f"{part} {done}/{count}", left)
+
+
+@contextmanager
+def _bar() -> Iterator[ShowPart]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -40,20 +65,20 @@ def _bar(part: str) -> Iterator[Show]:
     with Progress(*columns, TextColumn("{task.fields[rest]}"), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("getting ready", total=1, rest="")
 
-        def show(step: Step) -> None:
-            bar.update(task, completed=step.fraction, description=_where(step, part), rest=_rest(step))
+        def show(shown: Shown) -> None:
+            bar.update(task, completed=shown.fraction, description=shown.where, rest=shown.rest)
 
         yield show
 
 
-def _lines(part: str) -> Show:
+def _lines() -> ShowPart:
     last = (-1, -1)
 
-    def show(step: Step) -> None:
+    def show(shown: Shown) -> None:
         nonlocal last
-        now = (step.stage, int(step.fraction * LINES))
+        now = (shown.stage, int(shown.fraction * LINES))
         if now != last:
-            click.echo(f"impasto: {_where(step, part)}, {_rest(step)}", err=True)
+            click.echo(f"impasto: {shown.where}, {shown.rest}", err=True)
         last = now
 
     return show

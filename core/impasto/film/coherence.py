@@ -40,8 +40,8 @@ class Shot:
             if back > len(self.frames):
                 break
             there, painted = self.frames[-back]
-            moves = flow(filmed, there)
-            seen, share = warped(painted, moves).clip(0, 1), trusted(filmed, there, moves, flow(there, filmed))
+            moves, share = _moves(filmed, there)
+            seen = warped(painted, moves).clip(0, 1)
             if back == 1:
                 stays = seen
                 if share.mean() < CUT:
@@ -51,6 +51,17 @@ class Shot:
             stays = np.where(share[..., None] > 0, seen, stays)
             total += share
         return Earlier(Picture(stays), _soft(total)) if self.frames else None
+
+
+def is_cut(filmed: Pixels, last: Pixels) -> bool:
+    """Whether a frame, (H, W, 3), begins another shot than the `last` one is of."""
+    return bool(_moves(filmed, last)[1].mean() < CUT)
+
+
+def _moves(here: Pixels, there: Pixels) -> tuple[Pixels, Pixels]:
+    """Where each pixel of `here` is in `there`, and how far that is trusted."""
+    moves = flow(here, there)
+    return moves, trusted(here, there, moves, flow(there, here))
 
 
 def _soft(share: Pixels) -> Pixels:

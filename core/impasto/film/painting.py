@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Generator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import takewhile
@@ -14,19 +15,31 @@ from typing import Any
 from .._version import __version__
 from ..errors import OutputError
 from ..painting.loading import load
-from ..painting.paint import paint
 from ..painting.scene import Style, fitted
 from ..painting.step import Step
 from ..pictures.metadata import NO_METADATA
-from ..pictures.picture import Picture, Pixels, read, write
+from ..pictures.picture import Picture, Pixels
 from ..recipe.provenance import Source
 from ..recipe.recipe import Recipe
 from ..storage import files
-from .coherence import BACK, Shot
+from .coherence import BACK, is_cut
+from .frames import FramePainting
 from .reading import Film, Frame, thinned
 from .writing import Painted
 
 TOLD = "film.json"
+RUN = 24
+"""Frames of a shot that are painted elsewhere at a time: so many are lost where a machine is."""
+
+
+@dataclass(frozen=True)
+class FrameRun:
+    """Frames of one shot that follow each other, each with its number, at the size at which they are painted."""
+
+    shot: int
+    before: list[tuple[int, Picture]]
+    """The last frames of the shot that come before these, as many as go into what stays."""
+    frames: list[tuple[int, Picture]]
 
 
 @dataclass
@@ -76,7 +89,17 @@ class FilmPainting:
             raise OutputError(seen, "Remove it, or choose another name for the result.")
         self.folder.mkdir(exist_ok=True)
         files.replace(told, json.dumps(self.told, indent=1).encode())
-        return sum(1 for _ in takewhile(Path.is_file, map(self._file, range(1, self.count + 1))))
+        return sum(1 for _ in takewhile(self.is_done, range(1, self.count + 1)))
+
+    @cached_property
+    def painter(self) -> FramePainting:
+        """What paints the frames."""
+        told = None if self.no_recipe else self.told
+        return FramePainting(self.styles, self.recipe, self.folder, self.mask, told, cache(load))
+
+    def is_done(self, number: int) -> bool:
+        """Whether that frame is painted."""
+        return self.painter.file(number).is_file()
 
     def steps(self) -> Generator[tuple[int, Step], None, None]:
         """The steps of all frames that are not done, with the number of the frame, from 1; raises as `paint` does.
@@ -84,25 +107,36 @@ class FilmPainting:
         Where no frame becomes whole, nothing is left behind.
         """
         try:
-            yield from self._steps(self.begin())
+            yield from self.painter.steps(self._frames(), self.begin())
         finally:
-            if not self._file(1).exists():
-                self.remove()
+            self.remove_if_empty()
 
-    def _steps(self, done: int) -> Generator[tuple[int, Step], None, None]:
-        shot, once = Shot(), cache(load)
+    def runs(self) -> Iterator[FrameRun]:
+        """All frames in runs of at most `RUN`, shot after shot."""
+        shot, run = 0, FrameRun(0, [], [])
+        before: deque[tuple[int, Picture]] = deque(maxlen=max(BACK))
+        for number, picture in self._frames():
+            small = fitted(picture, self.recipe.longest)
+            cut = bool(run.frames) and is_cut(small.pixels, run.frames[-1][1].pixels)
+            if cut or len(run.frames) == RUN:
+                yield run
+                before.extend(run.frames)
+                if cut:
+                    shot, before = shot + 1, deque(maxlen=max(BACK))
+                run = FrameRun(shot, list(before), [])
+            run.frames.append((number, small))
+        yield run
+
+    def _frames(self) -> Iterator[tuple[int, Picture]]:
         for number, frame in enumerate(thinned(self.film.frames(), self.every), 1):
-            path = self._file(number)
-            if number > done - max(BACK):
-                filmed = fitted(frame.picture, self.recipe.longest).pixels
-                earlier = shot.earlier(filmed)
-                if number > done:
-                    content = frame.picture if self.deep else replace(frame.picture, samples=None, metadata=NO_METADATA)
-                    for step in paint(content, self.styles, self.recipe, self.mask, once, earlier=earlier):
-                        yield number, step
-                    self._keep(number, step)
-                shot.add(filmed, read(self._plain(path)).pixels)  # as it was written, as it is for who goes on
-            self.painted.append(Painted(path, frame.begin, frame.seconds, frame.name))
+            picture = frame.picture if self.deep else replace(frame.picture, samples=None, metadata=NO_METADATA)
+            yield number, picture
+            self.painted.append(Painted(self.painter.file(number), frame.begin, frame.seconds, frame.name))
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder where no frame in it is whole."""
+        if not any(map(self.is_done, range(1, self.count + 1))):
+            self.remove()
 
     def remove(self) -> None:
         """Remove the folder, now that the film is written."""
@@ -112,19 +146,6 @@ class FilmPainting:
     def comment(self) -> str:
         """What the film carries: a line of JSON in ASCII."""
         return "" if self.no_recipe else json.dumps(self.told)
-
-    def _file(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.png"
-
-    def _plain(self, path: Path) -> Path:
-        """The frame as it was painted, in the colours of the style: what the next one begins with."""
-        return path.with_suffix(".painted.png") if self.recipe.colour == "keep" else path
-
-    def _keep(self, number: int, step: Step) -> None:
-        path, comment = self._file(number), self.comment and json.dumps({**self.told, "frame": number})
-        if self._plain(path) != path:
-            write(self._plain(path), step.picture("style"))
-        write(path, step.picture(), comment)
 
 
 def first_frame(film: Film) -> Picture:

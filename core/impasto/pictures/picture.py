@@ -163,9 +163,14 @@ def write(path: str | Path, picture: Picture, comment: str = "") -> None:
     Raises `OutputError`, leaving nothing behind.
     """
     path = files.check_output(path, longest=max(picture.size))
-    samples = picture.samples or Samples.of(picture.pixels, picture.alpha)
     try:
-        data = codecs.encode(samples, files.FORMATS[path.suffix.lower()], comment, picture.metadata)
+        data = encoded(picture, path.suffix, comment)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}).", "Free some space.") from None
     files.replace(path, data)
+
+
+def encoded(picture: Picture, suffix: str, comment: str = "") -> bytes:
+    """What `write` puts into a file of that suffix."""
+    samples = picture.samples or Samples.of(picture.pixels, picture.alpha)
+    return codecs.encode(samples, files.FORMATS[suffix.lower()], comment, picture.metadata)

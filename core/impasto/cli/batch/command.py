@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..options import FILE, Grouped, given, knobs, no_recipe, quiet, strip
+from ..options import FILE, Grouped, cluster, given, knobs, no_recipe, quiet, strip
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -26,6 +26,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Tell what would be painted and how long it would take; write nothing.")
 @click.option("--contact-sheet", type=FILE, metavar="FILE", help="In the end, show all results in one picture.")
 @click.option("--json", is_flag=True, help="Tell what happens in lines of JSON, on standard output.")
+@cluster
 @no_recipe
 @strip
 @quiet
@@ -38,6 +39,7 @@ def batch(
     dry_run: bool,
     contact_sheet: Path | None,
     json: bool,
+    cluster: str | None,
     no_recipe: bool,
     strip: bool,
     quiet: bool,
@@ -50,10 +52,12 @@ def batch(
     end, with exit code 1.
     """
     from ...recipe.recipe import Recipe
+    from ..cluster.connection import check_cluster
     from .events import Events
     from .painted import Batch
     from .plan import Kept, planned
 
+    check_cluster(cluster)
     kept = Kept(output, name, no_recipe, strip, contact_sheet)
     jobs = planned(photographs, style, Recipe.of(**given(values.items())), kept)
-    return Batch(jobs, Events(json, dry_run, quiet), contact_sheet).run()
+    return Batch(jobs, Events(json, dry_run, quiet), contact_sheet, cluster).run()

@@ -13,6 +13,7 @@ import click
 from ...errors import ImpastoError
 from ..estimate import clock
 from ..job import Job
+from .plan import DAMAGED, NEW, OTHER
 
 SAID = {
     "planned": "to paint",
@@ -22,6 +23,11 @@ SAID = {
     "failed": "failed",
 }
 """What becomes of a picture, and how that is said."""
+REPLACES = {
+    NEW: "",
+    DAMAGED: "; in place of one that was damaged",
+    OTHER: "; in place of one that has other settings",
+}
 
 
 class Events:
@@ -37,6 +43,12 @@ class Events:
         """`event` is one of `SAID`, or "painting" for what begins."""
         self.counts[event] += 1
         self._write(event, result=str(job.output), photograph=str(job.content), style=str(job.style), **fields)
+
+    def painted(self, job: Job, size: tuple[int, int], seconds: float, was: str) -> None:
+        """Tell that the result of `job` is there, of this (width, height), in place of what `was` there."""
+        width, height = size
+        self.add("painted", job, width=width, height=height, seconds=round(seconds, 3), replaces=was)
+        self.tell(f"{job.output}: {width}x{height} pixels in {seconds:.1f} s{REPLACES[was]}.")
 
     def fail(self, job: Job, error: Exception) -> None:
         """Keep that `job` failed, and why."""

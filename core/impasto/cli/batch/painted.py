@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from ...errors import ImageError, OutOfMemory, OutputError, RecipeError
 from ...memory.plan import Estimates
@@ -19,39 +19,31 @@ from ...pictures.frames import stored_size
 from ...pictures.picture import Picture, read
 from ...recipe.recipe import Recipe
 from ...storage.claims import claim
+from ..cluster.connection import Cluster, connected
 from ..estimate import clock
 from ..exit_codes import FAILED, STOPPED
 from ..gallery import Gallery
 from ..job import Job, check
 from ..painting import environment, keep_step
-from ..progress import Show, progress
-from .events import Events
-from .plan import DAMAGED, DONE, NEW, OTHER, check_place, make_folders, standing
+from ..progress import Show, progress, progress_of_parts
+from .events import REPLACES, Events
+from .plan import DONE, Planned, check_place, make_folders, standing
 
 if TYPE_CHECKING:
     from ...painting.loading import Load
     from ...painting.step import Step
 
 
-REPLACES = {
-    NEW: "",
-    DAMAGED: "; in place of one that was damaged",
-    OTHER: "; in place of one that has other settings",
-}
-
-
-class Planned(NamedTuple):
-    """A settled job to be done, and the seconds that it is expected to take."""
-
-    job: Job
-    seconds: float
-
-
 class Batch:
-    """Jobs of one recipe, photograph after photograph. Networks and styles stay loaded from one to the next."""
+    """Jobs of one recipe, photograph after photograph. Networks and styles stay loaded from one to the next.
 
-    def __init__(self, jobs: Sequence[Job], events: Events, contact_sheet: Path | None) -> None:
-        self.jobs, self.events, self.contact_sheet = jobs, events, contact_sheet
+    `cluster` is the address of one that is to paint them.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], events: Events, contact_sheet: Path | None, cluster: str | None = None
+    ) -> None:
+        self.jobs, self.events, self.contact_sheet, self.cluster = jobs, events, contact_sheet, cluster
         self.styles = list(dict.fromkeys(found(job.style) for job in jobs if job.style))
         self.read = lru_cache(len(self.styles) + 2)(read)  # all styles, this photograph and the one before
 
@@ -71,11 +63,7 @@ class Batch:
             self.events.end(expected, stopped=False)
             return FAILED if self.events.failed else 0
         self.events.tell(f"{len(plan)} of {len(self.jobs)} pictures to paint, about {clock(expected)}.")
-        make_folders([*(job.output for job in self.jobs), *filter(None, [self.contact_sheet])])
-        begin = time.perf_counter()
-        stopped = self._paint_all(plan, begin)
-        self.events.end(time.perf_counter() - begin, stopped)
-        if stopped:
+        if self._paint_all(plan):
             return STOPPED
         if self.contact_sheet:
             gallery.write(self.contact_sheet, map(self._result, self.jobs))
@@ -102,34 +90,55 @@ class Batch:
             except (ImageError, OutputError, RecipeError, OutOfMemory) as error:
                 self.events.fail(job, error)
 
-    def _paint_all(self, plan: Sequence[Planned], begin: float) -> bool:
-        """Paint picture after picture; returns whether Ctrl-C stopped that."""
-        try:
-            with progress(self.events.quiet, "picture") as show:
-                for number, one in enumerate(plan):
-                    self._try(one.job, partial(_show_of_all, show, plan, number, begin))
-        except KeyboardInterrupt:
-            self.events.tell("stopped; pictures that are painted are kept, and the same command goes on.")
-            return True
-        return False
+    def _paint_all(self, plan: Sequence[Planned]) -> bool:
+        """Paint all pictures, and tell that; returns whether Ctrl-C stopped it."""
+        stopped = False
+        with ExitStack() as stack:
+            cluster = stack.enter_context(connected(self.cluster, self.events.tell)) if self.cluster and plan else None
+            make_folders([*(job.output for job in self.jobs), *filter(None, [self.contact_sheet])])
+            begin = time.perf_counter()
+            try:
+                self._paint_on(cluster, plan, begin) if cluster else self._paint_here(plan, begin)
+            except KeyboardInterrupt:
+                self.events.tell("stopped; pictures that are painted are kept, and the same command goes on.")
+                stopped = True
+            self.events.end(time.perf_counter() - begin, stopped)
+        return stopped
 
-    def _try(self, job: Job, show: Show) -> None:
-        try:
-            with claim(job.output) as ours:
-                if not ours:
-                    self.events.add("elsewhere", job)
-                elif (was := standing(job)) == DONE:  # by another process since
-                    self.events.add("passed", job)
-                else:
-                    self._paint(job, was, show)
-        except Exception as error:  # whatever it is, it stops no other picture
-            self.events.fail(job, error)
+    def _paint_on(self, cluster: Cluster, plan: Sequence[Planned], begin: float) -> None:
+        from .on_cluster import ClusterBatch
+
+        with progress_of_parts(self.events.quiet) as show:
+            ClusterBatch(cluster, self.events, self.turn, show).paint(plan, begin)
+
+    def _paint_here(self, plan: Sequence[Planned], begin: float) -> None:
+        with progress(self.events.quiet, "picture") as show:
+            for number, one in enumerate(plan):
+                try:
+                    with self.turn(one.job) as was:
+                        if was is not None:
+                            self._paint(one.job, was, partial(_show_of_all, show, plan, number, begin))
+                except Exception as error:  # whatever it is, it stops no other picture
+                    self.events.fail(one.job, error)
+
+    @contextmanager
+    def turn(self, job: Job) -> Iterator[str | None]:
+        """While entered, `job` is ours to paint: what is `standing` of it. None where it is not, or is done."""
+        with claim(job.output) as ours:
+            if not ours:
+                self.events.add("elsewhere", job)
+                yield None
+            elif (was := standing(job)) == DONE:  # by another process since
+                self.events.add("passed", job)
+                yield None
+            else:
+                self.events.add("painting", job)
+                yield was
 
     def _paint(self, job: Job, was: str, show: Show) -> None:
         with freeze_gc_after_torch():
             from ...painting.paint import paint
 
-        self.events.add("painting", job)
         begin, pictures, carried = time.perf_counter(), check(job, self.read), job.provenance
         with closing(paint(pictures.content, pictures.styles, job.recipe, load=self._load)) as steps:
             for step in steps:
@@ -138,9 +147,7 @@ class Batch:
                 show(step)
         result = step.picture()
         keep_step(job, replace(carried, environment=environment(job, step)), job.output, result, step, None)
-        (width, height), seconds = result.size, time.perf_counter() - begin
-        self.events.add("painted", job, width=width, height=height, seconds=round(seconds, 3), replaces=was)
-        self.events.tell(f"{job.output}: {width}x{height} pixels in {seconds:.1f} s{REPLACES[was]}.")
+        self.events.painted(job, result.size, time.perf_counter() - begin, was)
 
     @cached_property
     def _load(self) -> Load:

@@ -34,6 +34,13 @@ class Kept(NamedTuple):
     contact_sheet: Path | None
 
 
+class Planned(NamedTuple):
+    """A settled job to be done, and the seconds that it is expected to take."""
+
+    job: Job
+    seconds: float
+
+
 def planned(names: Sequence[Path], styles: Iterable[Path], recipe: Recipe, kept: Kept) -> list[Job]:
     """A job for each photograph and style, in this order; their sizes are not settled.
 

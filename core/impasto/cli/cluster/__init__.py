@@ -1,0 +1,1 @@
+"""`--cluster`: pictures and films painted by the workers of a Dask cluster."""
