@@ -33,7 +33,7 @@ PICTURE_BYTES, LOSSES_BYTES = 66, 115
 """Bytes for each pixel of the picture: those of images and gradients, which are there all the time; and these with what
 the optimiser or a loss on all pixels takes for a moment. Without tiles the network takes more than that anyway."""
 SAMPLED_SHARE = 1.4
-"""What a network takes in profile strotss beside Gram matrices: the gradients of all sampled layers are there at once."""
+"""What a network takes in profile strotss beside Gram matrices: gradients of all sampled layers at once."""
 BFLOAT16_SHARE = 0.6
 """What a network takes in bfloat16, which the losses are not, beside what it takes in float32."""
 PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
