@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -174,8 +174,10 @@ class Strips:
         """The strip of this rank, of a picture that all ranks have."""
         return whole[:, :, self.rows[self.ranks.rank]].clone() if self.shared else whole
 
-    def own_index(self, index: Tensor, width: int) -> Tensor:
+    def own_index(self, index: Tensor | None, width: int) -> Tensor | None:
         """Those of the pixels `index`, (K,), in order, of a picture of this width that are in this rank's strip."""
+        if index is None or not self.shared:
+            return index
         rows = self.rows[self.ranks.rank]
         ends = index.new_tensor([rows.start * width, rows.stop * width])
         first, last = torch.searchsorted(index, ends).tolist()
@@ -189,6 +191,12 @@ class Strips:
         want = [slice(0, self.height if everywhere or not rank else 0) for rank in range(self.ranks.size)]
         found = self.ranks.fetched(strip, self.rows, want)
         return found if extent(want[self.ranks.rank]) else strip
+
+    def reduced(self, strip: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
+        """What `work` makes of the picture, for all ranks; of strips channel by channel, for the memory."""
+        if not self.shared:
+            return work(strip)
+        return torch.cat([work(self.whole(plane)) for plane in torch.split(strip, 1, dim=1)], dim=1)
 
     def size(self, strip: Tensor) -> tuple[int, int]:
         """(H, W) of the picture."""

@@ -151,13 +151,13 @@ def histogram_loss(image: Tensor, target: Tensor, index: Tensor | None = None, r
     return found
 
 
-def recoloured(image: Tensor, target: Tensor, index: Tensor | None = None) -> Tensor:
+def recoloured(image: Tensor, target: Tensor, index: Tensor | None = None, ranks: Ranks = ALONE) -> Tensor:
     """`image`, (1, 3, H, W), each opponent colour replaced by the quantile of `target`, (3, Q), of its rank.
 
-    With `index`, (K,), only those pixels change.
+    With `index`, (K,), only those pixels change. Of `ranks`, both are this one's strip.
     """
     rows = opponent(image)
-    found = matched(_pixels(rows, index), target)
+    found = matched(_pixels(rows, index), target, ranks)
     rows = found if index is None else rows.index_copy(1, index, found)
     return from_opponent(rows, image).clamp(0, 1)
 

@@ -160,7 +160,7 @@ class Objective(SummedObjective):
         if self.weights.histogram:
             total = image.new_zeros(())
             for part in self.targets.colours:
-                index = None if part.index is None else strips.own_index(part.index, image.shape[-1])
+                index = strips.own_index(part.index, image.shape[-1])
                 total = total + part.share * histogram_loss(image, part.quantiles, index, strips.ranks)
             yield "histogram", self.weights.histogram * total
 

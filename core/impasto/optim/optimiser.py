@@ -97,10 +97,7 @@ class LBFGS:
         other = LBFGS(history, self.reach, dtype, strips)
         share = math.prod(self.strips.size(self.last[0])) / (height * width) if self.last else 1.0
         for move, change, _ in list(self.pairs)[-min(CARRIED, history) :]:
-            move, change = (
-                strips.own(F.interpolate(self.strips.whole(maps).float(), size=(height, width), mode="bicubic"))
-                for maps in (move, change)
-            )
+            move, change = (self._enlarged(maps, (height, width), strips) for maps in (move, change))
             change = change * share
             if product := other._curvature(move, change)[0]:
                 other._append(move, change, product)
@@ -108,6 +105,14 @@ class LBFGS:
             other.gamma = self.gamma / share
             other.inverse_curvature = [[number / share for number in numbers] for numbers in self.inverse_curvature]
         return other
+
+    def _enlarged(self, maps: Tensor, size: tuple[int, int], strips: Strips) -> Tensor:
+        """What it remembers at another size; of `strips` in the memory of one channel."""
+        planes = torch.split(maps, 1, dim=1) if strips.shared else [maps]
+        found = [
+            strips.own(F.interpolate(self.strips.whole(plane).float(), size=size, mode="bicubic")) for plane in planes
+        ]
+        return torch.cat(found, dim=1) if strips.shared else found[0]
 
     def set_history(self, history: int, dtype: torch.dtype | None) -> None:
         """See `Optimiser`; now and from now on."""

@@ -28,13 +28,13 @@ from ..objective.profiles import Profile
 from ..objective.summed import SummedObjective
 from ..objective.temporal import TemporalObjective, Warped
 from ..optim.optimiser import LBFGS, Adam, LineSearch, Optimiser
-from ..optim.start import calmed, detailed, grainy
+from ..optim.start import calmed, detailed, enlarged, grainy
 from ..pictures.filters import resized
 from ..pictures.frame import inside
 from ..pictures.picture import Picture, Pixels, read
 from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
-from ..ranks import ALONE, Ranks, Strips
+from ..ranks import ALONE, WHOLE, Ranks, Strips
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, frame_stages, stages
 from .divergence import ContentCheck, DivergenceCheck
@@ -210,11 +210,9 @@ class _Painting:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
         sides, first = self.scene.crop.size, 1 + (self.begun.reached.steps(stage) if self.begun else 0)
         with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
-            objective, image = self.memory.retry_on_oom(self._entered, stage, image, self.noise.get_state())
+            objective, image, strips = self.memory.retry_on_oom(self._entered, stage, image, self.noise.get_state())
             if self.matched.warped:
                 objective = TemporalObjective(objective, self.matched.warped)
-            strips = self.memory.strips(image)
-            image = strips.own(image)
             self.optimiser = self.memory.retry_on_oom(self._optimiser, stage, objective, image, self.optimiser, strips)
             watch, start = DivergenceCheck(self.scene, self.recipe), image
             for taken in range(first, stage.steps + 1):
@@ -238,25 +236,30 @@ class _Painting:
         content = View(self.scene, max(image.shape[-2:]), self.loaded.device, self.scales).content
         return torch.lerp(content, image, self.recipe.strength / FAINT)
 
-    def _entered(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor]:
+    def _entered(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor, Strips]:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before.
 
-        `noise` is the state of the noise to draw from, so that what has to begin again draws the same.
+        Of that each rank has its own of the strips. `noise` is the state of the noise to draw from, so that what has
+        to begin again draws the same.
         """
         self.noise.set_state(noise)
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
+        strips = self.memory.strips(view.content)
+        objective: SummedObjective
         if self.neighbours is not None:
-            return self._by_neighbours(self.neighbours, view, stage, image)
+            objective, image = self._by_neighbours(self.neighbours, view, stage, image)
+            return objective, strips.own(image), strips
         if self.transport is not None:
-            return self._by_transport(self.transport, view, stage, image)
+            objective, image = self._by_transport(self.transport, view, stage, image)
+            return objective, strips.own(image), strips
         targets = view.targets(self.loaded.target_evaluator, self.weights, self.memory.target_tiling)
         if self.memory.plan(view.content[0, 0].numel()).tile:
             allocator.release()  # what the targets took, before there is the optimiser's memory too
         objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
         if image is None:
-            return objective, self._first(view, targets)
-        return objective, self._next(image.detach(), view.content, targets)
+            return objective, self._first(view, targets, strips), strips
+        return objective, self._next(image.detach(), view.content, targets, strips), strips
 
     def _by_neighbours(
         self, neighbours: NeighbourObjectives, view: View, stage: Stage, image: Tensor | None
@@ -291,36 +294,40 @@ class _Painting:
         values = torch.stack(list(losses.values())).tolist()
         return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
 
-    def _first(self, view: View, targets: Targets) -> Tensor:
-        """Where the first stage starts."""
+    def _first(self, view: View, targets: Targets, strips: Strips = WHOLE) -> Tensor:
+        """Where the first stage starts; of `strips`, this rank's."""
         content = view.content
         size = content.shape[-1], content.shape[-2]
         if self.start is not None:
             start = self.start.resized(*self.scene.canvas.size).pixels[self.scene.box]
-            return view.tensor(Picture(np.ascontiguousarray(start)).resized(*size))
-        grain = torch.randn(content.shape, generator=self.noise).to(content)
+            return strips.own(view.tensor(Picture(np.ascontiguousarray(start)).resized(*size)))
+        grain = strips.own(torch.randn(content.shape, generator=self.noise)).to(content)
         if self.recipe.init == "noise":
             return (0.5 + self.profile.grain * grain).clamp_(0, 1)
         if self.recipe.init == "style":
-            return view.tensor(self.scene.paintings[0][0].resized(*size))
+            return strips.own(view.tensor(self.scene.paintings[0][0].resized(*size)))
         towards = min(self.recipe.strength / 50, 1.0)
+        content = strips.own(content)
         image = content if self.transport is None else tinted(view)
         if self.profile.recolour and towards:
             for part in targets.colours:
-                image = recoloured(image, part.quantiles, part.index)
+                image = recoloured(image, part.quantiles, strips.own_index(part.index, size[0]), strips.ranks)
         return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
 
-    def _next(self, image: Tensor, content: Tensor, targets: Targets) -> Tensor:
-        """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style."""
+    def _next(self, image: Tensor, content: Tensor, targets: Targets, strips: Strips = WHOLE) -> Tensor:
+        """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style.
+
+        Of `strips`, this rank's.
+        """
         if image.shape == content.shape:
-            return image
+            return strips.own(image)
         smaller, towards = (image.shape[-2], image.shape[-1]), self.recipe.strength / 50
-        image = resized(image, *content.shape[-2:])
+        image = enlarged(image, content.shape[-2], content.shape[-1], strips)
         if self.recipe.init == "content" and self.recipe.detail:
-            image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards))
+            image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards), strips)
         if towards and targets.grain is not None and not self.recipe.matched:  # which has the painting's own
-            noise = torch.randn(content.shape, generator=self.noise).to(content)
-            image = grainy(image, min(1.0, towards) * targets.grain, noise)
+            noise = strips.own(torch.randn(content.shape, generator=self.noise)).to(content)
+            image = grainy(image, min(1.0, towards) * targets.grain, noise, strips)
         return image.clamp_(0, 1)
 
     def _optimiser(
