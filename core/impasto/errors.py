@@ -8,6 +8,7 @@
     ├── WeightsError    a network's weights are missing or damaged
     ├── DeviceError     the device is not there, or does not have what was asked for
     ├── OutOfMemory     there is not enough memory, even in the smallest parts
+    ├── RankError       another process that paints the same picture is not there
     └── DivergedError   the optimisation left the numbers a picture is made of, or got nowhere
 
 `ImageWarning` is no error: it says what is lacking of a picture that is used nevertheless.
@@ -59,6 +60,10 @@ class DeviceError(ImpastoError):
 
 class OutOfMemory(ImpastoError):  # noqa: N818
     """There is not enough memory, even in the smallest parts."""
+
+
+class RankError(ImpastoError):
+    """Another process that paints the same picture has not come, or has ended."""
 
 
 class DivergedError(ImpastoError):

@@ -143,12 +143,14 @@ def impasto() -> None:
     metavar="RESULT",
     help="Go on from RESULT, one that was stopped, a draft, or any for a larger --size; name its pictures if moved.",
 )
+@click.option("--ranks", is_flag=True, help="Paint a large picture with the other processes that torchrun started.")
 @masks
 @knobs
 def paint(
     content: Path | None,
     style: tuple[Path, ...],
     result: Path | None,
+    ranks: bool,
     mask: Path | None,
     style_mask: tuple[Path, ...],
     style_region: tuple[Path, ...],
@@ -164,6 +166,7 @@ def paint(
     from ..recipe.recipe import Recipe
     from .job import Job, check_roles, extras, go_on
     from .painting import run
+    from .ranks import together
 
     written = take_results(values)
     knobs, read_once = given(values.items()), cache(read)
@@ -171,7 +174,8 @@ def paint(
         if style_mask or style_region or mask:
             raise click.UsageError("--from takes the masks of RESULT; leave out others.")
         paths = [content, *map(found, style)] if content else []
-        return run(go_on(result, paths, knobs, read_once, **written), read_once)
+        with together(ranks) as group:
+            return run(go_on(result, paths, knobs, read_once, **written), read_once, group)
     if not (content and style):
         raise click.UsageError(f"Missing argument '{'STYLE' if content else 'CONTENT'}'.")
     more = extras(mask, style, style_mask, style_region)
@@ -179,7 +183,8 @@ def paint(
         check_roles(content, style)
     if mask:
         knobs.setdefault("size", "original")
-    return run(Job(content, style[0], recipe=Recipe.of(**knobs), extras=more, **written), read_once)
+    with together(ranks) as group:
+        return run(Job(content, style[0], recipe=Recipe.of(**knobs), extras=more, **written), read_once, group)
 
 
 @impasto.command()

@@ -14,7 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from ..ranks import Ranks
 
 NOTE, AGAIN = b"\nimpasto: finishing this step, then keeping the picture", b"; Ctrl-C again to drop it"
 OTHERS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
@@ -25,10 +28,11 @@ class Interrupt:
     """While entered, a signal to stop sets `asked`; Ctrl-C after that raises `KeyboardInterrupt` as usual.
 
     A second SIGTERM or SIGHUP changes nothing: when a terminal is closed, its shell sends one as well as the system.
+    torchrun sends a SIGTERM when one of several `ranks` has ended: that raises `RankError` at once.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, ranks: Ranks | None = None) -> None:
+        self.asked, self.ranks = False, ranks
 
     def __enter__(self) -> Self:
         self._handling: AbstractContextManager[None] = _handled(self._ask, signal.SIGINT, *OTHERS)
@@ -41,7 +45,9 @@ class Interrupt:
         self._handling.__exit__(kind, error, trace)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if not self.asked:
+        if self.ranks:
+            self.ranks.check()
+        if not (self.asked or (self.ranks and self.ranks.rank)):
             _say(NOTE + (AGAIN if number == signal.SIGINT else b"") + b".\n")
         self.asked = True
         signal.signal(signal.SIGINT, signal.default_int_handler)

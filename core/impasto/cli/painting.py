@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import OutOfMemory
+from ..errors import OutOfMemory, RankError
 from ..memory.plan import Estimates, resolved
 from ..memory.process import freeze_gc_after_torch
 from ..pictures.codecs import stored_kind
@@ -29,20 +29,27 @@ from .losses.record import Curves
 from .losses.write import write as write_losses
 from .preview import Preview
 from .progress import progress
+from .ranks import check_shared
 
 if TYPE_CHECKING:
     from ..painting.step import Step
+    from ..ranks import Ranks
 
 
-def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
+def run(job: Job, read: Callable[[Path], Picture] = read, ranks: Ranks | None = None) -> int:
     """Check everything, paint, and write the result. Returns the exit code: 0, or 130 where it was stopped.
 
-    `read` decodes the pictures. Raises the `ImpastoError` that says what is wrong, before anything is written.
+    `read` decodes the pictures. `ranks` paint together, and the first of them writes the result. Raises the
+    `ImpastoError` that says what is wrong, before anything is written.
     """
     begin, job = time.perf_counter(), job.settled(read)
+    if ranks:
+        check_shared(job.recipe)
     pictures = check(job, read)
-    with Interrupt() as interrupt:
-        step, picture, failed = _paint(job, pictures, interrupt)
+    if ranks and ranks.rank:
+        return _follow(job, pictures, ranks)
+    with Interrupt(ranks) as interrupt:
+        step, picture, failed = _paint(job, pictures, interrupt, ranks)
     if failed:
         click.echo(f"impasto: error: {failed} {job.output} holds the picture so far.", err=True)
         return FAILED
@@ -55,13 +62,28 @@ def run(job: Job, read: Callable[[Path], Picture] = read) -> int:
     return 0
 
 
-def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Picture, str | None]:
+def _follow(job: Job, pictures: Pictures, ranks: Ranks) -> int:
+    """Paint as one of the `ranks` that neither speak nor write."""
+    from ..painting.paint import paint
+
+    content, styles, mask, begun = pictures
+    with Interrupt(ranks) as interrupt:
+        for _ in paint(content, styles, job.recipe, mask, begun=begun, ranks=ranks):
+            if any(ranks.objects(interrupt.asked)):
+                return STOPPED
+    return 0
+
+
+def _paint(
+    job: Job, pictures: Pictures, interrupt: Interrupt, ranks: Ranks | None = None
+) -> tuple[Step, Picture, str | None]:
     """Pull steps until they end, someone stops, or memory does; write the losses and the last picture.
 
     These two are returned, with what went wrong.
     """
     with freeze_gc_after_torch():
         from ..painting.paint import paint
+        from ..ranks import ALONE
 
     if job.environment:
         job.environment.use_threads()
@@ -69,7 +91,11 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
     carried = job.provenance
     preview, curves, keep = Preview(job.preview), Curves(), partial(keep_step, job, carried)
     taken, stopped, failed = 0, None, None
-    with closing(paint(content, styles, job.recipe, mask, begun=begun)) as steps, progress(job.quiet) as show:
+    ranks = ranks or ALONE
+    with (
+        closing(paint(content, styles, job.recipe, mask, begun=begun, ranks=ranks)) as steps,
+        progress(job.quiet) as show,
+    ):
         try:
             for taken, step in enumerate(steps, 1):
                 if taken == 1:  # all that was given is right, and the first size is a small one
@@ -83,13 +109,17 @@ def _paint(job: Job, pictures: Pictures, interrupt: Interrupt) -> tuple[Step, Pi
                 preview.offer(step)
                 if job.save_every and taken % job.save_every == 0:
                     keep(job.numbered(taken), step.picture(), step, taken)
-                if interrupt.asked or taken == job.taken:
+                if told := any(ranks.objects(interrupt.asked)):
+                    interrupt.asked = True  # perhaps another rank was
+                if told or taken == job.taken:
                     stopped = taken
                     break
-        except OutOfMemory as error:
+        except (OutOfMemory, RankError) as error:
             if not taken:
                 raise
             failed, stopped = str(error), taken
+        finally:
+            interrupt.ranks = None  # one that ends from here on has done its part
     picture = step.picture()  # now that the painting has given back its memory
     keep(job.output, picture, step, stopped)
     for path in job.losses:

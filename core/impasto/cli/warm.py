@@ -22,6 +22,8 @@ from ..storage import folders
 
 HERE = ("-h", "--help", "--version", "serve", "worker", "install")
 """What begins a command that is never handed over: it needs no torch, or is there to stay."""
+STAYS = {"--help", "--ranks"}
+"""Options of commands that are not handed over either: torchrun started this process to be one of several."""
 READ_ONCE = (
     *("ATEN_", "CUDA_", "DNNL_", "DYLD_", "GLIBC_", "GOMP_", "HIP_", "HSA_", "KMP_", "LANG", "LC_", "LD_", "MALLOC_"),
     *("MKL_", "NCCL_", "NVIDIA_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "PYTORCH_", "ROCR_", "THP_", "TORCH_"),
@@ -54,7 +56,8 @@ def surroundings(environment: Mapping[str, str]) -> dict[str, Any]:
 def handed_over(arguments: Sequence[str]) -> int | None:
     """The exit code of the command, run by the process that serves; None if there is none, or it would differ there."""
     path = address()
-    if not arguments or arguments[0] in HERE or "--help" in arguments or path is None or not is_ours(path):
+    here = not arguments or arguments[0] in HERE or not STAYS.isdisjoint(arguments)
+    if here or path is None or not is_ours(path):
         return None
     with socket.socket(socket.AF_UNIX) as server:
         try:

@@ -9,3 +9,4 @@ Grids = Mapping[str, tuple[int, int]]
 Box = tuple[slice, slice]
 """A part of a layer's grid, down and across."""
 ALL: Box = slice(None), slice(None)
+NONE: Box = slice(0, 0), slice(None)

@@ -9,6 +9,9 @@ checkpoints are kept whole: they are small beside those that lead to them. What 
 enough, is evaluated whole, which takes one evaluation instead of two. As many tiles as there is memory to spare for are
 evaluated once too, the deepest first, by retaining their activations for the backward pass.
 
+Ranks that paint together share out the rows of tiles of each segment. They fetch the halos of theirs from one another,
+once for each segment, and what follows from the last checkpoint each of them evaluates whole.
+
 Padded ("same") convolutions add zeros at the borders of a tile, and cells that see these are of no use. A network that
 offers unpadded ("valid") convolutions shrinks the maps from layer to layer instead, and computes few cells in vain.
 """
@@ -16,9 +19,9 @@ offers unpadded ("valid") convolutions shrinks the maps from layer to layer inst
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from typing import Any
 
 import torch
@@ -26,7 +29,8 @@ from torch import Tensor
 
 from ..plugin.backend import Evaluator
 from ..plugin.network import Capabilities
-from .grid import ALL, Box, Grids
+from ..ranks import WHOLE, Ranks, Strips, extent, split
+from .grid import ALL, NONE, Box, Grids
 from .receptive_field import FURTHEST, PROBE, Footprint, Segment, ValidTile, fineness, segments
 
 ALIGNED = 4
@@ -52,11 +56,14 @@ class Tile:
         return self.core[0].start, self.core[1].start
 
 
-def tiles(height: int, width: int, side: int, halo: int, stride: int, valid: int | None = None) -> list[Tile]:
+def tiles(
+    height: int, width: int, side: int, halo: int, stride: int, valid: int | None = None, ranks: int = 1
+) -> list[Tile]:
     """Tiles whose cores cover a picture, alike in size: at most `side` pixels, a multiple of `stride`.
 
     halo: width of the halo, cut off at the picture's borders. valid: width of the halo for "valid" convolutions, None
-    where there are none; used where the window stays inside the picture.
+    where there are none; used where the window stays inside the picture. ranks: the rows of tiles can be shared out
+    among so many, if the picture is high enough.
     """
 
     def span(first: int, last: int, length: int) -> tuple[slice, slice, bool]:
@@ -65,14 +72,14 @@ def tiles(height: int, width: int, side: int, halo: int, stride: int, valid: int
             return core, slice(first - valid, last + valid), False
         return core, slice(max(0, first - halo), min(length, last + halo)), True
 
-    def spans(length: int) -> list[tuple[slice, slice, bool]]:
-        each = _rounded(length / math.ceil(length / side), stride)
+    def spans(length: int, parts: int = 1) -> list[tuple[slice, slice, bool]]:
+        each = _rounded(length / _rounded(length / side, parts), stride)
         starts = list(range(0, length, each))
         return [span(first, last, length) for first, last in pairwise([*starts, length])]
 
     return [
         Tile((rows, columns), (down, across), (pad_down, pad_across))
-        for rows, down, pad_down in spans(height)
+        for rows, down, pad_down in spans(height, ranks)
         for columns, across, pad_across in spans(width)
     ]
 
@@ -127,18 +134,27 @@ class TiledSegment:
     """A segment in tiles, for a source of `size`, (h, w); `grids` are the sizes of its layers and of its checkpoint.
 
     The activations of the first `retained` tiles are kept for the backward pass; the others are computed twice.
+    `tiles` are those of this `rank`; seen, cores: by rank, the rows of the source that its tiles see, and those of
+    their cores. empty: for each layer and the checkpoint, maps without a row.
     """
 
     segment: Segment
     size: tuple[int, int]
     grids: Grids
     tiles: list[Tile]
+    seen: list[slice]
+    cores: list[slice]
     valid: ValidTile | None
+    empty: Mapping[str, Tensor]
+    rank: int = 0
     retained: int = 0
 
     def activations(self, tile: Tile, maps: Tensor, graph: bool) -> TileActivations:
-        """Evaluate the segment on the window of `tile` in `maps`; `graph` allows for a backward pass to that window."""
-        window = maps[..., tile.input_window[0], tile.input_window[1]]
+        """Evaluate the segment on the window of `tile`; `graph` allows for a backward pass to that window.
+
+        maps: the rows of the source that the tiles see.
+        """
+        window = maps[..., moved(tile.input_window[0], -self.first), tile.input_window[1]]
         if graph:
             window = window.clone().requires_grad_()
         with torch.set_grad_enabled(graph):
@@ -148,6 +164,24 @@ class TiledSegment:
     def rows(self) -> list[list[Tile]]:
         """The tiles, row by row."""
         return [list(row) for _, row in groupby(self.tiles, lambda tile: tile.start[0])]
+
+    @property
+    def first(self) -> int:
+        """The first row of the source that the tiles see."""
+        return int(self.seen[self.rank].start)
+
+    @property
+    def made(self) -> list[slice]:
+        """By rank, the rows of the checkpoint that its tiles give; of the source, where there is no checkpoint."""
+        rows = self.grids[self.segment.checkpoint][0] if self.segment.checkpoint else self.size[0]
+        density = fineness(rows, self.size[0])
+        ends = [rows if core.stop == self.size[0] else int(core.stop * density) for core in self.cores]
+        return [slice(int(core.start * density), end) for core, end in zip(self.cores, ends, strict=True)]
+
+    def own(self, box: Box) -> tuple[tuple[int, int], Box]:
+        """The size of this rank's part of the checkpoint, and where in it the part `box` of the whole lies."""
+        rows, columns = self.made[self.rank], self.grids[self.segment.checkpoint or ""][1]
+        return (extent(rows), columns), (moved(box[0], -rows.start), box[1])
 
     def _core(self, tile: Tile, window: Tensor) -> Iterator[tuple[str, Tensor, Box]]:
         """For each layer, and for the checkpoint: its cells in the core of `tile`, and where in the layer they lie."""
@@ -167,14 +201,19 @@ class TiledSegment:
 class TiledForward:
     """Forward passes over pictures of one size, in tiles; without a tiling, whole.
 
+    Of `strips`, each rank gives its own of a picture, and gets the layers of its own tiles.
+
     tiled: the segments evaluated in tiles. tail: the segment after them, evaluated whole, or None. far: layers whose
     receptive field is too wide for tiles, evaluated whole from the picture. grids: sizes of the layers in tiles.
     """
 
-    def __init__(self, evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling | None) -> None:
-        """`like` has the size of the pictures, (1, 3, H, W)."""
-        self.evaluate = evaluate
-        self.tiled, self.tail = _tiled(evaluate, layers, like, tiling) if tiling else ([], None)
+    def __init__(
+        self, evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling | None, strips: Strips = WHOLE
+    ) -> None:
+        """`like` has the size of the pictures, (1, 3, H, W), or of a strip of them."""
+        self.evaluate, self.strips = evaluate, strips
+        like = like[:, :, :1].expand(1, 3, *strips.size(like)) if strips.shared else like
+        self.tiled, self.tail = _tiled(evaluate, layers, like, tiling, strips.ranks) if tiling else ([], None)
         self.grids = {
             layer: each.grids[layer] for each in self.tiled for layer in each.segment.layers if layer in each.grids
         }
@@ -189,11 +228,13 @@ class TiledForward:
     ) -> Iterator[tuple[str, Tensor, Box]]:
         """The layers in tiles, piece by piece: the layer, the piece, and where in the layer it lies.
 
-        sources: holds the picture; that of each further segment is appended, last that of the tail. held: is filled
-        with the activations that are retained for the backward pass.
+        sources: holds what `begun` gives of the picture; that of each further segment is appended, last that of the
+        tail. held: is filled with the activations that are retained for the backward pass.
         """
-        for tiled in self.tiled:
+        for tiled, following in zip_longest(self.tiled, self.tiled[1:]):
             source, segment, checkpoint = sources[-1], tiled.segment, None
+            for layer in segment.layers if not tiled.tiles else ():
+                yield layer, tiled.empty[layer], NONE
             for number, tile in enumerate(tiled.tiles):
                 retained = held is not None and number < tiled.retained
                 activations = tiled.activations(tile, source, graph=retained)
@@ -202,11 +243,21 @@ class TiledForward:
                         yield layer, maps.detach(), box
                     if layer == segment.checkpoint:  # gradients will overwrite what is kept, but not what is held
                         piece = maps.clone() if retained else maps
-                        checkpoint = put(checkpoint, piece, tiled.grids[layer], box)
+                        checkpoint = put(checkpoint, piece, *tiled.own(box))
                 if held is not None and retained:
                     held[segment.source, tile.start] = activations
-            if checkpoint is not None:
-                sources.append(checkpoint)
+            if segment.checkpoint is not None:
+                empty = tiled.empty[segment.checkpoint]
+                sources.append(self._fetched(empty if checkpoint is None else checkpoint, tiled.made, following))
+
+    def begun(self, image: Tensor) -> Tensor:
+        """What the first segment sees of a picture, of which each rank gives its strip."""
+        return self._fetched(image, self.strips.rows, self.tiled[0]) if self.tiled else image
+
+    def _fetched(self, maps: Tensor, rows: list[slice], following: TiledSegment | None) -> Tensor:
+        """What the segment that follows sees of maps, of which each rank has `rows`; all where it is the tail."""
+        everything = [slice(0, rows[-1].stop)] * len(rows)
+        return self.strips.ranks.fetched(maps, rows, following.seen if following else everything)
 
     @torch.no_grad()
     def pieces(self, whole: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, int], Box]]:
@@ -224,7 +275,7 @@ class TiledForward:
 
 @torch.no_grad()
 def _tiled(
-    evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling
+    evaluate: Evaluator, layers: Sequence[str], like: Tensor, tiling: Tiling, ranks: Ranks
 ) -> tuple[list[TiledSegment], Segment | None]:
     """The segments in tiles, and the tail that follows them whole; two strips of `like` tell the sizes of layers."""
     found, footprint, most = list[TiledSegment](), tiling.footprint, 0.0
@@ -249,8 +300,9 @@ def _tiled(
         halo = valid.halo if valid else padded
         most = most or each * (tiling.side + 2 * halo) ** 2
         side = max(32, math.floor(math.sqrt(most / each) - 2 * halo)) // stride * stride
-        cover = tiles(*size, side, padded, stride, halo if valid else None)
-        found.append(TiledSegment(segment, size, grids, cover, valid))
+        cover = tiles(*size, side, padded, stride, halo if valid else None, ranks.size)
+        empty = {layer: down[layer].new_empty(1, down[layer].shape[1], 0, grids[layer][1]) for layer in grids}
+        found.append(TiledSegment(segment, size, grids, *_shared(cover, ranks), valid, empty, ranks.rank))
         if segment.checkpoint is None:
             break
         size, tall, wide = grids[segment.checkpoint], down[segment.checkpoint], across[segment.checkpoint]
@@ -265,8 +317,8 @@ def _retaining(tiled: list[TiledSegment], tiling: Tiling) -> list[TiledSegment]:
     """
     found, spare = list[TiledSegment](), tiling.spare
     for each in reversed(tiled):
-        largest = max(math.prod(span.stop - span.start for span in tile.input_window) for tile in each.tiles)
-        size = largest * tiling.footprint.grad_bytes[each.segment.source]
+        sizes = [math.prod(map(extent, tile.input_window)) for tile in each.tiles]
+        size = max(sizes, default=1) * tiling.footprint.grad_bytes[each.segment.source]
         retained = min(len(each.tiles), int(spare / size))
         found.append(replace(each, retained=retained))
         spare -= retained * size
@@ -282,6 +334,24 @@ def put(into: Tensor | None, piece: Tensor, grid: tuple[int, int], box: Box) -> 
         into = torch.empty(shape, dtype=piece.dtype, device=piece.device, memory_format=form)
     into[:, :, box[0], box[1]] = piece
     return into
+
+
+def moved(rows: slice, by: int) -> slice:
+    """The same rows, counted from another one."""
+    return slice(rows.start + by, rows.stop + by)
+
+
+def _shared(cover: list[Tile], ranks: Ranks) -> tuple[list[Tile], list[slice], list[slice]]:
+    """The tiles of this rank; by rank, the rows that its tiles see, and those of their cores."""
+    rows = [list(row) for _, row in groupby(cover, lambda tile: tile.start[0])]
+    parts = [rows[part] for part in split(len(rows), ranks.size)]
+    cores = [slice(part[0][0].core[0].start, part[-1][0].core[0].stop) if part else slice(0, 0) for part in parts]
+    windows = [[row[0].input_window[0] for row in part] for part in parts]
+    seen = [
+        slice(min(rows.start for rows in each), max(rows.stop for rows in each)) if each else slice(0, 0)
+        for each in windows
+    ]
+    return [tile for row in parts[ranks.rank] for tile in row], seen, cores
 
 
 def _rounded(length: float, step: int) -> int:

@@ -8,6 +8,7 @@ speed. A painting and its estimate have the same plan, `memory_budget`; only an 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,8 @@ PICTURE_BYTES, LOSSES_BYTES = 66, 115
 the optimiser or a loss on all pixels takes for a moment. Without tiles the network takes more than that anyway."""
 SAMPLED_SHARE = 1.4
 """What a network takes in profile strotss beside Gram matrices: gradients of all sampled layers at once."""
+SHARED_BYTES = 60
+"""Bytes for each pixel that a rank has of those of other ranks: content, targets, and the start of each size."""
 BFLOAT16_SHARE = 0.6
 """What a network takes in bfloat16, which the losses are not, beside what it takes in float32."""
 PAIR_BYTES, SHORT_PAIR_BYTES = 24, 12
@@ -81,6 +84,8 @@ class MemoryBudget:
     largest: int = MAX_TILE
     history: int = 1000
     """Steps that L-BFGS remembers at most."""
+    ranks: int = 1
+    """Processes that share out a picture in tiles; each has that much memory."""
 
     def plan(self, pixels: int) -> TilingPlan | None:
         """The fastest plan for so many pixels; None where nothing fits."""
@@ -148,22 +153,35 @@ class MemoryBudget:
         if tile is None:
             return (PICTURE_BYTES + PAIR_BYTES * pairs + self.cost.step) * pixels + tables
         seen = (tile + 2 * self.cost.halo) ** 2 if tile else 0
-        evaluating = (PICTURE_BYTES + self.cost.far) * pixels + self.cost.tile * seen
-        return max(evaluating, LOSSES_BYTES * pixels if tile else 0) + SHORT_PAIR_BYTES * pairs * pixels + tables
+        own = pixels / self.ranks
+        evaluating = (PICTURE_BYTES + self.cost.far) * own + self.cost.tile * seen
+        found = max(evaluating, LOSSES_BYTES * own if tile else 0) + SHORT_PAIR_BYTES * pairs * own + tables
+        return found + (SHARED_BYTES * (pixels - own) if self.ranks > 1 else 0)
 
 
-def memory_budget(pixels: int, recipe: Recipe, device: str, precision: str, cost: Cost | None = None) -> MemoryBudget:
+def memory_budget(
+    pixels: int, recipe: Recipe, device: str, precision: str, cost: Cost | None = None, ranks: int = 1
+) -> MemoryBudget:
     """How to paint so many pixels on `device` in `precision`, with the memory there is now. Raises as `fitting_budget`.
 
-    cost: what a network takes whose record does not say.
+    cost: what a network takes whose record does not say. ranks: how many paint together; the memory that is free is
+    shared out among those on this machine.
     """
     free, taken = at_hand(device)
+    beside = 1 if device.startswith("cuda") or ranks == 1 else int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    free = None if free is None else free / beside
     enough = math.inf if device.startswith("cuda") else DEFAULT_BUDGET
-    return fitting_budget(pixels, recipe, cost or cost_of(recipe.network, precision), free, taken, enough)
+    return fitting_budget(pixels, recipe, cost or cost_of(recipe.network, precision), free, taken, enough, ranks)
 
 
 def fitting_budget(
-    pixels: int, recipe: Recipe, cost: Cost, free: float | None, taken: float, enough: float = DEFAULT_BUDGET
+    pixels: int,
+    recipe: Recipe,
+    cost: Cost,
+    free: float | None,
+    taken: float,
+    enough: float = DEFAULT_BUDGET,
+    ranks: int = 1,
 ) -> MemoryBudget:
     """The fastest way to paint so many pixels with what the recipe allows of the `free` bytes; None is no limit.
 
@@ -183,7 +201,7 @@ def fitting_budget(
     wishes = [recipe.memory * 1e9] if recipe.memory else [enough * BUDGET_GROWTH**times for times in range(64)]
     budgets, good = [min(most, wish - taken) for wish in wishes], max(MIN_TILE, GOOD_TILE_HALOS * cost.halo)
     for least, budget in [*((good, budget) for budget in dict.fromkeys(budgets)), (MIN_TILE, budgets[-1])]:
-        found = MemoryBudget(recipe, cost, budget, taken, least)
+        found = MemoryBudget(recipe, cost, budget, taken, least, ranks=ranks)
         if found.plan(pixels):
             return found
     raise found.too_large(pixels)

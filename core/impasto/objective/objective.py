@@ -10,13 +10,14 @@ from torch import Tensor
 from ..errors import RecipeError
 from ..features.grid import ALL, Box, Grids
 from ..plugin.backend import Evaluator
+from ..ranks import Strips
 from ..recipe.recipe import Recipe
 from .colours import histogram_loss
 from .content import Sums, compared
 from .gram import gram
 from .profiles import Profile
 from .spatial_weights import SpatialWeights
-from .summed import Key, SummedObjective
+from .summed import Key, SummedObjective, picture_of
 
 MIDDLE = 50.0
 """The strength at which content and style have the weights that the profile gives them."""
@@ -150,6 +151,17 @@ class Objective(SummedObjective):
             total = image.new_zeros(())
             for part in self.targets.colours:
                 total = total + part.share * histogram_loss(image, part.quantiles, part.index)
+            yield "histogram", self.weights.histogram * total
+
+    def strip_losses(self, image: Tensor, strips: Strips) -> Iterator[tuple[str, Tensor]]:
+        """See `SummedObjective`; only regularisers need the whole picture."""
+        if self.weights.variation or self.weights.norm:
+            yield from regularised(picture_of(image, strips), self.weights, self.profile)
+        if self.weights.histogram:
+            total = image.new_zeros(())
+            for part in self.targets.colours:
+                index = strips.own_index(part.index, image.shape[-1])
+                total = total + part.share * histogram_loss(image, part.quantiles, index, strips.ranks)
             yield "histogram", self.weights.histogram * total
 
     def _counted(self, mask: Tensor | None, grid: tuple[int, int]) -> SpatialWeights:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..features.grid import ALL, Box, Grids
 from ..plugin.backend import Evaluator
+from ..ranks import Strips
 
 Key = tuple[int | None, str]
 """What a layer is summed up for: the style of that number, or None, the content or all styles alike."""
@@ -46,6 +48,10 @@ class SummedObjective(ABC):
     def pixel_losses(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The losses on the pixels themselves, one by one: each takes some memory."""
 
+    def strip_losses(self, image: Tensor, strips: Strips) -> Iterator[tuple[str, Tensor]]:
+        """`pixel_losses` of a picture of which `image` is this rank's strip."""
+        yield from self.pixel_losses(picture_of(image, strips))
+
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Weighted losses; their sum is what is minimised."""
         features = self.evaluate(wrapped(image, self.wrap), self.layers) if self.layers else {}
@@ -70,6 +76,25 @@ class SummedObjective(ABC):
     def loss(self, image: Tensor) -> float:
         """The sum of the losses, without a gradient."""
         return float(torch.stack(list(self(image).values())).sum())
+
+
+class _Picture(torch.autograd.Function):
+    """A picture from its strips; each rank goes back from the same losses of it, so its rows are all its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, strip: Tensor, strips: Strips) -> Tensor:
+        ctx.strips = strips
+        return strips.whole(strip)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.strips.own(gradients[0]), None
+
+
+def picture_of(strip: Tensor, strips: Strips) -> Tensor:
+    """The picture that the strips of all ranks make, for losses that each rank evaluates of the whole."""
+    found: Tensor = _Picture.apply(strip, strips)
+    return found
 
 
 def wrapped(image: Tensor, margin: int) -> Tensor:

@@ -18,42 +18,52 @@ VGG-19 and Gram matrices and means, here for any network and every loss, and wit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 import torch
 from torch import Tensor
 
-from ..features.tiles import Place, Tile, TileActivations, TiledForward, TiledSegment, Tiling
+from ..features.tiles import Place, Tile, TileActivations, TiledForward, TiledSegment, Tiling, moved
 from ..memory import allocator
+from ..ranks import WHOLE, Strips
 from .summed import Key, SummedObjective, wrapped
 
 
 class Tiled:
-    """`objective` on images of one size, (1, 3, H, W), in tiles."""
+    """`objective` on images of one size, (1, 3, H, W), in tiles.
 
-    def __init__(self, objective: SummedObjective, image: Tensor, tiling: Tiling) -> None:
-        self.objective = objective
+    Of `strips`, each rank gives its own of an image, and gets its own of the gradient; without `wrap`.
+    """
+
+    def __init__(self, objective: SummedObjective, image: Tensor, tiling: Tiling, strips: Strips = WHOLE) -> None:
+        self.objective, self.strips = objective, strips
         self._held: dict[Place, TileActivations] = {}
         self._trim = allocator.release if tiling.trim else lambda: None
-        self.forward = TiledForward(objective.evaluate, objective.layers, wrapped(image, objective.wrap), tiling)
+        image = wrapped(image, objective.wrap)
+        self.forward = TiledForward(objective.evaluate, objective.layers, image, tiling, strips)
 
     def value_and_grad(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The losses by name, as `Objective` gives them, and the gradient of their sum, (1, 3, H, W)."""
         image = image.detach().requires_grad_()
         self._trim()  # what the step before has left
-        losses, gradient = self._evaluated([wrapped(image.detach(), self.objective.wrap)])
+        losses, gradient = self._evaluated(wrapped(image.detach(), self.objective.wrap))
         if self.objective.wrap:
             (gradient,) = torch.autograd.grad(wrapped(image, self.objective.wrap), image, gradient)
-        for name, loss in self.objective.pixel_losses(image):
+        for name, loss in self._pixel_losses(image):
             gradient += _grad({name: loss}, [image])[0]
             losses[name] = loss.detach()
         return losses, gradient
 
-    def _evaluated(self, sources: list[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-        """The losses of layers, and their gradient with the picture, so far the only one of `sources`."""
+    def _pixel_losses(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+        objective, strips = self.objective, self.strips
+        return objective.strip_losses(image, strips) if strips.shared else objective.pixel_losses(image)
+
+    def _evaluated(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of layers, and their gradient with the picture."""
+        sources = [self.forward.begun(image)]
         try:
-            sums = self._gathered(sources)
-            losses, far, after, slopes = self._ended(sums, sources)
+            sums = self._gathered(sources, self._held)
+            losses, far, after, slopes = self._ended(sums, image, sources)
             self._trim()
             return losses, self._return(far, sources, after, slopes)
         finally:
@@ -62,36 +72,40 @@ class Tiled:
     @torch.no_grad()
     def loss(self, image: Tensor) -> float:
         """The sum of the losses, without a gradient."""
-        whole, sums, grids = wrapped(image, self.objective.wrap), dict[Key, Tensor](), {}
-        for layer, maps, grid, box in self.forward.pieces(whole):
-            grids[layer] = grid
-            _add(sums, self.objective.statistics(layer, maps, grid, box))
-        losses = self.objective.losses(sums, grids) | dict(self.objective.pixel_losses(image))
+        picture = wrapped(image, self.objective.wrap)
+        sources = [self.forward.begun(picture)]
+        sums = self._gathered(sources)
+        whole = self.strips.whole(picture) if self.forward.far else picture
+        more, grids = self.objective.layer_statistics(self.forward.others(whole, sources[-1]))
+        losses = self.objective.losses({**sums, **more}, {**self.forward.grids, **grids})
+        losses |= dict(self._pixel_losses(image))
         return float(torch.stack(list(losses.values())).sum())
 
     @torch.no_grad()
-    def _gathered(self, sources: list[Tensor]) -> dict[Key, Tensor]:
-        """Statistics of the layers in tiles, as leaves of a graph, so that the losses can be derived by them."""
+    def _gathered(self, sources: list[Tensor], held: dict[Place, TileActivations] | None = None) -> dict[Key, Tensor]:
+        """Statistics of the layers in tiles, of all ranks, as leaves of a graph: the losses can be derived by them."""
         sums: dict[Key, Tensor] = {}
-        for layer, maps, box in self.forward.near(sources, self._held):
+        for layer, maps, box in self.forward.near(sources, held):
             _add(sums, self.objective.statistics(layer, maps, self.forward.grids[layer], box))
-        return {key: value.detach().requires_grad_() for key, value in sums.items()}  # styles may have one in common
+        total = self.strips.ranks.total(list(sums.values()))
+        return {key: value.detach().requires_grad_() for key, value in zip(sums, total, strict=True)}  # some in common
 
     def _ended(
-        self, sums: Mapping[Key, Tensor], sources: list[Tensor]
+        self, sums: Mapping[Key, Tensor], image: Tensor, sources: list[Tensor]
     ) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None, dict[Key, Tensor]]:
         """The losses, and how they change with the pixels by the layers far, with what the tail begins from, and with
         the `sums`; what the tail begins from is taken off `sources`.
         """
-        forward, whole = self.forward, sources[0].detach()
+        forward = self.forward
+        whole = self.strips.whole(image).detach() if forward.far else sources[0]
         base = sources.pop() if forward.tail else whole
         leaves = [begin.requires_grad_() for begin, used in ((whole, forward.far), (base, forward.tail)) if used]
         maps, grids = self.objective.layer_statistics(forward.others(whole, base))
         losses = self.objective.losses({**sums, **maps}, {**forward.grids, **grids})
         del maps
         slopes = list(_grad(losses, [*leaves, *sums.values()]))
-        far = slopes.pop(0).contiguous() if forward.far else None
-        after = slopes.pop(0) if forward.tail else None
+        far = self.strips.own(slopes.pop(0)).contiguous() if forward.far else None
+        after = slopes.pop(0)[:, :, forward.tiled[-1].made[self.strips.ranks.rank]] if forward.tail else None
         losses = {name: loss.detach() for name, loss in losses.items()}
         return losses, far, after, dict(zip(sums, slopes, strict=True))
 
@@ -100,19 +114,23 @@ class Tiled:
     ) -> Tensor:
         """What the slopes of the sums mean for the pixels, and `far` too; `after` is the gradient of the tail's base.
 
-        Of the `sources` only the first is left, the picture; the others become the gradients of themselves.
+        Of the `sources` only the first is left, of the picture; the others become the gradients of themselves.
         """
-        for tiled in reversed(self.forward.tiled[1:]):
+        ranks = self.strips.ranks
+        for before, tiled in reversed([*pairwise(self.forward.tiled)]):
             maps = sources.pop()
             for rows, band in self._bands(tiled, maps, after, slopes):
                 maps[:, :, rows] = band
-            after = maps
+            after = ranks.returned(maps, tiled.seen, before.made)
+            del maps
         (whole,) = sources
-        gradient = torch.zeros_like(whole) if far is None else far  # not before: the deepest parts take most memory
+        shared = self.strips.shared
+        gradient = torch.zeros_like(whole) if far is None or shared else far  # late: deep parts take most memory
         for tiled in self.forward.tiled[:1]:
             for rows, band in self._bands(tiled, whole, after, slopes):
                 gradient[:, :, rows] += band
-        return gradient
+            gradient = ranks.returned(gradient, tiled.seen, self.strips.rows)
+        return gradient + far if shared and far is not None else gradient
 
     def _bands(
         self, tiled: TiledSegment, maps: Tensor, after: Tensor | None, slopes: Mapping[Key, Tensor]
@@ -121,13 +139,13 @@ class Tiled:
         rest: Tensor | None = None
         for row, below in zip_longest(tiled.rows, tiled.rows[1:]):
             seen = row[0].input_window[0]
-            band = torch.zeros_like(maps[:, :, seen])
+            band = torch.zeros_like(maps[:, :, moved(seen, -tiled.first)])
             if rest is not None:
                 band[:, :, : rest.shape[2]] = rest
             for tile in row:
                 band[..., tile.input_window[1]] += self._back(tiled, tile, maps, after, slopes)
             end = below[0].input_window[0].start if below else seen.stop
-            yield slice(seen.start, end), band[:, :, : end - seen.start]
+            yield moved(slice(seen.start, end), -tiled.first), band[:, :, : end - seen.start]
             self._trim()
             rest = band[:, :, end - seen.start :].clone()
 
@@ -145,6 +163,7 @@ class Tiled:
                 gradients += [slopes[key] for key in shares]
             if layer == tiled.segment.checkpoint and after is not None:
                 found.append(core)
+                box = tiled.own(box)[1]
                 gradients.append(after[:, :, box[0], box[1]])
         window = activations.input
         del held, activations, core  # on the way back, maps are needed no more than the graph needs them

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..ranks import WHOLE, Strips
 from .octave_curvature import InverseCurvature, inverse_curvature, scaled
 
 FLAT = 1e-10
@@ -58,11 +59,14 @@ class LBFGS:
     an inverse curvature for each octave (`octave_curvature`), or with one for all where those would lead much further.
     Numbers at 0 or 1 that would go further take no part in a step, so that the others find the bottom between these
     bounds (Bertsekas, "Projected Newton methods for optimization problems with simple constraints", 1982).
+    Of `strips`, each rank gives its own of image and gradient, and remembers what is its own.
     """
 
-    def __init__(self, history: int, reach: float = 0.02, dtype: torch.dtype | None = None) -> None:
+    def __init__(
+        self, history: int, reach: float = 0.02, dtype: torch.dtype | None = None, strips: Strips = WHOLE
+    ) -> None:
         """What it remembers is kept as `dtype`, or as it comes; with bfloat16 a loss is reached in as many steps."""
-        self.reach, self.dtype = reach, dtype
+        self.reach, self.dtype, self.strips = reach, dtype, strips
         self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self.last: tuple[Tensor, Tensor] | None = None
         self.inverse_curvature: InverseCurvature = []
@@ -74,34 +78,41 @@ class LBFGS:
         outward = ((image <= 0) & (gradient > 0)).logical_or_((image >= 1) & (gradient < 0))
         gradient = gradient.masked_fill(outward, 0)
         direction = self._direction(gradient, self.inverse_curvature).masked_fill_(outward, 0)
-        length = float(direction.abs().mean())
+        length = self.strips.mean(direction.abs())
         if length > FAR * self.reach and self.pairs:
             del direction  # 12 bytes a pixel, where memory is at its most
             direction = self._direction(gradient, self.gamma).masked_fill_(outward, 0)
-            length = float(direction.abs().mean())
+            length = self.strips.mean(direction.abs())
         if length > self.reach:
             direction *= self.reach / length
         return (image - direction).clamp_(0, 1)
 
-    def carried(self, height: int, width: int, history: int, dtype: torch.dtype | None = None) -> LBFGS:
+    def carried(
+        self, height: int, width: int, history: int, dtype: torch.dtype | None = None, strips: Strips = WHOLE
+    ) -> LBFGS:
         """One that goes on at another size of the picture, knowing the last `CARRIED` moves and what they changed.
 
         A gradient there is shared out among more pixels, so that the curvature along a move stays what it was.
         """
-        other = LBFGS(history, self.reach, dtype)
+        other = LBFGS(history, self.reach, dtype, strips)
+        share = math.prod(self.strips.size(self.last[0])) / (height * width) if self.last else 1.0
         for move, change, _ in list(self.pairs)[-min(CARRIED, history) :]:
-            share = move.shape[-2] * move.shape[-1] / (height * width)
-            move, change = (
-                F.interpolate(maps.float(), size=(height, width), mode="bicubic") for maps in (move, change)
-            )
+            move, change = (self._enlarged(maps, (height, width), strips) for maps in (move, change))
             change = change * share
-            if product := _curvature(move, change)[0]:
+            if product := other._curvature(move, change)[0]:
                 other._append(move, change, product)
         if self.last:
-            share = self.last[0].shape[-2] * self.last[0].shape[-1] / (height * width)
             other.gamma = self.gamma / share
             other.inverse_curvature = [[number / share for number in numbers] for numbers in self.inverse_curvature]
         return other
+
+    def _enlarged(self, maps: Tensor, size: tuple[int, int], strips: Strips) -> Tensor:
+        """What it remembers at another size; of `strips` in the memory of one channel."""
+        planes = torch.split(maps, 1, dim=1) if strips.shared else [maps]
+        found = [
+            strips.own(F.interpolate(self.strips.whole(plane).float(), size=size, mode="bicubic")) for plane in planes
+        ]
+        return torch.cat(found, dim=1) if strips.shared else found[0]
 
     def set_history(self, history: int, dtype: torch.dtype | None) -> None:
         """See `Optimiser`; now and from now on."""
@@ -115,9 +126,9 @@ class LBFGS:
         """Keep the last move and its change of gradient, if the curvature along it is positive."""
         if self.last is not None:
             move, change = image - self.last[0], gradient - self.last[1]
-            product, gamma = _curvature(move, change)
+            product, gamma = self._curvature(move, change)
             if product:
-                inverse = inverse_curvature(move, change, gamma)
+                inverse = inverse_curvature(move, change, gamma, self.strips)
                 self._append(move, change, product)
                 self.gamma, self.inverse_curvature = gamma, inverse
         self.last = image, gradient
@@ -130,19 +141,29 @@ class LBFGS:
         """H * gradient by the two-loop recursion; without history, the gradient scaled to the full reach."""
         direction = gradient.clone()
         if not self.pairs:
-            return direction.mul_(self.reach / max(float(gradient.abs().mean()), 1e-30))
+            return direction.mul_(self.reach / max(self.strips.mean(gradient.abs()), 1e-30))
         factors = []
         for move, change, inverse in reversed(self.pairs):
-            factors.append(inverse * _dot(move, direction))
+            factors.append(inverse * self._dot(move, direction))
             direction.add_(change, alpha=-factors[-1])
         direction = (
             direction.mul_(inverse_curvature)
             if isinstance(inverse_curvature, float)
-            else scaled(direction, inverse_curvature)
+            else scaled(direction, inverse_curvature, self.strips)
         )
         for (move, change, inverse), factor in zip(self.pairs, reversed(factors), strict=True):
-            direction.add_(move, alpha=factor - inverse * _dot(change, direction))
+            direction.add_(move, alpha=factor - inverse * self._dot(change, direction))
         return direction
+
+    def _curvature(self, move: Tensor, change: Tensor) -> tuple[float, float]:
+        """s.y and s.y / y.y of a move s and a change y (Nocedal and Wright, eq. 7.20); 0 where they tell nothing."""
+        product, square = self._dot(move, change), self._dot(change, change)
+        if product <= FLAT * math.sqrt(self._dot(move, move) * square):
+            return 0.0, 0.0
+        return product, product / square
+
+    def _dot(self, a: Tensor, b: Tensor) -> float:
+        return self.strips.ranks.sums([_dot(a, b)])[0]
 
 
 class LineSearch:
@@ -152,8 +173,8 @@ class LineSearch:
     length will do the image stays where it is. Costs the loss, without its gradient, once for each length tried.
     """
 
-    def __init__(self, inner: Optimiser, loss: Callable[[Tensor], float]) -> None:
-        self.inner, self.loss = inner, loss
+    def __init__(self, inner: Optimiser, loss: Callable[[Tensor], float], strips: Strips = WHOLE) -> None:
+        self.inner, self.loss, self.strips = inner, loss, strips
         self.here: float | None = None
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
@@ -163,7 +184,8 @@ class LineSearch:
         for halvings in range(LENGTHS):
             candidate = image.add(move, alpha=0.5**halvings)
             loss = self.loss(candidate)
-            if loss <= here + SUFFICIENT * _dot(gradient, candidate - image):
+            slope = self.strips.ranks.sums([_dot(gradient, candidate - image)])[0]
+            if loss <= here + SUFFICIENT * slope:
                 self.here = loss
                 return candidate
         self.here = here
@@ -198,14 +220,6 @@ class Adam:
 
     def set_history(self, history: int, dtype: torch.dtype | None) -> None:
         """See `Optimiser`; it remembers no steps."""
-
-
-def _curvature(move: Tensor, change: Tensor) -> tuple[float, float]:
-    """s.y and s.y / y.y of a move s and a change y (Nocedal and Wright, eq. 7.20); zeros where they tell nothing."""
-    product, square = _dot(move, change), _dot(change, change)
-    if product <= FLAT * math.sqrt(_dot(move, move) * square):
-        return 0.0, 0.0
-    return product, product / square
 
 
 def _dot(a: Tensor, b: Tensor) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..pictures.colour_axes import LUMA
 from ..pictures.filters import blurred, resized
+from ..ranks import WHOLE, Strips
 
 WHITE = 0.75
 """Share of the power of white noise that lies in the finest octave: three quarters of all frequencies."""
@@ -20,24 +21,35 @@ LIGHT, HUE = 4.0, 6.0
 """Pixels of the Gaussians below which neither changes; see `calmed`."""
 
 
-def covariance(image: Tensor, weight: Tensor | None = None) -> Tensor:
+def enlarged(image: Tensor, height: int, width: int, strips: Strips = WHOLE) -> Tensor:
+    """`image`, (1, C, h, w), at this size; of `strips`, this rank's, in the memory of one channel."""
+    if not strips.shared:
+        return resized(image, height, width)
+    return torch.cat([strips.own(resized(plane, height, width)) for plane in torch.split(image, 1, dim=1)], dim=1)
+
+
+def covariance(image: Tensor, weight: Tensor | None = None, strips: Strips = WHOLE) -> Tensor:
     """Of the three colours in the finest octave of `image`, (1, 3, H, W): what is lost at half the size, (3, 3).
 
-    `weight`, (1, 1, H, W), is how much each pixel counts.
+    `weight`, (1, 1, H, W), is how much each pixel counts. Of `strips`, `image` is this rank's, without a weight.
     """
-    height, width = image.shape[-2:]
-    coarse = resized(image, max(1, height // 2), max(1, width // 2))
-    fine = (image - resized(coarse, height, width)).flatten(2)[0]
+    height, width = strips.size(image)
+    coarse = strips.reduced(image, lambda whole: resized(whole, max(1, height // 2), max(1, width // 2)))
+    fine = (image - enlarged(coarse, height, width, strips)).flatten(2)[0]
     counted = fine if weight is None else fine * weight.flatten()
-    count = fine.shape[1] if weight is None else max(float(weight.sum()), EPSILON)
-    product: Tensor = counted @ fine.T
+    count = height * width if weight is None else max(float(weight.sum()), EPSILON)
+    (product,) = strips.ranks.total([counted @ fine.T])
     return product / count
 
 
-def detailed(image: Tensor, content: Tensor, smaller: tuple[int, int], detail: float) -> Tensor:
-    """`image` with `detail`, 0 to 1, of what `content`, of its size, loses at the size `smaller`, (h, w)."""
+def detailed(image: Tensor, content: Tensor, smaller: tuple[int, int], detail: float, strips: Strips = WHOLE) -> Tensor:
+    """`image` with `detail`, 0 to 1, of what `content`, of its size, loses at the size `smaller`, (h, w).
+
+    Of `strips`, `image` is this rank's, and `content` the whole.
+    """
+    height, width = content.shape[-2:]
     coarse = resized(content, *smaller)
-    return torch.add(image, content - resized(coarse, *content.shape[-2:]), alpha=detail)
+    return torch.add(image, strips.own(content) - enlarged(coarse, height, width, strips), alpha=detail)
 
 
 def calmed(image: Tensor, start: Tensor) -> Tensor:
@@ -53,9 +65,12 @@ def calmed(image: Tensor, start: Tensor) -> Tensor:
     return calm.clamp_(0, 1)
 
 
-def grainy(image: Tensor, wanted: Tensor, noise: Tensor) -> Tensor:
-    """`image` with as much of `noise`, white and of its shape, as it lacks of the covariance `wanted`, (3, 3)."""
-    lack = 1 - float(covariance(image).trace()) / max(float(wanted.trace()), EPSILON)
+def grainy(image: Tensor, wanted: Tensor, noise: Tensor, strips: Strips = WHOLE) -> Tensor:
+    """`image` with as much of `noise`, white and of its shape, as it lacks of the covariance `wanted`, (3, 3).
+
+    Of `strips`, both are this rank's.
+    """
+    lack = 1 - float(covariance(image, strips=strips).trace()) / max(float(wanted.trace()), EPSILON)
     if lack <= 0:
         return image
     tint = torch.linalg.cholesky(wanted + EPSILON * torch.eye(3).to(wanted)) * (lack / WHITE) ** 0.5

@@ -32,6 +32,7 @@ from ..objective.tiled import Tiled
 from ..plugin.backend import Evaluator
 from ..plugin.network import Capabilities
 from ..plugin.registry import registry
+from ..ranks import ALONE, WHOLE, Ranks, Strips
 from ..recipe.recipe import Recipe
 from .loading import Loaded
 
@@ -47,13 +48,17 @@ class MemoryFitter:
     Raises `OutOfMemory` where the smallest tiles are too large.
     """
 
-    def __init__(self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int]) -> None:
+    def __init__(
+        self, loaded: Loaded, layers: Sequence[str], recipe: Recipe, size: tuple[int, int], ranks: Ranks = ALONE
+    ) -> None:
+        self.ranks = ranks
         self.loaded, self.layers, self.recipe, self.size = loaded, list(dict.fromkeys(layers)), recipe, size
         known = registry().network(recipe.network).cost
         cost = None if known else measured_cost(loaded.evaluate, self.layers, loaded.device)
         pixels = size[0] * size[1]
-        self.budget = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost)
-        self._notice = self.budget.notice(pixels)
+        budget = memory_budget(pixels, recipe, loaded.device, loaded.precision, cost, ranks.size)
+        self.budget: MemoryBudget = min(ranks.objects(budget), key=lambda budget: budget.limit)  # the same plan for all
+        self._notice: str = self.budget.notice(pixels)
         self._last: tuple[SummedObjective, MemoryBudget, SummedObjective | Tiled] | None = None
 
     def take_notice(self) -> str:
@@ -64,7 +69,8 @@ class MemoryFitter:
     def retry_on_oom(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
         """The result of `work`, called again with smaller tiles whenever memory runs out.
 
-        `work` must leave what it works on as it was unless it returns.
+        `work` must leave what it works on as it was unless it returns. Ranks that paint together do not call again:
+        the others have gone on already.
         """
         while True:
             try:
@@ -72,6 +78,9 @@ class MemoryFitter:
             except (RuntimeError, MemoryError) as error:
                 if not system.exhausted(error, self.plan(self.size[0] * self.size[1]).bytes):
                     raise
+                if self.ranks.size > 1:
+                    seen = f"Memory ran out on rank {self.ranks.rank} of {self.ranks.size}."
+                    raise OutOfMemory(seen, "Lower --memory, set a smaller size, or start more ranks.") from error
                 traceback.clear_frames(error.__traceback__)  # the maps of the step are there still
                 cause = error.with_traceback(None)
             self._shrink(cause)
@@ -90,11 +99,18 @@ class MemoryFitter:
         side = self.plan(pixels).tile
         return Tiling(side, self._target_footprint) if side else None
 
-    def objective_for(self, objective: SummedObjective, image: Tensor) -> SummedObjective | Tiled:
-        """`objective`, in tiles if the plan says so; the same object as before while neither changes."""
+    def strips(self, image: Tensor) -> Strips:
+        """What each rank has of a picture of this size: a part of one that is evaluated in tiles, all of others."""
+        return Strips(self.ranks, image.shape[-2]) if self.plan(image[0, 0].numel()).tile else WHOLE
+
+    def objective_for(self, objective: SummedObjective, image: Tensor, strips: Strips) -> SummedObjective | Tiled:
+        """`objective`, in tiles if the plan says so; the same object as before while neither changes.
+
+        image: of `strips`, this rank's.
+        """
         if self._last is None or self._last[:2] != (objective, self.budget):
-            tiling = self.tiling(image[0, 0].numel())
-            self._last = objective, self.budget, Tiled(objective, image, tiling) if tiling else objective
+            tiling = self.tiling(math.prod(strips.size(image)))
+            self._last = objective, self.budget, Tiled(objective, image, tiling, strips) if tiling else objective
         return self._last[2]
 
     def _shrink(self, cause: Exception) -> None:

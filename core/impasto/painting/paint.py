@@ -9,6 +9,7 @@ Pulling is progress, closing the generator is cancel, and whoever stops early ha
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -27,12 +28,13 @@ from ..objective.profiles import Profile
 from ..objective.summed import SummedObjective
 from ..objective.temporal import TemporalObjective, Warped
 from ..optim.optimiser import LBFGS, Adam, LineSearch, Optimiser
-from ..optim.start import calmed, detailed, grainy
+from ..optim.start import calmed, detailed, enlarged, grainy
 from ..pictures.filters import resized
 from ..pictures.frame import inside
 from ..pictures.picture import Picture, Pixels, read
 from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
+from ..ranks import ALONE, WHOLE, Ranks, Strips
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, frame_stages, stages
 from .divergence import ContentCheck, DivergenceCheck
@@ -68,14 +70,17 @@ def paint(
     load: Load = load,
     begun: Begun | None = None,
     earlier: Earlier | None = None,
+    ranks: Ranks = ALONE,
 ) -> Generator[Step, None, None]:
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
     `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
     nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. `earlier` is what was
     painted of the frames of a film before, and stays as far as it is trusted; where only content or only colours count,
-    it is left aside. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError` before the
-    first step, and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
+    it is left aside. `ranks` are the processes that all call this alike, to paint the picture together; the first of
+    them has it in its steps, the others a strip of it. Raises `PluginError`, `DeviceError`, `WeightsError`,
+    `ImageError` or `RecipeError` before the first step, and `DivergedError` when what comes out is no picture: see
+    `DivergenceCheck`.
     """
     recipe = registry().settled(recipe).sized(max(content.size))
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
@@ -85,7 +90,7 @@ def paint(
         scene.check_styles()
     if recipe.colour == "palette":
         return _recoloured(scene, recipe)
-    return _Painting(scene, recipe, load, begun, earlier).steps()
+    return _Painting(scene, recipe, load, begun, earlier, ranks).steps()
 
 
 def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
@@ -107,9 +112,15 @@ class _Painting:
     """What stays the same from stage to stage."""
 
     def __init__(
-        self, scene: Scene, recipe: Recipe, load: Load, begun: Begun | None = None, earlier: Earlier | None = None
+        self,
+        scene: Scene,
+        recipe: Recipe,
+        load: Load,
+        begun: Begun | None = None,
+        earlier: Earlier | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.scene, self.recipe, self.begun = scene, recipe, begun
+        self.scene, self.recipe, self.begun, self.ranks = scene, recipe, begun, ranks
         self.earlier = earlier if recipe.strength else None
         self.finish = registry().network(recipe.network).finish
         self.profile = Profile.of(recipe, self.finish)
@@ -120,7 +131,8 @@ class _Painting:
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
         self.optimiser: Optimiser | None = None
-        self.memory = MemoryFitter(self.loaded, [*self.weights.content, *self.weights.style], recipe, scene.crop.size)
+        layers = [*self.weights.content, *self.weights.style]
+        self.memory = MemoryFitter(self.loaded, layers, recipe, scene.crop.size, ranks)
         self.matched = MatchedStart(scene, recipe, self.scales, self.memory, self._hue_network)
         tiling = self.memory.target_tiling
         self.neighbours = (
@@ -153,7 +165,7 @@ class _Painting:
                 continue
             done = sum(work[:number])
             last = number == len(plan) - 1
-            steps = self.matched.sizes(stage, image) if stage.sizes else self._descended(stage, image, last)
+            steps = self._matched(stage, image) if stage.sizes else self._descended(stage, image, last)
             for one in steps:
                 image, where = one.image, (number, len(plan), one.size, one.step, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
@@ -182,21 +194,35 @@ class _Painting:
             return self.loaded
         return self.load(replace(self.choice, network=asked, options=tuple(info.chosen({}).items())))
 
+    def _matched(self, stage: Stage, image: Tensor | None) -> Iterator[Taken]:
+        """Size after size of a start by matching, which the first rank makes for all of them."""
+        steps = self.matched.sizes(stage, image) if self.ranks.rank == 0 else iter(())
+        while True:
+            one = next(steps, None)
+            said = self.ranks.objects(one and (replace(one, image=one.image[..., :0]), one.image.shape))[0]
+            if said is None:
+                return
+            taken, shape = said
+            image = one.image if one else torch.empty(shape, device=self.loaded.device)
+            yield replace(taken, image=self.ranks.spread(image.contiguous()))
+
     def _descended(self, stage: Stage, image: Tensor | None, last: bool) -> Iterator[Taken]:
         """Step after step of the optimiser at the size of `stage`, from `image`, the last of the stage before."""
         sides, first = self.scene.crop.size, 1 + (self.begun.reached.steps(stage) if self.begun else 0)
         with allocator.keep_freed_memory(round(stage.size**2 * min(sides) / max(sides))):
-            objective, image = self.memory.retry_on_oom(self._entered, stage, image, self.noise.get_state())
+            objective, image, strips = self.memory.retry_on_oom(self._entered, stage, image, self.noise.get_state())
             if self.matched.warped:
                 objective = TemporalObjective(objective, self.matched.warped)
-            self.optimiser = self.memory.retry_on_oom(self._optimiser, stage, objective, image, self.optimiser)
+            self.optimiser = self.memory.retry_on_oom(self._optimiser, stage, objective, image, self.optimiser, strips)
             watch, start = DivergenceCheck(self.scene, self.recipe), image
             for taken in range(first, stage.steps + 1):
-                image, losses = self.memory.retry_on_oom(self._step, image, objective, self.optimiser)
-                if taken == stage.steps:
-                    image = self._ended(image, start, last)
-                watch.see(image, losses, last=taken == stage.steps)
-                yield Taken(stage.size, taken, taken / stage.steps, image, losses)
+                image, losses = self.memory.retry_on_oom(self._step, image, objective, self.optimiser, strips)
+                ended = taken == stage.steps
+                picture = strips.whole(image, everywhere=ended)
+                if ended:
+                    picture = self._ended(picture, strips.whole(start) if self.recipe.matched else start, last)
+                watch.see(picture, losses, last=ended)
+                yield Taken(stage.size, taken, taken / stage.steps, picture, losses)
 
     def _ended(self, image: Tensor, start: Tensor, last: bool) -> Tensor:
         """The image at the end of a stage that began with `start`.
@@ -210,25 +236,30 @@ class _Painting:
         content = View(self.scene, max(image.shape[-2:]), self.loaded.device, self.scales).content
         return torch.lerp(content, image, self.recipe.strength / FAINT)
 
-    def _entered(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor]:
+    def _entered(self, stage: Stage, image: Tensor | None, noise: Tensor) -> tuple[SummedObjective, Tensor, Strips]:
         """The losses at the size of `stage`, and where to go on from `image`, the last of the stage before.
 
-        `noise` is the state of the noise to draw from, so that what has to begin again draws the same.
+        Of that each rank has its own of the strips. `noise` is the state of the noise to draw from, so that what has
+        to begin again draws the same.
         """
         self.noise.set_state(noise)
         wrap = WRAP if self.recipe.seamless else 0
         view = View(self.scene, stage.size, self.loaded.device, self.scales, wrap)
+        strips = self.memory.strips(view.content)
+        objective: SummedObjective
         if self.neighbours is not None:
-            return self._by_neighbours(self.neighbours, view, stage, image)
+            objective, image = self._by_neighbours(self.neighbours, view, stage, image)
+            return objective, strips.own(image), strips
         if self.transport is not None:
-            return self._by_transport(self.transport, view, stage, image)
+            objective, image = self._by_transport(self.transport, view, stage, image)
+            return objective, strips.own(image), strips
         targets = view.targets(self.loaded.target_evaluator, self.weights, self.memory.target_tiling)
         if self.memory.plan(view.content[0, 0].numel()).tile:
             allocator.release()  # what the targets took, before there is the optimiser's memory too
         objective = Objective(self.profile, self.weights, targets, self.loaded.evaluate, wrap)
         if image is None:
-            return objective, self._first(view, targets)
-        return objective, self._next(image.detach(), view.content, targets)
+            return objective, self._first(view, targets, strips), strips
+        return objective, self._next(image.detach(), view.content, targets, strips), strips
 
     def _by_neighbours(
         self, neighbours: NeighbourObjectives, view: View, stage: Stage, image: Tensor | None
@@ -252,62 +283,68 @@ class _Painting:
             return objective, resized(image.detach(), *view.content.shape[-2:]).clamp_(0, 1)
         return objective, self._next(image.detach(), view.content, NOTHING)
 
-    def _step(self, image: Tensor, objective: SummedObjective, optimiser: Optimiser) -> tuple[Tensor, dict[str, float]]:
-        """The image after one step, and the losses before it."""
+    def _step(
+        self, image: Tensor, objective: SummedObjective, optimiser: Optimiser, strips: Strips
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The image, or this rank's of `strips`, after one step, and the losses before it."""
         image = image.detach()
-        plan = self.memory.plan(image[0, 0].numel())
+        plan = self.memory.plan(math.prod(strips.size(image)))
         optimiser.set_history(plan.history, _history_dtype(plan))
-        losses, gradient = self.memory.objective_for(objective, image).value_and_grad(image)
+        losses, gradient = self.memory.objective_for(objective, image, strips).value_and_grad(image)
         values = torch.stack(list(losses.values())).tolist()
         return optimiser.step(image, gradient), dict(zip(losses, values, strict=True))
 
-    def _first(self, view: View, targets: Targets) -> Tensor:
-        """Where the first stage starts."""
+    def _first(self, view: View, targets: Targets, strips: Strips = WHOLE) -> Tensor:
+        """Where the first stage starts; of `strips`, this rank's."""
         content = view.content
         size = content.shape[-1], content.shape[-2]
         if self.start is not None:
             start = self.start.resized(*self.scene.canvas.size).pixels[self.scene.box]
-            return view.tensor(Picture(np.ascontiguousarray(start)).resized(*size))
-        grain = torch.randn(content.shape, generator=self.noise).to(content)
+            return strips.own(view.tensor(Picture(np.ascontiguousarray(start)).resized(*size)))
+        grain = strips.own(torch.randn(content.shape, generator=self.noise)).to(content)
         if self.recipe.init == "noise":
             return (0.5 + self.profile.grain * grain).clamp_(0, 1)
         if self.recipe.init == "style":
-            return view.tensor(self.scene.paintings[0][0].resized(*size))
+            return strips.own(view.tensor(self.scene.paintings[0][0].resized(*size)))
         towards = min(self.recipe.strength / 50, 1.0)
+        content = strips.own(content)
         image = content if self.transport is None else tinted(view)
         if self.profile.recolour and towards:
             for part in targets.colours:
-                image = recoloured(image, part.quantiles, part.index)
+                image = recoloured(image, part.quantiles, strips.own_index(part.index, size[0]), strips.ranks)
         return torch.lerp(content, image, towards).add_(grain, alpha=self.profile.noise * towards).clamp_(0, 1)
 
-    def _next(self, image: Tensor, content: Tensor, targets: Targets) -> Tensor:
-        """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style."""
+    def _next(self, image: Tensor, content: Tensor, targets: Targets, strips: Strips = WHOLE) -> Tensor:
+        """Where the next stage starts: `image` enlarged, with what it then lacks of the content and of the style.
+
+        Of `strips`, this rank's.
+        """
         if image.shape == content.shape:
-            return image
+            return strips.own(image)
         smaller, towards = (image.shape[-2], image.shape[-1]), self.recipe.strength / 50
-        image = resized(image, *content.shape[-2:])
+        image = enlarged(image, content.shape[-2], content.shape[-1], strips)
         if self.recipe.init == "content" and self.recipe.detail:
-            image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards))
+            image = detailed(image, content, smaller, self.recipe.detail * min(1.0, 2 - towards), strips)
         if towards and targets.grain is not None and not self.recipe.matched:  # which has the painting's own
-            noise = torch.randn(content.shape, generator=self.noise).to(content)
-            image = grainy(image, min(1.0, towards) * targets.grain, noise)
+            noise = strips.own(torch.randn(content.shape, generator=self.noise)).to(content)
+            image = grainy(image, min(1.0, towards) * targets.grain, noise, strips)
         return image.clamp_(0, 1)
 
     def _optimiser(
-        self, stage: Stage, objective: SummedObjective, image: Tensor, before: Optimiser | None
+        self, stage: Stage, objective: SummedObjective, image: Tensor, before: Optimiser | None, strips: Strips
     ) -> Optimiser:
         if self.recipe.optimiser == "adam":
             return Adam(self.recipe.learning_rate, stage.steps)
-        height, width = image.shape[-2:]
+        height, width = strips.size(image)
         plan = self.memory.plan(height * width)
         inner = before.inner if isinstance(before, LineSearch) else before
         if isinstance(inner, LBFGS):
-            inner = inner.carried(height, width, plan.history, _history_dtype(plan))
+            inner = inner.carried(height, width, plan.history, _history_dtype(plan), strips)
         else:
-            inner = LBFGS(plan.history, dtype=_history_dtype(plan))
+            inner = LBFGS(plan.history, dtype=_history_dtype(plan), strips=strips)
         if self.recipe.line_search == "none":
             return inner
-        return LineSearch(inner, lambda image: self.memory.objective_for(objective, image).loss(image))
+        return LineSearch(inner, lambda image: self.memory.objective_for(objective, image, strips).loss(image), strips)
 
 
 def _history_dtype(plan: TilingPlan) -> torch.dtype | None:
