@@ -21,12 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..features.cells import CELL
 from ..optim.start import detailed
 from ..pictures.filters import blurred, resized
 from ..plugin.backend import Evaluator
 
-CELL = 4
-"""Pixels of the picture for each hypercolumn, along each axis."""
 OWN = 0.25
 """How much what was found at the size before counts beside the content."""
 BROADEST = 2
