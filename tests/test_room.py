@@ -255,7 +255,7 @@ def begun(short):
     painting = _Painting(Scene(Picture(pixels), [Style(Picture(pixels[::-1].copy()))], 1000), recipe, load)
     stage, state = stages(recipe, 1000, 750, painting.finish.steps)[0], painting.noise.get_state()
     for _ in range(1 + short):
-        _, image = done(lambda: painting._entered(stage, None, state), short)
+        _, image, _ = done(lambda: painting._entered(stage, None, state), short)
     return torch.cat([image.flatten(), torch.randn(9, generator=painting.noise)])
 
 works = {"lbfgs": lambda short: optimised(LBFGS(4), short), "adam": lambda short: optimised(Adam(0.1, 3), short)}
