@@ -200,6 +200,9 @@ def test_it_estimates_and_learns(worker: Worker) -> None:
     larger = answer(worker, "estimate", recipe=QUICK | odd("nothing") | {"size": 960}, **size)
     assert larger["seconds"] > 10 * after["seconds"]
     assert larger["bytes"] > after["bytes"] > 0
+    assert (after["size"], larger["size"]) == (96, 960)
+    draft = {"size": 1200, "quality": "draft", "colour": "style"}
+    assert answer(worker, "estimate", recipe=odd("nothing") | draft, **size)["size"] == 300
     assert answer(worker, "estimate", recipe={"network": "none"}, **size)["code"] == "plugin_error"
 
 

@@ -11,7 +11,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import client
-from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
+from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
 
 import layers
 import painting
@@ -21,6 +21,7 @@ KEEP = 1001
 """Response of "Stop and keep"."""
 SIDE = 360
 """Longest side of the preview, in pixels."""
+MANUAL = Path(__file__).resolve().with_name("manual.html")
 FILE, LAYER, BUNDLED = "A picture file", "A layer", "A bundled style"
 WAIT = 300
 """Milliseconds after the last change before the cost is asked for."""
@@ -39,16 +40,16 @@ def show(
     """
     GimpUi.init("impasto")
     worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
-    window = Window(procedure, config, image, layer, worker)
+    window = Window(procedure, config, image, layer, active, worker)
     try:
-        return window.run(active)
+        return window.run()
     finally:
         window.dialog.destroy()
         worker.close()
 
 
 class Window:
-    """A ProcedureDialog that stays open while the worker paints."""
+    """A ProcedureDialog that stays open while the worker paints `layer`; `active` is the one that is selected."""
 
     def __init__(
         self,
@@ -56,11 +57,13 @@ class Window:
         config: Gimp.ProcedureConfig,
         image: Gimp.Image,
         layer: Gimp.Layer,
+        active: Gimp.Layer,
         worker: painting.Painter,
     ) -> None:
-        self.config, self.image, self.layer, self.worker = config, image, layer, worker
+        self.config, self.image, self.layer, self.active, self.worker = config, image, layer, active, worker
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self.cost = _label("Starting...")
+        self.cost, self.notice = _label("Starting..."), _label("")
+        self.help = Gtk.Button.new_with_mnemonic("_Help")
         self.picture = Gtk.Image()
         self.bar = Gtk.ProgressBar(show_text=True)
         self.style = StyleChooser(config)
@@ -68,11 +71,17 @@ class Window:
         self.knobs: list[dict[str, Any]] = []
         self.waiting = 0
         self._fill()
+        self.dialog.connect("key-press-event", self._pressed)
+        self.dialog.connect("focus-in-event", self._changed)  # the image may be another by now
         worker.hear = self._news
         config.connect("notify", self._changed)
 
     def _fill(self) -> None:
         self.dialog.set_ok_label("_Paint")
+        self.dialog.get_widget_for_response(Gtk.ResponseType.HELP).destroy()  # it leads into GIMP's own manual
+        self.help.connect("clicked", self._show_manual)
+        self.dialog.get_action_area().pack_start(self.help, False, False, 0)
+        self.dialog.get_action_area().set_child_secondary(self.help, True)
         self.area = self.dialog.get_content_area()
         for each in layers.walk(self.image.get_layers()):
             self.origin.append(str(each.get_id()), each.get_name())
@@ -88,17 +97,23 @@ class Window:
         self.dialog.get_label("more", "Advanced", False, False)
         self.dialog.fill_expander("advanced", "more", False, "folded").set_expanded(False)
         self.dialog.fill(["strength", "stroke-size", "colour", "quality", "advanced"])
+        self.area.pack_start(self.notice, False, False, 0)
         self.area.pack_start(self.cost, False, False, 6)
         self.area.show_all()
+        self._notice("")
+        _calm(self.area)
         self._changed()
 
-    def run(self, active: Gimp.Layer) -> Gimp.Layer:
-        """Ask, then paint with the picture growing in the window; `active` is the selected layer."""
+    def run(self) -> Gimp.Layer:
+        """Ask, then paint with the picture growing in the window."""
         if not self.dialog.run():
             raise painting.CancelledError
+        self.dialog.disconnect_by_func(self._changed)
+        if self.waiting:
+            GLib.source_remove(self.waiting)
         self._paint_view()
         self.dialog.connect("response", self._response)
-        return painting.paint(self.worker, self.config, self.image, self.layer, active, self._progress)
+        return painting.paint(self.worker, self.config, self.image, self.layer, self.active, self._progress)
 
     # While settings are made
 
@@ -129,10 +144,26 @@ class Window:
         self.waiting = 0
         try:
             layers.check(self.image, self.layer)
+            self._notice(layers.notices(self.image, self.layer, self.active))
             self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
             self.cost.set_text(str(error))
+            self.dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
         return bool(GLib.SOURCE_REMOVE)
+
+    def _notice(self, text: str) -> None:
+        self.notice.set_text(text)
+        self.notice.set_visible(bool(text))
+
+    def _pressed(self, _dialog: Gtk.Dialog, event: Gdk.EventKey) -> bool:
+        return event.keyval == Gdk.KEY_F1 and self._show_manual()
+
+    def _show_manual(self, *_: Any) -> bool:
+        try:
+            Gtk.show_uri_on_window(self.dialog, MANUAL.as_uri(), Gdk.CURRENT_TIME)
+        except GLib.Error:
+            self._notice(f"Nothing here shows web pages. The manual page is {MANUAL}.")
+        return True
 
     # While it paints
 
@@ -141,7 +172,8 @@ class Window:
         for child in self.area.get_children():
             if child is not buttons and not buttons.is_ancestor(child):
                 child.hide()
-        for response in (Gtk.ResponseType.OK, Gtk.ResponseType.HELP, 1):  # 1 is GIMP's own "Reset"
+        self.help.hide()
+        for response in (Gtk.ResponseType.OK, 1):  # 1 is GIMP's own "Reset"
             if button := self.dialog.get_widget_for_response(response):
                 button.hide()
         self.keep = self.dialog.add_button("Stop and _keep", KEEP)
@@ -264,6 +296,19 @@ class StyleChooser:
         if not self.config.get_property("style"):
             self.file.unselect_all()
         self._show()
+
+
+def _calm(widget: Gtk.Widget) -> None:
+    """Have the wheel change no control in `widget` that was not chosen before."""
+    if isinstance(widget, Gtk.SpinButton | Gtk.Scale | Gtk.ComboBox):
+        widget.connect("scroll-event", _unless_focused)
+    if isinstance(widget, Gtk.Container):
+        widget.forall(_calm)
+
+
+def _unless_focused(widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
+    focus = widget.get_toplevel().get_focus()
+    return focus is None or not (focus == widget or focus.is_ancestor(widget))
 
 
 def _row(grid: Gtk.Grid, row: int, title: str, widget: Gtk.Widget, width: int = 2) -> None:

@@ -27,9 +27,9 @@ READWRITE = GObject.ParamFlags.READWRITE
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 COLOURS = {
     "style": "The style's",
-    "keep": "This layer's own",
-    "match": "The style's, matched to this layer",
-    "palette": "The style's palette",
+    "keep": "The layer's own",
+    "match": "The style's, matched to the layer",
+    "palette": "The style's, and no strokes",
 }
 
 
@@ -68,15 +68,25 @@ def _arguments(procedure: Gimp.Procedure) -> None:
     add = procedure
     add.add_string_argument("style", "Style pict_ure", "A picture file, or the name of a bundled style", "", READWRITE)
     add.add_layer_argument("style-layer", "Style la_yer", "A layer to take the style from", True, READWRITE)
-    help_ = "0 leaves the layer as it is, 100 forgets it"
+    help_ = "How far towards the style: 0 leaves the layer as it is, 100 forgets it"
     add.add_double_argument("strength", "Stren_gth", help_, 0, 100, 50, READWRITE)
-    help_ = "How wide the strokes are, in pixels of the layer; 0: as in the style picture"
+    help_ = "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style"
     add.add_double_argument("stroke-size", "Stro_ke width", help_, 0, 1000, 0, READWRITE)
-    add.add_choice_argument("colour", "Colo_ur", "Whose colours", _choice(COLOURS), "style", READWRITE)
-    add.add_choice_argument("quality", "_Quality", "How long to work", _choice(QUALITIES), "normal", READWRITE)
-    add.add_int_argument("size", "Paint _at", "Longest side painted, in pixels; 0: as it is", 0, 32768, 0, READWRITE)
+    help_ = (
+        "Whose colours the result has: the style's, the layer's own, or the style's made to fit the layer.\n"
+        "No strokes: the layer keeps its forms, and takes the style's colours"
+    )
+    add.add_choice_argument("colour", "Colo_urs", help_, _choice(COLOURS), "style", READWRITE)
+    help_ = "Draft: half the size or less, to try things. Fine: twice as long as normal"
+    add.add_choice_argument("quality", "_Quality", help_, _choice(QUALITIES), "normal", READWRITE)
+    help_ = (
+        "Longest side in pixels that is painted at, 16 to 32768; smaller is sooner done. 0: that of the layer. "
+        "The result is as large as the layer in any case"
+    )
+    add.add_int_argument("size", "Paint _at", help_, 0, 32768, 0, READWRITE)
     add.add_string_argument("network", "Net_work", "What evaluates the pictures; empty: the usual", "", READWRITE)
-    add.add_int_argument("seed", "See_d", "Another number, another picture", 0, 2**31 - 1, 0, READWRITE)
+    help_ = "Another number, up to 2147483647, gives another picture of the same kind"
+    add.add_int_argument("seed", "See_d", help_, 0, 2**31 - 1, 0, READWRITE)
     help_ = "Any knobs of the recipe, as: steps=50 tv_weight=1e-3"
     add.add_string_argument("knobs", "More kno_bs", help_, "", READWRITE)
 

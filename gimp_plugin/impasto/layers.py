@@ -23,8 +23,10 @@ from gi.repository import Babl, Gegl, Gimp
 RECIPE = "impasto-recipe"
 """Name of the parasite on a result: JSON of what it was made with."""
 PERSISTENT = 1
-SRGB, NODES = "sRGB", 33
-"""babl's name of a colour space, and colours of a lattice along each axis."""
+NODES = 33
+"""Colours of a lattice along each axis."""
+PLAIN = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
+"""Modes of layers that may hide what lies below."""
 
 
 class RefusedError(Exception):
@@ -48,6 +50,11 @@ class Colours(NamedTuple):
         # babl marks the space's own curve by ', and that of sRGB, which the worker takes off linear light, by ~.
         return cls(space, "'" if curve == "non-linear" and not linear else "~", linear)
 
+    @property
+    def srgb(self) -> bool:
+        """Whether they are those of sRGB."""
+        return str(Babl.get_name(self.space)) == "sRGB"
+
     def format(self, channels: int, kind: str, linear: bool = False) -> str:
         """babl's name of such samples."""
         mark = "" if linear else self.curve
@@ -56,13 +63,50 @@ class Colours(NamedTuple):
 
     def lattice(self) -> dict[str, Pixels] | None:
         """The conversion between these and sRGB, for the worker; None if they are sRGB."""
-        if Babl.get_name(self.space) == SRGB:
+        if self.srgb:
             return None
         steps, side = [number / (NODES - 1) for number in range(NODES)], (NODES, NODES**2)
         nodes = array("f", (number for colour in product(steps, repeat=3) for number in colour)).tobytes()
         own, srgb = self.format(3, "float"), "R'G'B' float"
         found = {"from_srgb": _converted(nodes, side, srgb, own), "to_srgb": _converted(nodes, side, own, srgb)}
         return {name: Pixels(*side, 3, "float", data) for name, data in found.items()}
+
+
+def notices(image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> str:
+    """What one may not expect of painting `layer` while `active` is selected, in sentences."""
+    found, cover = [], _cover(image, _below(image, layer, active))
+    if cover:
+        found.append(f'The layer "{cover}" hides what will be painted.')
+    if not Gimp.Selection.is_empty(image):
+        found.append("Only what is selected is painted.")
+    if not Colours.of(layer).srgb:
+        found.append(f"The colours of styles are converted into {image.get_effective_color_profile().get_label()}.")
+    return " ".join(found)
+
+
+def _cover(image: Gimp.Image, layer: Gimp.Layer) -> str:
+    """The name of a layer that lies opaque over the whole of this one, as far as nine places tell; or nothing."""
+    (_, x, y), width, height = layer.get_offsets(), layer.get_width(), layer.get_height()
+    places = [(x + width * i // 6, y + height * j // 6) for i in (1, 3, 5) for j in (1, 3, 5)]
+    while layer:
+        siblings = layer.get_parent().get_children() if layer.get_parent() else image.get_layers()
+        for each in siblings[: siblings.index(layer)]:
+            plain = each.get_visible() and each.get_opacity() == 100 and each.get_mode() in PLAIN
+            if plain and not each.get_mask() and all(_opaque(each, *place) for place in places):
+                return str(each.get_name())
+        layer = layer.get_parent()
+    return ""
+
+
+def _opaque(layer: Gimp.Layer, x: int, y: int) -> bool:
+    _, left, top = layer.get_offsets()
+    inside = 0 <= x - left < layer.get_width() and 0 <= y - top < layer.get_height()
+    return inside and layer.get_pixel(x - left, y - top).get_rgba().alpha == 1
+
+
+def _below(image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> Gimp.Layer:
+    """What a new layer is to lie on: the last result of `layer`, if selected, for one below that does not show."""
+    return active if active.is_valid() and origin(image, active) == layer else layer
 
 
 def _precision(layer: Gimp.Layer) -> tuple[str, str]:
@@ -141,8 +185,7 @@ class Source:
 
     def __init__(self, image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> None:
         self.image, self.layer, self.type = image, layer, layer.type()
-        self.below = active if origin(image, active) == layer else layer
-        """What the new layer is to lie on: the last result, for one that lies below it does not show."""
+        self.below = _below(image, layer, active)
         self.tattoo, self.form, self.profile = layer.get_tattoo(), _form(image), image.get_color_profile()
         self.resolution = image.get_resolution()[1:]
         _, *self.offsets = layer.get_offsets()

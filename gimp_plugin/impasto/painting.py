@@ -216,7 +216,8 @@ def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[st
 def cost(event: client.Message) -> str:
     """What an estimate says."""
     about = "" if event["measured"] else " (a first guess)"
-    return f"About {_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory{about}."
+    taken = f"{_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory"
+    return f"At {event['size']} pixels about {taken}{about}."
 
 
 def left(event: client.Message) -> str:

@@ -3,6 +3,8 @@
 Each function called `scenario_...` prints one line, "PASS name" or "FAIL name why", for tests/test_gimp.py.
 """
 
+import functools
+import importlib
 import json
 import os
 import re
@@ -12,14 +14,14 @@ import threading
 import time
 import traceback
 from array import array
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Babl, Gegl, Gimp, Gio
+from gi.repository import Babl, Gegl, Gimp, Gio, GLib
 
 sys.path.insert(0, "/checkout/tests/editors")
 import leftovers
@@ -465,6 +467,58 @@ def scenario_a_painting_is_kept_wherever_its_layer_went():
         far = max(abs(one - other) for one, other in zip(native(new), wanted))
         assert far < 8, far  # more or fewer threads may round in another way
         new.get_image().delete()
+
+
+@contextmanager
+def plugin(*names):
+    """Modules of the plug-in, in this process of GIMP."""
+    sys.path.insert(0, str(PLUGIN))
+    yield [importlib.import_module(name) for name in names]
+    sys.path.remove(str(PLUGIN))
+
+
+def scenario_before_painting_it_says_what_one_may_not_expect():
+    with plugin("layers") as (layers,), Scene(group=True) as scene:
+        told = functools.partial(layers.notices, scene.image, scene.layer)
+        assert told(scene.layer) == ""
+        cover = Gimp.Layer.new(scene.image, "over", 96, 80, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+        scene.image.insert_layer(cover, None, 0)
+        assert told(scene.layer) == 'The layer "over" hides what will be painted.', told(scene.layer)
+        for hide in (functools.partial(cover.set_visible, False), functools.partial(cover.set_opacity, 50)):
+            hide()
+            assert told(scene.layer) == "", told(scene.layer)
+            cover.set_visible(True)
+        cover.set_opacity(100)
+        cover.set_offsets(40, 0)
+        assert told(scene.layer) == "", "it lies over a part"
+        scene.image.remove_layer(cover)
+        new = scene.painted()
+        assert "summer" in told(scene.layer) and told(new) == "", (told(scene.layer), told(new))
+        scene.image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
+        assert told(new) == "Only what is selected is painted.", told(new)
+    with plugin("layers") as (layers,), Scene(profile="ClayRGB-elle-V2-g22") as scene:
+        told = layers.notices(scene.image, scene.layer, scene.layer)
+        assert told == "The colours of styles are converted into ClayRGB-elle-V2-g22.icc.", told
+
+
+def scenario_the_size_that_is_said_is_that_which_is_painted_at():
+    wide = (0, 0, 1200, 300)
+    with plugin("painting") as (painting,):
+        for quality, size, box in (("normal", 0, (0, 0, 96, 80)), ("draft", 0, wide), ("draft", 64, wide)):
+            config, heard = Gimp.get_pdb().lookup_procedure("plug-in-impasto").create_config(), {}
+            for name, value in {"style": STYLE, "quality": quality, "knobs": f"steps=1 size={size or '100%'}"}.items():
+                config.set_property(name, value)
+            with closing(painting.Painter()) as worker, Scene(box=box) as scene:
+
+                def hear(event, heard=heard):
+                    heard.setdefault(event.type, []).append(event.fields.get("size"))
+
+                painting.paint(worker, config, scene.image, scene.layer, scene.layer, hear)
+                worker.hear = hear
+                worker.estimate(scene.layer, config)
+                while "estimate" not in heard:
+                    GLib.MainContext.default().iteration(True)
+                assert heard["estimate"][0] == max(heard["progress"]), (quality, size, heard)
 
 
 # What goes wrong

@@ -36,6 +36,15 @@ for scene, path in zip((larger, Scene(Precision.U16_NON_LINEAR, GRAY, False)), O
     scene.image.delete()
 """
 """Images with a soft selection: a layer in a group, larger than the canvas, and a grey one of 16 bits."""
+OPENED = Path("/scratch/opened")
+BROWSER = {
+    Path("/scratch/browser"): f'#!/bin/sh\necho "$1" > {OPENED}\n',
+    Path.home() / ".local/share/applications/browser.desktop": (
+        "[Desktop Entry]\nType=Application\nName=Browser\nExec=/scratch/browser %u\nMimeType=text/html;\n"
+    ),
+    PROFILE.parents[1] / "mimeapps.list": "[Default Applications]\ntext/html=browser.desktop\n",
+}
+"""What stands for a browser: it notes the page that it is to show."""
 SELECTED = """
 import gi
 gi.require_version("Gtk", "3.0")
@@ -260,6 +269,54 @@ def scenario_painting_again_paints_what_was_painted():
     assert len(set(seen())) == 3, "it did not paint what was chosen"
 
 
+def painted_with():
+    """Knobs of the topmost layer's recipe."""
+    recipe = meddle("""
+import json
+made = Gimp.get_images()[0].get_layers()[0].get_parasite("impasto-recipe")
+result = json.loads(bytes(made.get_data()))["recipe"]
+""")
+    return {name: recipe[name] for name in ("strength", "stroke_size", "colour", "quality", "seed")}
+
+
+def turn_everywhere():
+    """The wheel, all over the dialog."""
+    number = window(DIALOG)
+    shape = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", number) if "=" in line)
+    for across in (0.3, 0.6, 0.9):
+        for y in range(10, int(shape["HEIGHT"]), 12):
+            tool("mousemove", "--window", number, round(across * int(shape["WIDTH"])), y, "click", 5)
+
+
+def scenario_the_wheel_changes_only_what_has_the_focus():
+    remember(QUICK)
+    start()
+    ask()
+    turn_everywhere()
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    usual = painted_with()
+    assert (usual["strength"], usual["colour"], usual["quality"], usual["seed"]) == (50, "style", "normal", 0), usual
+    window("harbour")
+    keys("ctrl+a")
+    ask()
+    keys("alt+q")
+    turn_everywhere()
+    shot("notice")
+    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    assert painted_with() == {**usual, "quality": "fine"}, painted_with()
+
+
+def scenario_help_opens_our_page():
+    ask()
+    for key in ("alt+h", "F1"):
+        OPENED.unlink(missing_ok=True)
+        window(DIALOG)
+        pressed(key, OPENED.exists, "page")
+        assert OPENED.read_text().strip().endswith("plug-ins/impasto/manual.html"), OPENED.read_text()
+        assert visible(DIALOG)
+    pressed("Escape", lambda: not visible(DIALOG), "end of the dialog")
+
+
 def scenario_closing_the_image_ends_the_painting():
     remember("steps=100000 scales=1 size=64")
     start()
@@ -331,6 +388,10 @@ def run(name, scenario):
 
 os.environ["DISPLAY"] = DISPLAY
 Path("/tmp/twmrc").write_text("RandomPlacement\nNoGrabServer\n")
+for path, text in BROWSER.items():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
 settings = PROFILE / "gimprc"
 settings.write_text(settings.read_text() + "(show-welcome-dialog no)\n")
 GIMP = None

@@ -8,7 +8,7 @@ speed. A painting and its estimate have the same plan, `memory_budget`; only an 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..plugin.network import Cost
 from ..plugin.registry import AUTO, registry
 from ..recipe.knobs import NEIGHBOURS, OURS
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import stages
+from ..recipe.schedule import Stage, stages
 from . import allocator, process, system
 
 BASE = 640e6
@@ -257,7 +257,8 @@ class Estimates:
             time, plan = _time(width, height, budget), TilingPlan(None, recipe.history, MATCHED_BYTES * pixels)
         else:
             time = _time(width, height, budget) * (seen.seconds / seen.expected if seen.expected else 1.0)
-        said = {"tile": plan.tile, "history": plan.history, "notice": budget.notice(pixels)}
+        size = max(width, height) if recipe.colour == "palette" else _stages(width, height, budget)[-1].size
+        said = {"size": size, "tile": plan.tile, "history": plan.history, "notice": budget.notice(pixels)}
         return {"seconds": time, "bytes": budget.taken + plan.bytes, "measured": bool(seen.expected), **said}
 
     def learn(self, width: int, height: int, budget: MemoryBudget, seconds: float) -> None:
@@ -269,12 +270,17 @@ class Estimates:
 
 def _time(width: int, height: int, budget: MemoryBudget) -> float:
     """Seconds of all stages; a narrow picture has fewer than a square one, one in tiles more."""
-    total, finish = 0.0, registry().network(budget.recipe.network).finish.steps
-    for stage in stages(budget.recipe, max(width, height), min(width, height), finish):
+    total = 0.0
+    for stage in _stages(width, height, budget):
         pixels = round(stage.size**2 * min(width, height) / max(width, height))
         work = 1.0 if stage.sizes else _tiling_work(budget.plan(pixels), budget.cost, pixels)
         total += stage.seconds(budget.cost.seconds) * work
     return total * min(width, height) / max(width, height)
+
+
+def _stages(width: int, height: int, budget: MemoryBudget) -> Sequence[Stage]:
+    finish = registry().network(budget.recipe.network).finish.steps
+    return stages(budget.recipe, max(width, height), min(width, height), finish)
 
 
 def _steps(recipe: Recipe) -> bool:
