@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -63,6 +64,8 @@ def connected(address: str, tell: Callable[[str], None]) -> Iterator[Cluster]:
 
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(QUIET))
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what people are to know of errors is told them by us
         local = LOCAL.fullmatch(address)
         place = stack.enter_context(_local(int(local[1]))) if local else address
         try:
