@@ -219,7 +219,7 @@ def _command() -> list[str]:
     try:
         return worker_command(Path(__file__).resolve().parent)
     except LookupError as error:
-        raise FailedError(f"{error}. Install it, or run `impasto install gimp` where it is.") from None
+        raise FailedError(str(error)) from None
 
 
 def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:

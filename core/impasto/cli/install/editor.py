@@ -109,7 +109,7 @@ class Editor(ABC):
         try:
             return self.worker_problem(locate.worker_command(folder))
         except LookupError as error:
-            return f"{error}. {again}"
+            return str(error)
 
     def worker_problem(self, command: Sequence[str]) -> str:
         """Why the worker cannot paint a small picture, in words; empty if it can, as it will for the plug-in."""
