@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -133,3 +134,36 @@ def test_gimp_in_flatpak_paints_by_a_worker_outside(flatpak: Sandbox) -> None:
         done = subprocess.run(start, capture_output=True, text=True, timeout=HANGS, check=False)
     assert "PASS scenario_a_small_layer_with_an_offset" in done.stdout, done.stdout + done.stderr
     assert started[-1].args == list(HERE)
+
+
+@pytest.mark.slow
+def test_check_tries_the_worker_in_flatpaks_sandbox(flatpak: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in for `flatpak`, which enters the sandbox as `flatpak run` would."""
+    profile, krita = flatpak.home / "GIMP" / "3.0", flatpak.home / ".var/app/org.kde.krita/data/krita"
+    for folder in (profile, krita):
+        folder.mkdir(parents=True)
+    name, *words = flatpak.enter("python3")
+    shell = f'test "$2" = org.gimp.GIMP && exit; shift 3; exec {shlex.join([name, *words])} "$@"'
+    program(flatpak.home / "bin/flatpak", f"#!/bin/sh\ntest $2 = org.kde.krita && exit 1; {shell}\n")
+    monkeypatch.setenv("PATH", f"{flatpak.home / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(flatpak.home))
+
+    def said(*words: str) -> str:
+        done = subprocess.run(
+            [*HERE[:3], "install", *words], capture_output=True, text=True, timeout=HANGS, check=False
+        )
+        return done.stdout + done.stderr
+
+    refused = said("gimp", "--profile", str(profile))
+    assert "in Flatpak's GIMP 3, its worker does not start" in refused, refused
+    assert "talk-name=org.freedesktop.Flatpak org.gimp.GIMP` in a terminal, and start it anew. Check" in refused, (
+        refused
+    )
+    with portal(flatpak.home) as started:
+        done = said("gimp", "--profile", str(profile), "--check")
+        assert "is whole, and its worker paints, also in Flatpak's GIMP 3." in done and len(started) == 2, done
+    said("krita", "--profile", str(krita))
+    done = said("krita", "--profile", str(krita), "--check")
+    assert "its worker paints; not tried in Flatpak's Krita, for `flatpak info org.kde.krita` does not know" in done, (
+        done
+    )

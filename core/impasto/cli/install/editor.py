@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ class Editor(ABC):
     """What to do next in the editor."""
     unpack: str
     """What to do with the packed plug-in."""
+    flatpak: str
+    """What Flatpak calls it."""
 
     @abstractmethod
     def places(self) -> list[str]:
@@ -107,9 +110,28 @@ class Editor(ABC):
         if said := self.disabled(profile):
             return f"{said}. {again}"
         try:
-            return self.worker_problem(locate.worker_command(folder))
+            said = self.worker_problem(locate.worker_command(folder))
         except LookupError as error:
             return str(error)
+        return said or (self.flatpak_problem(folder) if self.has_flatpak(profile) else "")
+
+    def flatpak_problem(self, folder: Path) -> str:
+        """`worker_problem` in Flatpak's own sandbox of the editor, whose Python does what the plug-in will do."""
+        started = ("flatpak", "run", "--command=python3", self.flatpak, str(folder / Path(locate.__file__).name))
+        said = self.worker_problem(started)
+        return said and f"in Flatpak's {self.title}, {said}"
+
+    def has_flatpak(self, profile: Path) -> bool:
+        """Whether Flatpak has the editor, and that reads `profile`."""
+        try:
+            known = subprocess.run(["flatpak", "info", self.flatpak], capture_output=True)  # noqa: S603, S607
+        except OSError:
+            return False
+        return known.returncode == 0 and self.flatpak_reads(profile)
+
+    def flatpak_reads(self, profile: Path) -> bool:
+        """Whether `profile` is one that Flatpak's editor reads: here, one of its own."""
+        return f"/.var/app/{self.flatpak}/" in profile.as_posix()
 
     def worker_problem(self, command: Sequence[str]) -> str:
         """Why the worker cannot paint a small picture, in words; empty if it can, as it will for the plug-in."""

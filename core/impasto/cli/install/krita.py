@@ -17,6 +17,7 @@ class Krita(Editor):
     """Krita, which is told in its kritarc to load the plug-in."""
 
     name, title, plugins = "krita", "Krita", "pykrita"
+    flatpak = "org.kde.krita"
     after = "Start Krita anew: Settings > Dockers > Neural Style."
     unpack = "in Krita, Tools > Scripts > Import Python Plugin from File, then start Krita anew."
 
