@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 SETTINGS = "impasto.json"
 """Beside the plug-in: what `impasto install` tells it, the worker's command and the version."""
@@ -31,7 +32,10 @@ def worker_command(folder: Path) -> list[str]:
 
     Raises `LookupError`, whose text says what to do, where there is none, or where a sandbox hides it.
     """
-    command = _told(folder) or _found()
+    return _within_reach(_told(folder) or _found())
+
+
+def _within_reach(command: list[str]) -> list[str]:
     if FLATPAK.exists():
         return _out_of_flatpak(command)
     if "SNAP_NAME" in os.environ and not _starts(command):
@@ -43,16 +47,48 @@ def worker_command(folder: Path) -> list[str]:
     return command
 
 
-def _told(folder: Path) -> list[str]:
+def remember(folder: Path, command: list[str]) -> None:
+    """Tell the plug-in in `folder` its worker's command. Raises `LookupError` if that does not start, and `OSError`."""
+    if _within_reach(command) == command and not _starts(command):
+        raise LookupError(f"{command[0]} does not start as impasto does. Choose the program impasto.")
+    text = json.dumps({**_settings(folder), "worker": command}, indent=1)
+    (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
+
+
+def wanted(folder: Path) -> str:
+    """What to install for the plug-in in `folder`: a wheel that lies there, else the version that it is of."""
+    version = _settings(folder).get("version")
+    wheel = next(iter(sorted(folder.glob("impasto-*.whl"))), None)
+    return str(wheel or (f"impasto=={version}" if version else "impasto"))
+
+
+def own_place() -> Path:
+    """Where a plug-in installs impasto: in the user's data, of Flatpak's programs too."""
+    if sys.platform == "win32":
+        data = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        data = "~/Library/Application Support"
+    else:
+        data = os.environ.get("HOST_XDG_DATA_HOME" if FLATPAK.exists() else "XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "impasto" / "worker"
+
+
+def _settings(folder: Path) -> dict[str, Any]:
     try:
-        return [str(part) for part in json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["worker"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+        return dict(json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _told(folder: Path) -> list[str]:
+    told = _settings(folder).get("worker")
+    return [str(part) for part in told] if isinstance(told, list) else []
 
 
 def _found() -> list[str]:
     place = Path.home() / PLACE
-    found = shutil.which("impasto", path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(place)]))
+    places = os.environ.get("PATH", os.defpath), str(place), str(own_place() / "bin"), str(own_place() / "Scripts")
+    found = shutil.which("impasto", path=os.pathsep.join(places))
     if found is None:
         raise LookupError(
             f"impasto is neither on the PATH nor in {place}. Install it, or run `impasto install gimp` "
@@ -79,10 +115,10 @@ def _starts(command: list[str]) -> bool:
     trial = [*command[:-1], "--version"] if command[-1] == "worker" else command  # which ends where there is no request
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_LIBRARY"))}
     try:
-        subprocess.run(trial, env=own, timeout=TRIAL, check=True, input=b"", capture_output=True)  # noqa: S603
+        done = subprocess.run(trial, env=own, timeout=TRIAL, check=True, input=b"", capture_output=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
         return False
-    return True
+    return b"impasto" in done.stdout  # as its version and its first event say
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ... import client, locate
+from ... import client, installer, locate
 from ..._version import __version__
 from ...errors import ImpastoError
 
@@ -145,10 +145,11 @@ class Editor(ABC):
         return f"{seen}: {event['message']} {event['hint']}"
 
     def files(self, profile: Path) -> dict[Path, bytes]:
-        """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
+        """The plug-in's files by their place in `profile`, and those that it shares with the core."""
         folder = self.folder(profile)
         own = sorted(path for path in (self.source() / NAME).iterdir() if path.suffix in (".py", ".html"))
-        return {folder / path.name: path.read_bytes() for path in (*own, Path(client.__file__), Path(locate.__file__))}
+        shared = (Path(str(module.__file__)) for module in (client, installer, locate))
+        return {folder / path.name: path.read_bytes() for path in (*own, *shared)}
 
     def settings(self, profile: Path, worker: Sequence[str] = ()) -> dict[Path, bytes]:
         """The file that tells the plug-in its worker, if it is to start this one, and whose the folder is."""
