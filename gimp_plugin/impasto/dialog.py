@@ -15,6 +15,7 @@ from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 
 import layers
 import painting
+from setup import SetUp
 
 TITLE = "Neural Style"
 KEEP = 1001
@@ -29,7 +30,12 @@ WAIT = 300
 def show(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
     """Let the painter set things, paint, and return the new layer. Raises what `painting.paint` raises."""
     GimpUi.init("impasto")
-    worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
+    try:
+        worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
+    except painting.MissingError as error:
+        if not SetUp(str(error)).run():
+            raise painting.CancelledError from None
+        worker = painting.Painter()
     window = Window(procedure, config, layer, worker)
     try:
         return window.run(image)

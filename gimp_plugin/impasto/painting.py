@@ -41,6 +41,10 @@ class FailedError(Exception):
     """The worker could not paint; the text is for the painter."""
 
 
+class MissingError(FailedError):
+    """There is no worker to start."""
+
+
 def _ignore(_event: client.Message) -> None:
     pass
 
@@ -219,7 +223,7 @@ def _command() -> list[str]:
     try:
         return worker_command(Path(__file__).resolve().parent)
     except LookupError as error:
-        raise FailedError(str(error)) from None
+        raise MissingError(str(error)) from None
 
 
 def _style(config: Gimp.ProcedureConfig) -> tuple[str, dict[str, Any]]:
