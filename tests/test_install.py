@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Process
-from impasto.locate import worker_command
 
 
 @pytest.fixture
@@ -123,17 +122,3 @@ def test_an_unpacked_plugin_is_ours_to_check_and_to_replace(
 def test_a_packed_plugin_is_a_zip_file(process: Process, tmp_path: Path) -> None:
     done = process("install", "krita", "--zip", tmp_path / "impasto.tar")
     assert done.returncode == 2 and "the suffix '.tar' is unknown" in done.stderr
-
-
-def test_a_plugin_looks_for_its_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(LookupError, match="impasto is neither on the PATH nor in"):
-        worker_command(tmp_path)
-    command = tmp_path / ".local/bin/impasto"
-    command.parent.mkdir(parents=True)
-    command.write_text("#!/bin/sh")
-    command.chmod(0o755)
-    assert worker_command(tmp_path) == [str(command), "worker"]
-    (tmp_path / "impasto.json").write_text('{"worker": ["ssh", "box"]}')
-    assert worker_command(tmp_path) == ["ssh", "box"]

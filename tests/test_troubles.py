@@ -12,7 +12,7 @@ from conftest import ROOT
 
 PAGE = ROOT / "docs" / "troubles.md"
 FOLDERS = ("core", "plugins", "gimp_plugin", "krita_plugin")
-BASES = {"ImpastoError", "UsageError", "RefusedError", "FailedError", "Malformed", "_InterruptedError"}
+BASES = {"ImpastoError", "UsageError", "LookupError", "RefusedError", "FailedError", "Malformed", "_InterruptedError"}
 SAYING = {"echo", "warn", "tell", "_say", "_leave", "failure", "lost", "refuse"}
 """Functions whose text is printed too; `echo` where it goes to stderr."""
 TELLING = {"missing", "problem", "disabled", "worker_problem", "said", "_losses", "_explain"}

@@ -176,7 +176,7 @@ class Session:
         """The last event, with the end of what was said and, if it lies on this machine, of the log."""
         lines = list(tail)
         if self.hello is None:
-            what += ": " + (lines[-1] if lines else "it said nothing")
+            what += ": " + (lines[-1].rstrip(".") if lines else "it said nothing")
             return failure("not_started", f"impasto {what}.", CHECK, "\n".join(lines))
         with suppress(OSError, ValueError):
             log = Path(str(self.hello.fields.get("log"))).read_bytes()[-9000:]

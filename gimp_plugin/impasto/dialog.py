@@ -15,6 +15,7 @@ from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pang
 
 import layers
 import painting
+from setup import SetUp
 
 TITLE = "Neural Style"
 KEEP = 1001
@@ -39,7 +40,12 @@ def show(
     Raises what `painting.paint` raises.
     """
     GimpUi.init("impasto")
-    worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
+    try:
+        worker = painting.Painter()  # starts now, so that it has loaded everything by the time it is needed
+    except painting.MissingError as error:
+        if not SetUp(str(error)).run():
+            raise painting.CancelledError from None
+        worker = painting.Painter()
     window = Window(procedure, config, image, layer, active, worker)
     try:
         return window.run()

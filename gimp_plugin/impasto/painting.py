@@ -40,6 +40,10 @@ class FailedError(Exception):
     """The worker could not paint; the text is for the painter."""
 
 
+class MissingError(FailedError):
+    """There is no worker to start."""
+
+
 def _ignore(_event: client.Message) -> None:
     pass
 
@@ -249,7 +253,7 @@ def _command() -> list[str]:
     try:
         return worker_command(Path(__file__).resolve().parent)
     except LookupError as error:
-        raise FailedError(f"{error}. Install it, or run `impasto install gimp` where it is.") from None
+        raise MissingError(str(error)) from None
 
 
 def _style(config: Gimp.ProcedureConfig, colours: layers.Colours) -> tuple[str, dict[str, Any]]:

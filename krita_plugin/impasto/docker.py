@@ -29,6 +29,7 @@ from .qt import (
     guarded,
 )
 from .settings import DEFAULTS, SHOWN
+from .setup import SetUp
 from .styles import Styles, walk
 
 COLOURS = {
@@ -73,7 +74,7 @@ class Docker(DockWidget):
         super().__init__()
         self.setWindowTitle("Neural Style")
         self.painter = painter()
-        self.styles = Styles(self.painter)
+        self.setup, self.styles = SetUp(self.painter), Styles(self.painter)
         self.controls = _controls()
         self.preview, self.bar, self.text = QLabel(), QProgressBar(), QLabel()
         self.go, self.stop, self.keep = QPushButton("Run"), QPushButton("Cancel"), QPushButton("Stop and keep")
@@ -118,6 +119,7 @@ class Docker(DockWidget):
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(6, 6, 6, 6)
+        column.addWidget(self.setup)
         column.addWidget(self.styles)
         column.addLayout(self._form())
         column.addWidget(self.fold)
@@ -286,10 +288,13 @@ class Docker(DockWidget):
     def _hear(self, event) -> None:
         kind = event.type
         if kind == "hello":
+            self.setup.end()
             self._networks(event["networks"])
             self.styles.refresh()
         elif kind == "description":
             self._offer(event["knobs"])
+        elif kind == "failed" and event.fields.get("code") == "not_started":
+            self.setup.offer()
         elif kind == "preview":
             self._show_preview()
         elif kind == "queued" and event["ahead"]:

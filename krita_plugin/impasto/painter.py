@@ -9,6 +9,7 @@ from krita import Krita
 
 from . import layers
 from .client import LOST
+from .installer import Installer
 from .process import Process
 from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unexpected
 from .settings import Settings, StyleChoice
@@ -70,6 +71,8 @@ class Painter(QObject):
         """The last preview; the layer itself until there is one."""
         self.process = Process(self)
         self.process.heard.connect(self._hear)
+        self.installer: Installer | None = None
+        """At work, where there was no worker."""
         self.wrong: list[str] = []
         """What was wrong with the styles that were chosen last."""
         self._doubted: dict[tuple[str, str], list[StyleChoice]] = {}
@@ -203,6 +206,8 @@ class Painter(QObject):
         self.blockSignals(True)
         self._timer.stop()
         self.process.close()
+        if self.installer:
+            self.installer.cancel()
 
     def _paint(self, source, settings: Settings, instead: Layer | None):
         """The whole of it. Yields whether to wait for the worker."""

@@ -46,8 +46,7 @@ class Process(QObject):
         try:
             program, *arguments = worker_command(Path(__file__).parent)
         except LookupError as error:
-            hint = "Install it, or run `impasto install krita` where it is."
-            return self._lose(failure("not_started", f"{error}.", hint))
+            return self._lose(failure("not_started", str(error), ""))
         environment = QProcessEnvironment.systemEnvironment()
         for name in HARMFUL:
             environment.remove(name)

@@ -7,6 +7,7 @@ picture as it was opened and a style remembered, in a new GIMP if the one before
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ WIDTH, HEIGHT = 1000, 760
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
 DIALOG, AT_WORK, CHOOSER = "Neural Style$", "^[0-9]+ % - Neural Style$", "Choose a style"
+OFFER = "Neural Style: Set Up"
 HALF_DONE = "^[5-9][0-9] % - Neural Style$"
 MENU = "Escape Escape alt+r a n"
 PROFILE = Path(os.environ["XDG_CONFIG_HOME"]) / "GIMP" / "3.0"
@@ -153,23 +155,23 @@ def paint():
     pressed("alt+p", lambda: visible(AT_WORK), "first step")
 
 
-def chosen():
-    """Choose STYLE by its path, in a chooser opened for it; if it does not take it, close it for another try."""
-    window(DIALOG)
-    pressed("alt+y Tab space", lambda: visible(CHOOSER), "chooser")
-    window(CHOOSER)
+def chosen(path=STYLE, over=DIALOG, opening="alt+y Tab space", chooser=CHOOSER):
+    """Choose a path in a chooser opened for it; if it does not take it, close it for another try."""
+    window(over)
+    pressed(opening, lambda: visible(chooser), "chooser")
+    window(chooser)
     keys("slash ctrl+a")  # which turns it from a list of recent files into a field for a path: that may take a while,
-    tool("type", "--delay", "30", STYLE)  # and what is typed meanwhile is lost
+    tool("type", "--delay", "30", path)  # and what is typed meanwhile is lost
     keys("ctrl+a")
     typed = output("/usr/bin/python3", "-c", SELECTED)
-    if typed == STYLE:
+    if typed == path:
         for key in ("Return", "alt+o"):  # the field, or else the button
             keys(key)
-            if comes(lambda: not visible(CHOOSER)):
+            if comes(lambda: not visible(chooser)):
                 return True
     shot("chooser")
     print("the chooser has", repr(typed), file=sys.stderr, flush=True)
-    pressed("Escape", lambda: not visible(CHOOSER), "end of the chooser")
+    pressed("Escape", lambda: not visible(chooser), "end of the chooser")
     return False
 
 
@@ -349,6 +351,50 @@ def scenario_one_undo_takes_back_a_layer_in_a_group_and_a_grey_one():
         window("harbour")
         keys("ctrl+z")
         until(lambda before=before: title() == before, f"title {before!r}", 30)
+
+
+def scenario_without_a_worker_one_is_installed_from_the_menu():
+    """Cancelled at first, then done, from a folder of wheels; and it paints, without a terminal. Or one is found."""
+    known, program, index = (
+        PROFILE / "plug-ins/impasto/impasto.json",
+        Path("/scratch/venv/bin/impasto"),
+        "/scratch/index",
+    )
+    Path(index).mkdir()
+    subprocess.run(["/scratch/venv/bin/python", "/checkout/tests/local_index.py", index], check=True)
+    place, before, away = Path.home() / ".local/share/impasto/worker", known.read_text(), program.with_name("away")
+    known.write_text(json.dumps({"version": json.loads(before)["version"]}))
+    program.rename(away)
+    os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=index)
+    try:
+        remember(QUICK)
+        start()
+        window("harbour")
+        pressed(MENU, lambda: visible(OFFER), "offer")
+        window(OFFER)
+        shot("set_up_offer")
+        pressed("alt+i", place.exists, "folder")
+        pressed("alt+c", lambda: not place.exists(), "end of what was cancelled")
+        assert visible(OFFER) and not visible(DIALOG)
+        window(OFFER)
+        pressed("alt+i", place.exists, "folder")
+        shot("set_up_work")
+        until(lambda: visible(DIALOG), "dialog", 300)
+        window(DIALOG)
+        pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+        worker = json.loads(known.read_text())["worker"]
+        assert worker == [str(place / "bin/python"), "-m", "impasto", "worker"], worker
+        known.write_text("{}")
+        shutil.rmtree(place)
+        start()
+        window("harbour")
+        pressed(MENU, lambda: visible(OFFER), "offer")
+        until(lambda: chosen(str(away), OFFER, "alt+f", "Where impasto is"), "program chosen", 12 * AGAIN)
+        until(lambda: visible(DIALOG), "dialog")
+        assert json.loads(known.read_text())["worker"] == [str(away), "worker"]
+    finally:
+        away.rename(program)
+        known.write_text(before)
 
 
 def scenario_killing_gimp_leaves_nothing():

@@ -594,6 +594,47 @@ def scenario_import_from_file():
     yield 100
 
 
+def scenario_set_up():
+    """Without a worker the docker offers to install one: it is cancelled, then done, and paints; without a terminal."""
+    dock().setVisible(True)
+    dock().raise_()
+    panel, place, painter = dock().setup, OUT / "data/impasto/worker", dock().painter
+    yield from wait_for(panel.isVisible, 30, "the offer")
+    assert panel.what.text().startswith("impasto, the program that paints, is not here yet. pip would put it into")
+    assert "into ~/data/impasto/worker" in panel.what.text() and "GB to download" in panel.what.text()
+    assert "impasto is neither on the PATH nor in" in dock().text.text()
+    yield 300
+    dock().setFloating(True)
+    dock().resize(300, 420)
+    yield 300
+    dock().grab().save(str(OUT / "set_up_offer.png"))
+    panel.copy.click()
+    assert f"-m venv {place} && {place}/bin/python -m pip install" in QApplication.clipboard().text()
+    panel._found("/bin/true")
+    assert "/bin/true does not start as impasto does" in panel.line.text(), panel.line.text()
+    panel.install.click()
+    yield from wait_for(place.exists, 60, "the folder")
+    panel.stop.click()
+    yield from wait_for(lambda: painter.installer is None, 20, "cancelling")
+    assert panel.line.text() == "Cancelled." and not place.exists() and panel.install.isVisible(), panel.line.text()
+    begin = time.monotonic()
+    panel.install.click()
+    yield from wait_for(lambda: panel.line.text(), 60, "the first line")
+    assert panel.bar.isVisible() and not panel.install.isVisible()
+    dock().grab().save(str(OUT / "set_up_work.png"))
+    yield from wait_for(lambda: painter.hello, what="the worker")
+    took = time.monotonic() - begin
+    assert not panel.isVisible() and place.exists() and not dock().text.text(), dock().text.text()
+    dock().setFloating(False)
+    known = json.loads((OUT / "data/krita/pykrita/impasto/impasto.json").read_text())
+    assert known["worker"] == [str(place / "bin/python"), "-m", "impasto", "worker"], known
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    yield from run(strength=60, steps=20)
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
+    (OUT / "set_up.txt").write_text(f"installed in {took:.1f} s")
+
+
 def scenario_imported():
     """The plug-in that was imported from a file is whole: it finds a worker and paints, by its menu's action too."""
     yield from show()

@@ -61,10 +61,22 @@ def imported():
         ["-c", str(HOME / "repository.zip"), "/checkout/core", "/checkout/gimp_plugin", "/checkout/krita_plugin"]
     )
     together(["import_from_file"])
+    set_up()
     command = HOME / ".local/bin/impasto"  # as pipx and uv do
     command.parent.mkdir(parents=True)
     command.symlink_to(IMPASTO[0])
     together(["imported"])
+
+
+def set_up():
+    """The docker installs its worker, from a folder of wheels; then that is taken away again."""
+    index, known = HOME / "index", DATA / "krita/pykrita/impasto/impasto.json"
+    index.mkdir()
+    subprocess.run([SCRATCH / "venv/bin/python", "/checkout/tests/local_index.py", index], env=ENV, check=True)
+    before = known.read_text()
+    together(["set_up"], PIP_NO_INDEX="1", PIP_FIND_LINKS=str(index))
+    known.write_text(before)
+    shutil.rmtree(DATA / "impasto", ignore_errors=True)
 
 
 def krita(*names, **more):
@@ -75,9 +87,9 @@ def krita(*names, **more):
     return subprocess.Popen(["krita", "--nosplash"], env=env, stdout=log, stderr=log, cwd=HOME)
 
 
-def together(names):
+def together(names, **more):
     """Scenarios in one Krita, which leaves at their end; after a crash, those that are left in another one."""
-    process = krita(*names)
+    process = krita(*names, **more)
     try:
         code = process.wait(HANGS)
     except subprocess.TimeoutExpired:
@@ -90,7 +102,7 @@ def together(names):
         f"{names[0]}_ends_well", [f"exit code {code}", *left, *told(names[0])] if code or left or bad(names[0]) else []
     )
     if left[1:]:
-        together(left[1:])
+        together(left[1:], **more)
 
 
 def dies(way):
@@ -164,7 +176,8 @@ WAYS = ("menu", "window", "term", "kill", "segv")
 def draw():
     """The pictures in docs/, of what the scenarios have taken."""
     panels = [f"{theme}_{state}.png" for theme in ("dark", "light") for state in ("idle", "running", "done")]
-    for name, parts in (("docker", panels), ("window", ["dark_window.png"])):
+    offer = ["set_up_offer.png", "set_up_work.png"]
+    for name, parts in (("docker", panels), ("window", ["dark_window.png"]), ("set_up", offer)):
         picture = ["convert", *parts, "+append", "+dither", "-colors", "200", f"krita_{name}.png"]
         subprocess.run(picture, cwd=HOME, check=True)
 
@@ -187,9 +200,10 @@ def main(chosen):
             with (CONFIG / "kritarc").open("a") as file:
                 file.write("\n[theme]\nTheme=Krita bright\n")
             together(["pictures_light"])
-            draw()
         if not chosen or chosen == ["imported"]:
             imported()
+        if not chosen:
+            draw()
     finally:
         screen.kill()
 

@@ -42,9 +42,18 @@ def install(
         elif check:
             if problem := chosen.problem(folder):
                 raise ImpastoError(f"{folder}: {problem}")
-            click.echo(f"The plug-in in {folder} is whole, and its worker paints.")
+            click.echo(f"The plug-in in {folder} is whole, and its worker paints{_where(chosen, folder)}.")
         else:
             _install(chosen, folder, tuple(shlex.split(worker)) if worker else WORKER)
+
+
+def _where(editor: Editor, folder: Path) -> str:
+    """Where the worker was tried besides, or could not be."""
+    if editor.has_flatpak(folder):
+        return f", also in Flatpak's {editor.title}"
+    if Editor.flatpak_reads(editor, folder):
+        return f"; not tried in Flatpak's {editor.title}, for `flatpak info {editor.flatpak}` does not know it"
+    return ""
 
 
 def _pack(editor: Editor, archive: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ... import client, locate
+from ... import client, installer, locate
 from ..._version import __version__
 from ...errors import ImpastoError
 
@@ -32,6 +33,8 @@ class Editor(ABC):
     """What to do next in the editor."""
     unpack: str
     """What to do with the packed plug-in."""
+    flatpak: str
+    """What Flatpak calls it."""
 
     @abstractmethod
     def places(self) -> list[str]:
@@ -107,9 +110,28 @@ class Editor(ABC):
         if said := self.disabled(profile):
             return f"{said}. {again}"
         try:
-            return self.worker_problem(locate.worker_command(folder))
+            said = self.worker_problem(locate.worker_command(folder))
         except LookupError as error:
-            return f"{error}. {again}"
+            return str(error)
+        return said or (self.flatpak_problem(folder) if self.has_flatpak(profile) else "")
+
+    def flatpak_problem(self, folder: Path) -> str:
+        """`worker_problem` in Flatpak's own sandbox of the editor, whose Python does what the plug-in will do."""
+        started = ("flatpak", "run", "--command=python3", self.flatpak, str(folder / Path(locate.__file__).name))
+        said = self.worker_problem(started)
+        return said and f"in Flatpak's {self.title}, {said}"
+
+    def has_flatpak(self, profile: Path) -> bool:
+        """Whether Flatpak has the editor, and that reads `profile`."""
+        try:
+            known = subprocess.run(["flatpak", "info", self.flatpak], capture_output=True)  # noqa: S603, S607
+        except OSError:
+            return False
+        return known.returncode == 0 and self.flatpak_reads(profile)
+
+    def flatpak_reads(self, profile: Path) -> bool:
+        """Whether `profile` is one that Flatpak's editor reads: here, one of its own."""
+        return f"/.var/app/{self.flatpak}/" in profile.as_posix()
 
     def worker_problem(self, command: Sequence[str]) -> str:
         """Why the worker cannot paint a small picture, in words; empty if it can, as it will for the plug-in."""
@@ -123,10 +145,11 @@ class Editor(ABC):
         return f"{seen}: {event['message']} {event['hint']}"
 
     def files(self, profile: Path) -> dict[Path, bytes]:
-        """The plug-in's files by their place in `profile`, and the client that it shares with the core."""
+        """The plug-in's files by their place in `profile`, and those that it shares with the core."""
         folder = self.folder(profile)
         own = sorted(path for path in (self.source() / NAME).iterdir() if path.suffix in (".py", ".html"))
-        return {folder / path.name: path.read_bytes() for path in (*own, Path(client.__file__), Path(locate.__file__))}
+        shared = (Path(str(module.__file__)) for module in (client, installer, locate))
+        return {folder / path.name: path.read_bytes() for path in (*own, *shared)}
 
     def settings(self, profile: Path, worker: Sequence[str] = ()) -> dict[Path, bytes]:
         """The file that tells the plug-in its worker, if it is to start this one, and whose the folder is."""

@@ -13,6 +13,7 @@ class Gimp(Editor):
     """GIMP 3. To it the plug-in's folder and the file in it that it starts must have the same name."""
 
     name, title, plugins = "gimp", "GIMP 3", "plug-ins"
+    flatpak = "org.gimp.GIMP"
     after = "Start GIMP anew: Filters > Artistic > Neural Style..."
     unpack = "unpack it into a folder that GIMP lists in Preferences > Folders > Plug-ins, then start GIMP anew."
 
@@ -33,6 +34,10 @@ class Gimp(Editor):
             )
             roots = [own, flatpak, snap]
         return [str(root / "GIMP" / "3.*") for root in roots]
+
+    def flatpak_reads(self, profile: Path) -> bool:
+        """See `Editor`: all of them, for Flatpak's GIMP shares ~/.config/GIMP with others."""
+        return True
 
     def disabled(self, profile: Path) -> str:
         """See `Editor`."""

@@ -5,35 +5,25 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ...storage.files import write_atomically
 from .editor import NAME, Editor
 
 SECTION = "[python]"
-OUT = ("flatpak-spawn", "--host")
-"""How a Flatpak starts what lies outside of it."""
 
 
 class Krita(Editor):
     """Krita, which is told in its kritarc to load the plug-in."""
 
     name, title, plugins = "krita", "Krita", "pykrita"
+    flatpak = "org.kde.krita"
     after = "Start Krita anew: Settings > Dockers > Neural Style."
     unpack = "in Krita, Tools > Scripts > Import Python Plugin from File, then start Krita anew."
 
     def places(self) -> list[str]:
         """The resource folders: as a package or AppImage, Flatpak, Snap, on Windows (and its store) and macOS."""
         return [str(resources) for resources, _ in _known()]
-
-    def put(self, profile: Path, worker: Sequence[str]) -> Path:
-        """See `Editor`."""
-        return super().put(profile, [*(OUT if ".var/app" in profile.as_posix() else ()), *worker])
-
-    def worker_problem(self, command: Sequence[str]) -> str:
-        """See `Editor`; of the worker outside, as we are outside too."""
-        return super().worker_problem(command[len(OUT) :] if tuple(command[: len(OUT)]) == OUT else command)
 
     def files(self, profile: Path) -> dict[Path, bytes]:
         """See `Editor`."""

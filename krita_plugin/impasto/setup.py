@@ -1,0 +1,163 @@
+"""What the docker offers where there is no worker: to install one or find one, the command for that, and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import locate
+from .installer import Installer, command
+from .qt import (
+    QApplication,
+    QDesktopServices,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    Qt,
+    QTimer,
+    QUrl,
+    QVBoxLayout,
+    QWidget,
+    RefusedError,
+    guarded,
+)
+
+FOLDER, MANUAL, LOOK = Path(__file__).resolve().parent, "manual.html", 200
+"""The plug-in's folder, its page in it, and milliseconds between looks at how installing goes."""
+FILES = "impasto, or its wheel (impasto*);;All files (*)"
+
+
+class SetUp(QWidget):
+    """Shown while there is no worker. The painter has the installer, so that all windows show the same."""
+
+    def __init__(self, painter) -> None:
+        super().__init__()
+        self.painter = painter
+        self.what, self.line, self.bar = QLabel(), QLabel(), QProgressBar()
+        self.install, self.find = QPushButton("Install it"), QPushButton("Find it...")
+        self.copy, self.help, self.stop = QPushButton("Copy the command"), QPushButton("Help"), QPushButton("Cancel")
+        self.watch = QTimer(self)
+        self._build()
+        self.hide()
+
+    def _build(self) -> None:
+        for label in (self.what, self.line):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.bar.setRange(0, 0)
+        column, grid = QVBoxLayout(self), QGridLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        for number, (button, slot, tip) in enumerate(
+            (
+                (self.install, self._install, "Get it from the Python Package Index, into a folder of your own"),
+                (self.find, self._find, "Where the program impasto is, or a wheel of it to install"),
+                (self.copy, self._copy, "The commands that install it, for a terminal"),
+                (self.help, self._help, "What this is, and other ways"),
+            )
+        ):
+            button.setToolTip(tip)
+            button.clicked.connect(slot)
+            grid.addWidget(button, number // 2, number % 2)
+        self.stop.setToolTip("Stop, and take away what was installed")
+        self.stop.clicked.connect(self._cancel)
+        self.watch.timeout.connect(self._look)
+        column.addWidget(self.what)
+        column.addLayout(grid)
+        for widget in (self.bar, self.line, self.stop):
+            column.addWidget(widget)
+        self.say("")
+
+    @guarded
+    def offer(self) -> None:
+        """Show what can be done."""
+        self.what.clear()
+        self.show()
+        self.watch.start(LOOK)
+        self._look()
+
+    def say(self, text: str) -> None:
+        """Tell how it goes, here where one looks."""
+        self.line.setText(text)
+        self.line.setVisible(bool(text))
+
+    def end(self) -> None:
+        """There is a worker."""
+        self.watch.stop()
+        self.hide()
+
+    @guarded
+    def _install(self) -> None:
+        self._begin(locate.wanted(FOLDER))
+
+    def _begin(self, wanted: str) -> None:
+        if self.painter.installer is None:  # another window's docker may have begun
+            self.painter.installer = Installer(locate.own_place(), wanted)
+            self.painter.installer.start()
+        self.say("")
+        self._look()
+
+    @guarded
+    def _find(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Where impasto is", str(Path.home()), FILES)
+        if path:
+            self._found(path)
+
+    @guarded
+    def _found(self, path: str) -> None:
+        """Take a program, if it is impasto, or install from its wheel."""
+        if path.endswith(".whl"):
+            self._begin(path)
+        else:
+            self._take([path, "worker"])
+
+    def _take(self, worker: list) -> None:
+        try:
+            locate.remember(FOLDER, worker)
+        except (LookupError, OSError) as error:
+            raise RefusedError(str(error)) from None
+        self.painter.say("")
+        self.painter.process.close()
+        self.painter.warm()
+
+    @guarded
+    def _copy(self) -> None:
+        try:
+            QApplication.clipboard().setText(self._installer().typed())
+        except LookupError as error:
+            raise RefusedError(str(error)) from None
+        self.say("The command is copied: paste it into a terminal.")
+
+    @guarded
+    def _help(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(FOLDER / MANUAL)))
+
+    @guarded
+    def _cancel(self) -> None:
+        if self.painter.installer:
+            self.painter.installer.cancel()
+
+    def _installer(self) -> Installer:
+        return self.painter.installer or Installer(locate.own_place(), locate.wanted(FOLDER))
+
+    @guarded
+    def _look(self) -> None:
+        """Show how installing goes; at its end, take what there is then."""
+        installer = self.painter.installer
+        for button in (self.install, self.find, self.copy):
+            button.setVisible(installer is None)
+        for widget in (self.bar, self.stop):
+            widget.setVisible(installer is not None)
+        self.what.setVisible(installer is None)
+        if installer is None:
+            self.what.setText(self.what.text() or self._installer().offer())
+            return
+        lines = installer.poll()
+        if lines:
+            self.say(lines[-1])
+        if installer.ended:
+            self.painter.installer = None
+            self._look()
+            if installer.failed:
+                raise RefusedError(installer.failed)
+            self._take(command(installer.place))
