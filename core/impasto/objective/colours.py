@@ -19,9 +19,15 @@ MAGNITUDE, PLACE, CHUNK = np.int32(0x7FFFFFFF), 0xFFFFFFFF, 2**18
 """Bits of a float32 but for its sign; of a key, those that say where it stood; how many places are filled at once."""
 
 
+@cache
+def _axes(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`OPPONENT` there, once: a graphics card would wait for a copy at each step."""
+    return OPPONENT.to(device, dtype)
+
+
 def opponent(image: Tensor) -> Tensor:
     """Luma, yellow-blue, red-green of (1, 3, H, W) as (3, H * W)."""
-    return OPPONENT.to(image) @ image.flatten(2)[0]
+    return _axes(image.device, image.dtype) @ image.flatten(2)[0]
 
 
 def from_opponent(colours: Tensor, like: Tensor) -> Tensor:
@@ -87,7 +93,7 @@ class _Histogram(torch.autograd.Function):
         rows = _pixels(opponent(image), index)
         rows -= matched(rows, target)
         loss = rows.square().mean()
-        rows = OPPONENT.to(image).T @ rows.mul_(2 / rows.numel())
+        rows = _axes(image.device, image.dtype).T @ rows.mul_(2 / rows.numel())
         ctx.save_for_backward(rows, index)
         ctx.shape = image.shape
         return loss

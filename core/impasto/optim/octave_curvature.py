@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ def inverse_curvature(move: Tensor, change: Tensor, gamma: float) -> InverseCurv
     together.
     """
     found, rings = [], list(_rings(*move.shape[-2:]))
-    for axis in AXES.to(move):
+    for axis in _axes(move.device, move.dtype):
         moved, changed = (torch.view_as_real(torch.fft.rfft2(_along(axis, maps))) for maps in (move, change))
         both, square = _sums(moved.mul_(changed), rings), _sums(changed.square_(), rings)
         ratios = [a / b if b > 0 else gamma for a, b in zip(both, square, strict=True)]
@@ -43,13 +44,20 @@ def inverse_curvature(move: Tensor, change: Tensor, gamma: float) -> InverseCurv
 def scaled(maps: Tensor, by: InverseCurvature) -> Tensor:
     """`maps`, (1, 3, H, W), each octave of each axis times its number."""
     result, (height, width) = torch.zeros_like(maps), maps.shape[-2:]
-    for axis, numbers in zip(AXES.to(maps), by, strict=True):
+    for axis, numbers in zip(_axes(maps.device, maps.dtype), by, strict=True):
         waves = torch.fft.rfft2(_along(axis, maps))
         for ring, number in zip(_rings(height, width), numbers, strict=True):
             for part in ring:
                 waves[part] *= number
         result += axis[:, None, None] * torch.fft.irfft2(waves, s=(height, width))
     return result
+
+
+@cache
+def _axes(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`AXES` there, once: copying them to a graphics card would wait for it at each step."""
+    axes: Tensor = AXES.to(device, dtype)
+    return axes
 
 
 def _along(axis: Tensor, maps: Tensor) -> Tensor:
