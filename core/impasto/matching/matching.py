@@ -12,7 +12,7 @@ the guide in plain places, and the contrast that averaging took, given back from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,6 +76,10 @@ class Matching:
         """
         self.odds, self.detail, self.seed, self.hues, self.warped = odds, detail, seed, hues, warped
         self.picture: Tensor | None = None
+        self.known: Mapping[int, Sequence[Tensor]] = {}
+        """Fields by the longest side at which they were found with other odds, to go on from."""
+        self.found: dict[int, Sequence[Tensor]] = {}
+        """Those of this one."""
         self.grids: Sequence[Grid] = []
         self.fields: list[Tensor] = []
         self.shares: list[Tensor | None] = []
@@ -101,6 +105,8 @@ class Matching:
         else:
             rough, indices, shares, distance = self._matched(content, aims, rounds)
         fields = [grid.field(index) for grid, index in zip(grids, indices, strict=True)]
+        if rough is not self.picture:
+            self.found[max(shape)] = fields
         picture = _averaged(grids, indices, shares, shape, CRISP)
         match = Match(_legible(_crisp(picture, grids, indices, shares), content, aims), distance)
         self.picture, self.grids, self.fields, self.shares, self.longest = rough, grids, fields, shares, max(shape)
@@ -116,14 +122,15 @@ class Matching:
         guides = [guide(content, aim.painting, self.detail, own) for aim, own in zip(aims, hues, strict=True)]
         pairs = zip(aims, guides, strict=True)
         patches = [Patches(aim.painting, aim.weight, asked, self.odds, generator) for aim, asked in pairs]
-        fields = self._enlarged(patches, longest) if self.fields else None
+        known = self.known.get(longest)
+        fields = known or (self._enlarged(patches, longest) if self.fields else None)
         picture = None if self.picture is None else resized(self.picture, *shape).clamp_(0, 1)
         use: list[Tensor | None] = [None] * len(aims)
         for _ in range(rounds):
             indices, distances = [], []
             for number, one in enumerate(patches):
                 queries = one.queries(picture)
-                if fields is None or len(queries) * len(one.keys) <= ALL_TRIED:
+                if fields is None or (known is None and len(queries) * len(one.keys) <= ALL_TRIED):
                     index = one.all_tried(queries)
                     use[number] = one.price(index, one.distance(queries, index), use[number])
                 else:

@@ -21,9 +21,15 @@ MAGNITUDE, PLACE, CHUNK = np.int32(0x7FFFFFFF), 0xFFFFFFFF, 2**18
 """Bits of a float32 but for its sign; of a key, those that say where it stood; how many places are filled at once."""
 
 
+@cache
+def _axes(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`OPPONENT` there, once: a graphics card would wait for a copy at each step."""
+    return OPPONENT.to(device, dtype)
+
+
 def opponent(image: Tensor) -> Tensor:
     """Luma, yellow-blue, red-green of (1, 3, H, W) as (3, H * W)."""
-    return OPPONENT.to(image) @ image.flatten(2)[0]
+    return _axes(image.device, image.dtype) @ image.flatten(2)[0]
 
 
 def from_opponent(colours: Tensor, like: Tensor) -> Tensor:
@@ -126,7 +132,7 @@ class _Histogram(torch.autograd.Function):
         else:
             total, count = ranks.sums([float(rows.square().sum(dtype=torch.float64)), rows.numel()])
             loss = rows.new_tensor(total / count)
-        rows = OPPONENT.to(image).T @ rows.mul_(2 / count)
+        rows = _axes(image.device, image.dtype).T @ rows.mul_(2 / count)
         ctx.save_for_backward(rows, index)
         ctx.shape = image.shape
         return loss

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ def inverse_curvature(move: Tensor, change: Tensor, gamma: float, strips: Strips
     together. Of `strips`, both are this rank's.
     """
     found, rings = [], _rings(move, strips)
-    for axis in AXES.to(move):
+    for axis in _axes(move.device, move.dtype):
         moved, changed = (torch.view_as_real(_waves(_along(axis, maps), strips)) for maps in (move, change))
         both, square = (strips.ranks.sums(_sums(waves, rings)) for waves in (moved.mul_(changed), changed.square_()))
         ratios = [a / b if b > 0 else gamma for a, b in zip(both, square, strict=True)]
@@ -44,7 +45,7 @@ def inverse_curvature(move: Tensor, change: Tensor, gamma: float, strips: Strips
 def scaled(maps: Tensor, by: InverseCurvature, strips: Strips = WHOLE) -> Tensor:
     """`maps`, (1, 3, H, W), each octave of each axis times its number; of `strips`, this rank's, and so the result."""
     result, rings = torch.zeros_like(maps), _rings(maps, strips)
-    for axis, numbers in zip(AXES.to(maps), by, strict=True):
+    for axis, numbers in zip(_axes(maps.device, maps.dtype), by, strict=True):
         waves = _waves(_along(axis, maps), strips)
         for ring, number in zip(rings, numbers, strict=True):
             for part in ring:
@@ -67,6 +68,13 @@ def _plane(waves: Tensor, size: tuple[int, int], strips: Strips) -> Tensor:
         rows = strips.by_rows(torch.fft.ifft(waves, dim=0), size[1] // 2 + 1)
     found: Tensor = torch.fft.irfft(rows, n=size[1]) if strips.shared else torch.fft.irfft2(waves, s=size)
     return found
+
+
+@cache
+def _axes(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`AXES` there, once: copying them to a graphics card would wait for it at each step."""
+    axes: Tensor = AXES.to(device, dtype)
+    return axes
 
 
 def _along(axis: Tensor, maps: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from ..matching.matching import ROUNDS, Matching
 from ..objective.temporal import Warped
 from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, guiding
+from .live import Live
 from .loading import Loaded
 from .memory_fit import MemoryFitter
 from .scene import Scene
@@ -22,6 +23,9 @@ from .targets import View
 FAINT, ODDS, LEAST_ODDS = 25, 4.0, 0.02
 """Strength from which on nothing of the photograph itself is left; and what the content counts in matching, at strength
 50 and always."""
+
+LIVE_ROUNDS = 2
+"""Times that a size is matched from patches that were found with other knobs."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class MatchedStart:
     """Matches a scene; `hue_network` gives the network whose hypercolumns tell hues.
 
     In a film what is trusted of `warped`, of the size of the stage, stays as it is, and the rest is matched to it, in
-    one round at each size.
+    one round at each size. `live` is what is there to go on from, and is told what is found.
     """
 
     scene: Scene
@@ -49,6 +53,7 @@ class MatchedStart:
     memory: MemoryFitter
     hue_network: Callable[[], Loaded]
     warped: Warped | None = None
+    live: Live | None = None
 
     def sizes(self, stage: Stage, begun: Tensor | None) -> Iterator[Taken]:
         """Size after size of matching; of those of `begun` only what is needed to go on from it.
@@ -59,6 +64,8 @@ class MatchedStart:
         hues = self.memory.retry_on_oom(self._hues, stage.sizes)
         matching = Matching(max(odds, LEAST_ODDS), self.recipe.detail, self.recipe.seed, hues, self.warped)
         rounds = 1 if self.warped else ROUNDS
+        if self.live and self.live.fields:
+            rounds, matching.known = LIVE_ROUNDS, self.live.known(self.scales)
         matching.picture = begun
         work = [size**2 for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
@@ -70,13 +77,25 @@ class MatchedStart:
             image = torch.lerp(view.content, match.picture, most)
             image = self.warped.over(image) if self.warped else image
             yield Taken(size, number, sum(work[:number]) / sum(work), image, {"match": match.distance})
+        if self.live:
+            self.live.fields, self.live.scales = {**self.live.fields, **matching.found}, self.scales
 
-    def _hues(self, sizes: Sequence[int]) -> list[Hues]:
+    def _hues(self, sizes: Sequence[int]) -> Sequence[Hues]:
         """The hues of each painting that belong to the content."""
+        guides = guiding(sizes)
+        if self.live is None:
+            # The finest takes longest, and in a film most hues are there already.
+            return self._nearest((self.warped and guides[:-1]) or guides)
+        self.live.guides = self.live.guides or guides
+        matched = self.scene.mode == "match"
+        if matched not in self.live.hues:
+            self.live.hues[matched] = self._nearest(self.live.guides)
+        return self.live.hues[matched]
+
+    def _nearest(self, guides: Sequence[int]) -> list[Hues]:
+        """The same, compared at these sizes."""
         loaded = self.hue_network()
         columns = NearestHues(loaded.evaluate, loaded.network.layers)
-        guides = guiding(sizes)
-        guides = (self.warped and guides[:-1]) or guides  # the finest takes longest, and most hues are there already
         views = [View(self.scene, size, loaded.device, self.scales) for size in guides]
         aims, found = [view.aims() for view in views], []
         for paintings in zip(*aims, strict=True):

@@ -36,8 +36,9 @@ from ..plugin.network import Network, own_layer
 from ..plugin.registry import registry
 from ..ranks import ALONE, WHOLE, Ranks, Strips
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import Stage, frame_stages, stages
+from ..recipe.schedule import Stage, frame_stages, live_stages, stages
 from .divergence import ContentCheck, DivergenceCheck
+from .live import Live
 from .loading import Choice, Load, Loaded, load
 from .matched_start import FAINT, MatchedStart, Taken
 from .memory_fit import MemoryFitter
@@ -71,16 +72,17 @@ def paint(
     begun: Begun | None = None,
     earlier: Earlier | None = None,
     ranks: Ranks = ALONE,
+    live: Live | None = None,
 ) -> Generator[Step, None, None]:
     """Paint `content` in the manner of `style`, one painting or several `Style`s, one `Step` at a time.
 
     `mask`, float32 (H, W) in [0, 1], of any size in the shape of `content`, is where to paint: what is outside counts
     nowhere, and is returned as it was. `begun` is what was painted before: only the rest is. `earlier` is what was
     painted of the frames of a film before, and stays as far as it is trusted; where only content or only colours count,
-    it is left aside. `ranks` are the processes that all call this alike, to paint the picture together; the first of
-    them has it in its steps, the others a strip of it. Raises `PluginError`, `DeviceError`, `WeightsError`,
-    `ImageError` or `RecipeError` before the first step, and `DivergedError` when what comes out is no picture: see
-    `DivergenceCheck`.
+    it is left aside. `live` is what a painting left, to start from; it becomes what this one leaves, when it is done.
+    `ranks` are the processes that all call this alike, to paint the picture together; the first of them has it in its
+    steps, the others a strip of it. Raises `PluginError`, `DeviceError`, `WeightsError`, `ImageError` or `RecipeError`
+    before the first step, and `DivergedError` when what comes out is no picture: see `DivergenceCheck`.
     """
     recipe = registry().settled(recipe).sized(max(content.size))
     styles = [Style(style)] if isinstance(style, Picture) else list(style)
@@ -90,7 +92,7 @@ def paint(
         scene.check_styles()
     if recipe.colour == "palette":
         return _recoloured(scene, recipe)
-    return _Painting(scene, recipe, load, begun, earlier, ranks).steps()
+    return _Painting(scene, recipe, load, begun, earlier, ranks, live).steps()
 
 
 def _part(picture: Picture, recipe: Recipe) -> tuple[float, float, float, float] | None:
@@ -119,6 +121,7 @@ class _Painting:
         begun: Begun | None = None,
         earlier: Earlier | None = None,
         ranks: Ranks = ALONE,
+        live: Live | None = None,
     ) -> None:
         self.scene, self.recipe, self.begun, self.ranks = scene, recipe, begun, ranks
         self.earlier = earlier if recipe.strength else None
@@ -130,10 +133,11 @@ class _Painting:
         self.scales = scene.scales(recipe.style_scale, recipe.stroke_size)
         self.start = read(recipe.start_file) if recipe.start_file else None
         self.noise = torch.Generator().manual_seed(recipe.seed)
-        self.optimiser: Optimiser | None = None
+        self.live, self.left = live, replace(live, hues=dict(live.hues)) if live else None
+        self.optimiser = live.optimiser if live else None
         layers = [*self.weights.content, *self.weights.style]
         self.memory = MemoryFitter(self.loaded, layers, recipe, scene.crop.size, ranks)
-        self.matched = MatchedStart(scene, recipe, self.scales, self.memory, self._hue_network)
+        self.matched = MatchedStart(scene, recipe, self.scales, self.memory, self._hue_network, live=self.left)
         tiling = self.memory.target_tiling
         self.neighbours = (
             NeighbourObjectives(self.profile, self.weights, self.loaded, tiling, recipe.strength)
@@ -153,12 +157,14 @@ class _Painting:
         if self.earlier:
             plan = frame_stages(plan, min(sides) / max(sides))
             self.matched = replace(self.matched, warped=self._warped(self.earlier, plan[-1].size))
+        if self.live and self._resumes:
+            plan = live_stages(plan, self.live.fields)
         work = [stage.seconds(self.memory.budget.cost.seconds) for stage in plan]
         shares = [self.begun.reached.share(stage) if self.begun else 0.0 for stage in plan]
         before = sum(share * one for share, one in zip(shares, work, strict=True)) / sum(work)
         if min(shares) == 1:
             raise RecipeError(f"The picture to go on from is finished at {plan[-1].size} pixels.", "Set a larger size.")
-        image = self._placed(self.begun.picture, self.begun.reached.size) if self.begun else None
+        image = self._before(plan)
         watch = ContentCheck(self.scene, self.recipe.strength)
         for number, stage in enumerate(plan):
             if shares[number] == 1:
@@ -174,6 +180,19 @@ class _Painting:
                     filter(None, [self.memory.take_notice(), watch.notice(image, last and one.share == 1)])
                 )
                 yield Step(*where, *told, self.scene, self.memory.budget, notice, 1 - before, stage.before)
+        if self.live:
+            vars(self.live).update(vars(self.left) | {"image": image, "optimiser": self.optimiser})
+
+    @property
+    def _resumes(self) -> bool:
+        """Whether it starts from what another left: few steps may well leave the loss as it was."""
+        return self.live is not None and self.live.image is not None
+
+    def _before(self, plan: Sequence[Stage]) -> Tensor | None:
+        """The image to go on from, if there is one; patches that are there go on by themselves."""
+        if self.begun:
+            return self._placed(self.begun.picture, self.begun.reached.size)
+        return self.live.image if self.live and not plan[0].sizes else None
 
     def _placed(self, picture: Picture, longest: int) -> Tensor:
         """What a picture in the shape of the content has where it is painted, with that longest side."""
@@ -221,7 +240,7 @@ class _Painting:
                 picture = strips.whole(image, everywhere=ended)
                 if ended:
                     picture = self._ended(picture, strips.whole(start) if self.recipe.matched else start, last)
-                watch.see(picture, losses, last=ended)
+                watch.see(picture, losses, last=ended and not self._resumes)
                 yield Taken(stage.size, taken, taken / stage.steps, picture, losses)
 
     def _ended(self, image: Tensor, start: Tensor, last: bool) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -33,6 +33,8 @@ GUIDED = 300
 """Longest side up to which hypercolumns are compared: the product of their numbers grows with its fourth power."""
 FRAME = 3
 """A frame of a film after the first takes one in so many of the steps."""
+LIVE_SIZES, LIVE = 3, 6
+"""From a picture that was painted with other knobs: sizes that are matched, and steps of an optimiser at most."""
 MATCHING = 8e-6
 """Seconds that it takes for each pixel of each size, on two cores."""
 
@@ -115,6 +117,17 @@ def frame_stages(plan: Sequence[Stage], narrow: float) -> list[Stage]:
     sizes = last.sizes or matching(last.size, narrow)
     rest = [] if last.sizes else [replace(last, steps=max(1, round(last.steps / FRAME)))]
     return [Stage(last.size, len(sizes), sizes), *rest]
+
+
+def live_stages(plan: Sequence[Stage], found: Collection[int]) -> list[Stage]:
+    """The last of the stages of `plan`, from a picture that was painted with other knobs.
+
+    found: the sizes at which patches were found then; the last few of them are matched, and what comes after them.
+    """
+    first, last, known = plan[0], plan[-1], sorted(found)[-LIVE_SIZES:]
+    sizes = tuple(size for size in first.sizes if size >= known[0]) if known else ()
+    rest = [] if last.sizes else [replace(last, steps=min(last.steps, LIVE))]
+    return [replace(first, steps=len(sizes), sizes=sizes), *rest] if sizes else rest
 
 
 def matching(longest: int, narrow: float = 1.0) -> tuple[int, ...]:

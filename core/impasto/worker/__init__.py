@@ -4,6 +4,7 @@ streams    what the process is connected to: requests, events, log
 records    what `hello` and `describe` answer
 requests   what may be asked for, checked
 server     who is asked, in which order, and what is answered
+sent       the pictures of a request, and whether a live one starts from what they became
 pictures   samples to pictures and back, and previews
 painting   one job, from request to result
 """

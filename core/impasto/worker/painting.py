@@ -15,19 +15,20 @@ from ..memory.process import freeze_gc_after_torch
 from ..painting.checks import check_fit, style_weights
 from ..painting.throttle import Throttle
 from ..pictures.codecs import check_shape
-from ..pictures.frames import chosen_frames
 from ..plugin.registry import registry
 from ..recipe.recipe import Recipe
 from . import pictures
 from .requests import Paint, Recolour, UnknownJob
+from .sent import Kept, Sent, live_key
 
 if TYPE_CHECKING:
+    from ..painting.live import Live
     from ..painting.loading import Choice, Loaded
     from ..painting.step import Step
     from ..pictures.picture import Pixels
     from ..pictures.samples import Samples
 
-KEPT = 3
+LOADED = 3
 """Networks that stay loaded."""
 
 
@@ -78,13 +79,19 @@ class Job:
         """The request's."""
         return self.request.id
 
+    @property
+    def live(self) -> bool:
+        """Whether the next live request takes its place."""
+        return isinstance(self.request, Paint) and self.request.live
+
 
 class Painter:
     """Paints job after job; what is slow to get ready stays ready."""
 
     def __init__(self, send: Send, estimates: Estimates) -> None:
         self.send, self.estimates = send, estimates
-        self._kept = lru_cache(KEPT)(_load)
+        self._loaded = lru_cache(LOADED)(_load)
+        self._kept: Kept | None = None
         self._last: Painted | None = None
 
     def warm_up(self) -> None:
@@ -113,34 +120,45 @@ class Painter:
         with freeze_gc_after_torch():
             from ..painting.paint import paint
 
-        parts = job.parts
-        content = pictures.samples(request.content, parts)
         recipe = cast(Recipe, job.recipe)
         registry().check(recipe)
-        weights = style_weights(recipe, len(request.styles))
-        own = pictures.space(request.space, parts)
-        styles = [pictures.style(*pair, parts, own) for pair in zip(request.styles, weights, strict=True)]
-        mask = pictures.mask(request.mask, parts)
-        notice = " ".join(chosen_frames(Path(style.file) for style in request.styles if style.file))
+        sent, live = self._sent(job, request, recipe)
         job.parts = {}  # they may be large, and have all been read
         begin = time.perf_counter()
-        with closing(paint(pictures.picture(content), styles, recipe, mask, self._load)) as steps:
-            last = self._pull(job, pictures.Previews(request.preview, own), steps, notice)
+        started = live is not None and live.image is not None and recipe.colour != "palette"
+        with closing(paint(sent.picture, sent.styles, recipe, sent.mask, self._load, live=live)) as steps:
+            last = self._pull(job, pictures.Previews(request.preview, sent.own), steps, sent.notice)
         self._last = None
         if last is None:
             return "cancelled", {}, {}
         taken, step = last
-        if not job.wish and recipe.colour != "palette":
+        if not (job.wish or started or recipe.colour == "palette"):
             self.estimates.learn(*step.scene.crop.size, step.memory, step.seconds)
-        result = pictures.result(content, step, mask)
+        result = pictures.result(sent.content, step, sent.mask)
         fields: dict[str, Any] = {
             "taken": taken,
             "stopped": job.wish == "finish",
             "seconds": time.perf_counter() - begin,
         }
-        fields |= {"recipe": recipe.model_dump(mode="json"), "colour": recipe.colour}
-        self._last = Painted(content, mask, step, fields)
+        made = None if started else recipe.model_dump(mode="json")  # what hangs on what was there, no recipe makes
+        fields |= {"recipe": made, "colour": recipe.colour, "live": started}
+        self._last = Painted(sent.content, sent.mask, step, fields)
         return self._done(result, fields)
+
+    def _sent(self, job: Job, request: Paint, recipe: Recipe) -> tuple[Sent, Live | None]:
+        """The pictures of a request and, if it is live, what is there to start from."""
+        from ..painting.live import Live
+
+        weights = style_weights(recipe, len(request.styles))
+        if not request.live:
+            self._kept = None  # the memory is for what is painted in earnest
+            return Sent.of(request, job.parts, weights), None
+        key = live_key(request, job.parts, recipe, weights)
+        if self._kept is None or self._kept.key != key:
+            self._kept = None  # before there is more to keep
+            self._kept = Kept(key, Sent.of(request, job.parts, weights), Live())
+            return self._kept.sent, self._kept.live
+        return self._kept.sent.weighed(weights), self._kept.live
 
     @staticmethod
     def _done(result: Samples, fields: Mapping[str, Any]) -> Ending:
@@ -172,7 +190,9 @@ class Painter:
 
     def _load(self, choice: Choice) -> Loaded:
         weights = registry().network(choice.network).weights
-        return self._kept(choice, tuple((path, path.stat().st_mtime_ns) for path in (weights.files if weights else ())))
+        return self._loaded(
+            choice, tuple((path, path.stat().st_mtime_ns) for path in (weights.files if weights else ()))
+        )
 
 
 def whole_recipe(request: Paint) -> Recipe:

@@ -113,6 +113,7 @@ class Paint(_Record):
     mask: Mask | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
     preview: Annotated[int, Field(ge=0, le=LONGEST_PREVIEW)] = LONGEST_PREVIEW
+    live: bool = False
 
 
 class Recolour(_Record):

@@ -98,8 +98,12 @@ class Server:
                 raise BadRequest(f"There is a job {job.id!r} already.", "Choose another id.")
             if len(self._jobs) >= MOST_JOBS:
                 raise BadRequest(f"{MOST_JOBS} jobs wait already.", "Cancel some.")
+            earlier = [other for other in self._jobs.values() if job.live and other.live]
+            dropped = [other.id for other in earlier if self._give_up(other)]
             ahead = len(self._jobs)
             self._jobs[job.id] = job
+        for id_ in dropped:
+            self.send("cancelled", id=id_)
         self.send("queued", id=job.id, ahead=ahead)
         self._waiting.put(job)
 
@@ -108,12 +112,16 @@ class Server:
             job = self._jobs.get(id_)
             if job is None:
                 raise UnknownJob(f"There is no job {id_!r} (any more).")
-            job.wish = "cancel" if wish == "cancel" else "finish"
-            dropped = wish == "cancel" and job is not self._now
-            if dropped:
-                del self._jobs[id_]
+            if wish == "finish":
+                job.wish = "finish"
+            dropped = wish == "cancel" and self._give_up(job)
         if dropped:
             self.send("cancelled", id=id_)
+
+    def _give_up(self, job: Job) -> bool:
+        """Cancel `job`, while the lock is held: whether it ends at once, and is not in work."""
+        job.wish = "cancel"
+        return job is not self._now and bool(self._jobs.pop(job.id))
 
     def _estimate(self, request: Estimate) -> None:
         recipe = registry().settled(Recipe.of(**{"size": max(request.width, request.height)} | request.recipe))
