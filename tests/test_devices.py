@@ -75,10 +75,10 @@ def painting(name: str) -> _Painting:
 def test_a_step_makes_nothing_on_the_cpu(name: str) -> None:
     painted, stage, elsewhere = painting(name), Stage(96, 3), Elsewhere()
     with elsewhere:
-        objective, image = painted._entered(stage, None, painted.noise.get_state())
-        optimiser = painted._optimiser(stage, objective, image, None)
+        objective, image, strips = painted._entered(stage, None, painted.noise.get_state())
+        optimiser = painted._optimiser(stage, objective, image, None, strips)
         for number in range(4):  # from the third on, constants are there: each was copied once
             elsewhere.calls.clear()
-            image, losses = painted._step(image, objective, optimiser)
+            image, losses = painted._step(image, objective, optimiser, strips)
             assert image.device.type == "meta" and len(losses) > 5
             assert elsewhere.calls == [] or number < 2
