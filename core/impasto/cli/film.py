@@ -73,17 +73,16 @@ def film(
     from .cluster.connection import connected
     from .job import Job, check, extras
 
-    begin, where = time.perf_counter(), [values.pop(name) for name in ("mask", "style_mask", "style_region")]
-    source = Film(film, Fraction(rate).limit_denominator(1001))
+    begin, source = time.perf_counter(), Film(film, Fraction(rate).limit_denominator(1001))
+    where = [values.pop(name) for name in ("mask", "style_mask", "style_region")]
     recipe, more = Recipe.of(**given(values.items())), extras(where[0], style, *where[1:])
     job = Job(film, style[0], output.with_name(f"{output.name}.png"), recipe, preview, quiet=quiet, extras=more)
     read_once = cache(lambda path: first_frame(source) if path == film else read(path))
     check_result(output, source)
-    job = job.settled(read_once)
-    pictures = check(job, read_once)
+    pictures = check(job := job.settled(read_once), read_once)
     sources = {name: path for name, path in job.sources.items() if name != "content"}
-    folder, mask, keep = output.with_name(f"{output.name}.frames"), pictures.mask, not output.suffix
-    work = FilmPainting(source, pictures.styles, job.recipe, sources, folder, mask, every, no_recipe, keep)
+    told = output.with_name(f"{output.name}.frames"), pictures.mask, every, no_recipe, not output.suffix
+    work = FilmPainting(source, pictures.styles, job.recipe, sources, *told)
     with connected(cluster, partial(_say, job)) if cluster else nullcontext() as engine:
         return _run(work, job, output, begin, engine)
 

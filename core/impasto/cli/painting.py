@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -88,23 +88,12 @@ def _paint(
     if job.environment:
         job.environment.use_threads()
     content, styles, mask, begun = pictures
-    carried = job.provenance
-    preview, curves, keep = Preview(job.preview), Curves(), partial(keep_step, job, carried)
+    preview, curves, ranks = Preview(job.preview), Curves(), ranks or ALONE
     taken, stopped, failed = 0, None, None
-    ranks = ranks or ALONE
-    with (
-        closing(paint(content, styles, job.recipe, mask, begun=begun, ranks=ranks)) as steps,
-        progress(job.quiet) as show,
-    ):
+    painting = paint(content, styles, job.recipe, mask, begun=begun, ranks=ranks)
+    with closing(painting) as steps, progress(job.quiet) as show:
         try:
-            for taken, step in enumerate(steps, 1):
-                if taken == 1:  # all that was given is right, and the first size is a small one
-                    here = environment(job, step)
-                    keep = partial(keep_step, job, replace(carried, environment=here))
-                    _say_begin(job, content, step, here)
-                if step.notice:
-                    _say(job, step.notice)
-                show(step)
+            for taken, step, keep in _told(job, content, steps, show):
                 curves.add(step)
                 preview.offer(step)
                 if job.save_every and taken % job.save_every == 0:
@@ -125,6 +114,22 @@ def _paint(
     for path in job.losses:
         write_losses(curves, path)
     return step, picture, failed
+
+
+def _told(
+    job: Job, content: Picture, steps: Iterable[Step], show: Callable[[Step], None]
+) -> Iterator[tuple[int, Step, Callable[..., None]]]:
+    """Each step with its number, once people have been told of it, and `keep_step` with what its picture carries."""
+    carried = job.provenance
+    for taken, step in enumerate(steps, 1):
+        if taken == 1:  # all that was given is right, and the first size is a small one
+            here = environment(job, step)
+            keep = partial(keep_step, job, replace(carried, environment=here))
+            _say_begin(job, content, step, here)
+        if step.notice:
+            _say(job, step.notice)
+        show(step)
+        yield taken, step, keep
 
 
 def keep_step(job: Job, carried: Provenance, path: Path, picture: Picture, step: Step, taken: int | None) -> None:

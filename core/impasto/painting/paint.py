@@ -176,9 +176,8 @@ class _Painting:
                 image, where = one.image, (number, len(plan), one.size, one.step, stage.steps)
                 fraction, seconds = (done + work[number] * one.share) / sum(work), time.perf_counter() - begin
                 told = (fraction - before) / (1 - before), seconds, one.losses, image
-                notice = " ".join(
-                    filter(None, [self.memory.take_notice(), watch.notice(image, last and one.share == 1)])
-                )
+                notices = self.memory.take_notice(), watch.notice(image, last and one.share == 1)
+                notice = " ".join(filter(None, notices))
                 yield Step(*where, *told, self.scene, self.memory.budget, notice, 1 - before, stage.before)
         if self.live:
             vars(self.live).update(vars(self.left) | {"image": image, "optimiser": self.optimiser})
