@@ -14,7 +14,23 @@ from PIL import Image
 from impasto.pictures.bundled_styles import FOLDER
 
 COUNT, PROCESSES, SIZE = 16, 2, 256
-OPTIONS = ("--style", "oil", "--size", SIZE, "--network", "wavelet", "--init", "content", "--device", "cpu", "--quiet")
+OPTIONS = (
+    "--style",
+    "oil",
+    "--size",
+    SIZE,
+    "--network",
+    "wavelet",
+    "--init",
+    "content",
+    "--steps",
+    20,
+    "--scales",
+    1,
+    "--device",
+    "cpu",
+    "--quiet",
+)
 
 
 def seconds(*commands: list[object]) -> float:
