@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..features.target_cache import remembering
 from ..objective.profiles import Profile
@@ -63,3 +63,11 @@ def load(choice: Choice) -> Loaded:
     evaluate = backend.load(network)
     remembered = remembering(other or evaluate, info, options, network, target_evaluator)
     return Loaded(network, backend.device, backend.precision, evaluate, remembered)
+
+
+def hue_network(load: Load, choice: Choice, loaded: Loaded, name: str) -> Loaded:
+    """The network whose hypercolumns tell hues: the one called `name`, or, where it has no weights, `loaded`."""
+    info = registry().networks.get(name)
+    if info is None or info.missing():
+        return loaded
+    return load(replace(choice, network=name, options=tuple(info.chosen({}).items())))

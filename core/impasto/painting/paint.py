@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ from ..recipe.recipe import Recipe
 from ..recipe.schedule import Stage, frame_stages, live_stages, stages
 from .divergence import ContentCheck, DivergenceCheck
 from .live import Live
-from .loading import Choice, Load, Loaded, load
+from .loading import Choice, Load, hue_network, load
 from .matched_start import FAINT, MatchedStart, Taken
 from .memory_fit import MemoryFitter
 from .neighbours import NeighbourObjectives
@@ -137,7 +138,8 @@ class _Painting:
         self.optimiser = live.optimiser if live else None
         layers = [*self.weights.content, *self.weights.style]
         self.memory = MemoryFitter(self.loaded, layers, recipe, scene.crop.size, ranks)
-        self.matched = MatchedStart(scene, recipe, self.scales, self.memory, self._hue_network, live=self.left)
+        hues = partial(hue_network, load, self.choice, self.loaded, self.finish.hues)
+        self.matched = MatchedStart(scene, recipe, self.scales, self.memory, hues, live=self.left)
         tiling = self.memory.target_tiling
         self.neighbours = (
             NeighbourObjectives(self.profile, self.weights, self.loaded, tiling, recipe.strength)
@@ -203,14 +205,6 @@ class _Painting:
     def _warped(self, earlier: Earlier, longest: int) -> Warped:
         trust = Picture(np.repeat(stretched(earlier.trust, *earlier.picture.size)[..., None], 3, axis=2))
         return Warped(self._placed(earlier.picture, longest), self._placed(trust, longest)[:, :1].clamp_(0, 1))
-
-    def _hue_network(self) -> Loaded:
-        """The network whose hypercolumns tell hues."""
-        asked = self.finish.hues
-        info = registry().networks.get(asked)
-        if info is None or info.missing():
-            return self.loaded
-        return self.load(replace(self.choice, network=asked, options=tuple(info.chosen({}).items())))
 
     def _matched(self, stage: Stage, image: Tensor | None) -> Iterator[Taken]:
         """Size after size of a start by matching, which the first rank makes for all of them."""
