@@ -262,8 +262,9 @@ works = {"lbfgs": lambda short: optimised(LBFGS(4), short), "adam": lambda short
 work = (works | {"searched": searched, "matched": matched, "begun": begun})[sys.argv[1]]
 whole = work(False)
 found = work(True)
-# With no memory for its buffers, a product of matrices may round otherwise, and another patch be as near.
-alike = torch.equal(found, whole) or sys.argv[1] == "matched" and float((found - whole).abs().mean()) < 1e-3
+# With no memory for its buffers, a product of matrices may round otherwise, and another patch be as near:
+# a content that is 1e-5 away moves a mean of 0.004, another seed 0.29.
+alike = torch.equal(found, whole) or sys.argv[1] == "matched" and float((found - whole).abs().mean()) < 0.01
 print(alike, failed)
 """
 
