@@ -279,9 +279,10 @@ def test_ctrl_c_ends_it_and_what_is_painted_stays(tmp_path: Path, photos: Path) 
     rest, stderr = running.communicate(timeout=HANGS)
     assert running.returncode == 130, stderr
     assert "impasto: stopped; pictures that are painted are kept, and the same command goes on." in stderr
-    assert "Traceback" not in stderr
-    there = sorted(files(tmp_path / "out"))
-    assert there == events(said + rest, "painted") and 0 < len(there) < 8
+    assert "Traceback" not in stderr, stderr
+    there, told = set(files(tmp_path / "out")), set(events(said + rest, "painted"))
+    assert there >= told and len(there - told) <= 1, stderr  # it may stop between a picture and its event
+    assert 0 < len(there) < 8 and all(name.endswith(".png") for name in there)
     until(lambda: not alive(running.pid))
 
 
