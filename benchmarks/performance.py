@@ -4,7 +4,7 @@
     python benchmarks/performance.py race rate wavelet     # some of them
 
     race     seconds until VGG-19 (random weights, 512 px) has the loss of the textbook's after 200 iterations
-    rate     a step of VGG-19 beside the machine's products of matrices, in the precision that the step is in
+    rate     a step of either network, 256 to 1024 px, beside the products of matrices in its precision
     wavelet  growth of the seconds and the memory of a step from 0.25 to 16 megapixels; `vgg19`: the same
     command  whole commands: --help, a draft and a picture of 512 pixels
     warm     a draft of 512 pixels from a worker that has painted before, from the request to the result
@@ -74,9 +74,11 @@ def race() -> Iterator[tuple[str, float]]:
 
 
 def rate() -> Iterator[tuple[str, float]]:
-    runs = [fresh("step") for _ in range(3)]
-    for name in runs[0]:
-        yield f"vgg19, {SIZE} px, median of 3: {name}", median(run[name] for run in runs)
+    for network in ("vgg19", "wavelet"):
+        for size in (256, 512, 1024):
+            runs = [fresh("step", network, size) for _ in range(3)]
+            for name in runs[0]:
+                yield f"{network}, {size} px, median of 3: {name}", median(run[name] for run in runs)
 
 
 def growth(network: str) -> Iterator[tuple[str, float]]:
@@ -155,38 +157,45 @@ def ours(goal: str) -> Figures:
     return {"loss": best, "seconds": step.seconds, "step": step.step}
 
 
-def step() -> Figures:
-    """A step, and what the machine does with products of matrices as wide as those of VGG-19."""
+def step(network: str, size: str) -> Figures:
+    """A step at one size, what it multiplies, and what the machine does with products of matrices, the widest of VGG-19."""
     import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
 
     from impasto import Recipe, paint, read
+    from impasto.memory import system
     from impasto_torch.precision import quicker
 
-    marks = [time.perf_counter()]
-    pictures = fitted(read(CONTENT)), fitted(read(STYLE))
-    for _ in paint(*pictures, Recipe.of(**RACE, steps=6, scales=1), load=untrained):
-        marks.append(time.perf_counter())  # noqa: PERF401
-    seconds = median(after - before for before, after in pairwise(marks[1:]))
-    kind = getattr(torch, quicker("cpu"))  # as `--precision auto` has it
+    class Counted(TorchDispatchMode):
+        """FlopCounterMode without its names of modules, which `torch.autograd.grad` does not bear."""
+
+        total = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            out = func(*args, **(kwargs or {}))
+            if func._overloadpacket in flop_registry:
+                self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+            return out
+
+    longest, marks, named = int(size), list[float](), {} if network == "wavelet" else {"load": untrained}
+    recipe = Recipe.of(network=network, size=longest, scales=1, steps=6, init="content", device="cpu")
+    taken = paint(*(read(one).resized(longest, longest * 3 // 4) for one in (CONTENT, STYLE)), recipe, **named)
+    for _ in range(5):
+        next(taken)
+        marks.append(time.perf_counter())
+    seconds, peak = median(after - before for before, after in pairwise(marks)), system.peak()
+    with Counted() as counted:
+        next(taken)
+    kind = torch.float32 if network == "wavelet" else getattr(torch, quicker("cpu"))  # as `--precision auto` has it
     a, b, times = torch.rand(4096, 2304).to(kind), torch.rand(2304, 512).to(kind), []
-    for _ in range(20):
+    for _ in range(60):
         begin = time.perf_counter()
         torch.mm(a, b)
         times.append(time.perf_counter() - begin)
-    peak = 2 * a.numel() * b.shape[1] / median(times)
-    done = operations(SIZE, round(SIZE * 3 / 4)) / seconds
+    most, done = 2 * a.numel() * b.shape[1] / min(times), counted.total / seconds
     found = {"seconds": seconds, "teraflops": done / 1e12, "in bfloat16, 1 for yes": float(kind == torch.bfloat16)}
-    return found | {"machine, teraflops": peak / 1e12, "share": done / peak}
-
-
-def operations(width: int, height: int) -> float:
-    """Of the convolutions up to conv5_1, forwards and back: two for each weight and position, each way."""
-    total, channels = 0.0, 3
-    for block, (deep, wide) in enumerate(((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))):
-        for _ in range(deep):
-            total += 4 * 9 * channels * wide * (width >> block) * (height >> block)
-            channels = wide
-    return total
+    return found | {"machine, teraflops": most / 1e12, "share": done / most, "peak memory, MB": peak / 1e6}
 
 
 def grown(network: str, megapixels: str) -> Figures:
