@@ -11,6 +11,7 @@ import torch
 
 from conftest import drawing
 from impasto import Picture, Recipe, Style, paint
+from impasto.features.largest import largest
 from impasto.matching.flow import along_edges, strokes
 from impasto.matching.guide import guide, light
 from impasto.matching.matching import Aim, Match, Matching
@@ -27,6 +28,17 @@ def tensor(width: int, height: int, seed: int) -> torch.Tensor:
 
 def picture(width: int = 96, height: int = 64, seed: int = 1) -> Picture:
     return Picture(drawing(width, height, seed).astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("count", [1, 8])
+@pytest.mark.parametrize("columns", [8, 64, 65, 128, 577, 2048])
+def test_the_largest_of_groups_are_the_largest_of_all(columns: int, count: int, dtype: torch.dtype) -> None:
+    scores = torch.randn(50, columns, generator=torch.Generator().manual_seed(columns)).to(dtype)
+    values, found = largest(scores, count)
+    assert torch.equal(values, scores.topk(count, dim=1).values) and torch.equal(scores.gather(1, found), values)
+    assert all(len(row.unique()) == count for row in found)
+    assert count > 1 or torch.equal(found[:, 0], scores.argmax(1))
 
 
 def matched(content: torch.Tensor, aims: Sequence[Aim], odds: float = 1.0, seed: int = 0) -> Match:

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..features.cells import CELL
+from ..features.largest import largest
 from ..optim.start import detailed
 from ..pictures.filters import blurred, resized
 from ..plugin.backend import Evaluator
@@ -94,7 +95,7 @@ class NearestHues:
 def _nearest(queries: Tensor, keys: Tensor) -> Tensor:
     """For each row of `queries`, (Q, N), the row of `keys`, (K, N), at the least centred cosine distance."""
     queries, keys = (F.normalize(rows - rows.mean(0), dim=1) for rows in (queries, keys))
-    return torch.cat([(rows @ keys.T).argmax(1) for rows in torch.split(queries, ROWS)])
+    return torch.cat([largest(rows @ keys.T)[1][:, 0] for rows in torch.split(queries, ROWS)])
 
 
 def _cells(maps: Tensor, height: int, width: int) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..features.largest import largest
 from ..pictures.filters import blurred
 from ..recipe.schedule import MATCHED
 from .flow import strokes
@@ -189,10 +190,9 @@ class Patches(Grid):
             best = asked.new_full((len(asked),), -math.inf)
             index = torch.zeros(len(asked), dtype=torch.long, device=asked.device)
             for begin in range(0, len(self.keys), KEYS):
-                scores = asked @ self.keys[begin : begin + KEYS].T
-                better = (scores.amax(1) > best).nonzero()[:, 0]
-                best[better], place = scores[better].max(1)
-                index[better] = place + begin
+                score, place = (each[:, 0] for each in largest(asked @ self.keys[begin : begin + KEYS].T))
+                index = torch.where(score > best, begin + place, index)
+                best = torch.maximum(score, best)
             found.append(index)
         return torch.cat(found)
 

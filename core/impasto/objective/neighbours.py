@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..features.cells import cells
 from ..features.grid import ALL, Box, Grids
+from ..features.largest import largest
 from ..plugin.backend import Evaluator
 from .objective import Weights, regularised
 from .profiles import Profile
@@ -47,10 +48,10 @@ def nearest(queries: Tensor, keys: Tensor) -> Tensor:
     All are of length 1; `centred` before, the distance is that of section 3.1. No (Q, K) matrix is ever whole.
     """
     if len(queries) * len(keys) <= FEW:
-        return torch.cat([(rows @ keys.T).argmax(1) for rows in torch.split(queries, ROWS)])
+        return torch.cat([largest(rows @ keys.T)[1][:, 0] for rows in torch.split(queries, ROWS)])
     half, count, found = keys.bfloat16(), min(CLOSE, len(keys)), []
     for rows in torch.split(queries, ROWS):
-        close = (rows.bfloat16() @ half.T).topk(count, dim=1).indices
+        close = largest(rows.bfloat16() @ half.T, count)[1]
         exact = torch.einsum("qn,qkn->qk", rows, keys[close])
         found.append(close.gather(1, exact.argmax(1, keepdim=True))[:, 0])
     return torch.cat(found)
