@@ -158,7 +158,7 @@ def ours(goal: str) -> Figures:
 
 
 def step(network: str, size: str) -> Figures:
-    """A step at one size, what it multiplies, and what the machine does with products of matrices, the widest of VGG-19."""
+    """A step at one size, what it multiplies, and what the machine does with the widest products of VGG-19."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry

@@ -18,7 +18,7 @@ def largest(scores: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
     if groups <= count:
         return _largest(scores, count)
     whole = groups * GROUP
-    maxima = scores[:, :whole].unflatten(1, (groups, GROUP)).amax(2)
+    maxima = scores[:, :whole].view(-1, groups, GROUP).amax(2)
     begin = _largest(maxima, count)[1] * GROUP
     inside = torch.arange(GROUP, device=scores.device)
     rest = torch.arange(whole, scores.shape[1], device=scores.device).expand(len(scores), -1)
