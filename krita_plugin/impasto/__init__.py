@@ -8,7 +8,8 @@ import time
 
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
-from .docker import Docker, painter, progress
+from .docker import Docker, painter
+from .events import progress
 from .painter import State
 from .qt import QIcon, guarded
 

@@ -7,9 +7,14 @@ import time
 from pathlib import Path
 
 from krita import InfoObject, Krita, Selection
-from PyQt5.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PyQt5.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
-from PyQt5.QtWidgets import QApplication, QDoubleSpinBox, QMessageBox, QPushButton
+from PyQt5.QtWidgets import (
+    QApplication,
+    QDoubleSpinBox,
+    QMessageBox,
+    QPushButton,
+)
 
 K = Krita.instance()
 OUT = Path(os.environ["HOME"])
@@ -34,6 +39,11 @@ def dock():
     return next(each for each in K.dockers() if each.objectName() == "impasto")
 
 
+def message():
+    """What the docker says."""
+    return dock().foot.message.label.text()
+
+
 def open_(width, height, model="RGBA", depth="U8", profile=""):
     """A new document on the screen, with its first layer active."""
     document = K.createDocument(width, height, "picture", model, depth, profile, 72.0)
@@ -47,7 +57,7 @@ def wait_for(true, seconds=240, what="it"):
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
-            raise TimeoutError(f"{what} takes too long; the docker says {dock().text.text()!r}")
+            raise TimeoutError(f"{what} takes too long; the docker says {message()!r}")
         yield 20
 
 
@@ -74,14 +84,14 @@ def settings(strength=0, styles=None, **knobs):
 
 
 def run(wait=True, **knobs):
-    """Press Run, and wait for the end; or for the first progress."""
+    """Press Paint, and wait for the end; or for the first progress."""
     painter, moved = settings(**knobs), []
     painter.heard.connect(lambda event: moved.append(event.type))
-    assert dock().go.isEnabled()
-    dock().go.click()
+    assert dock().foot.go.isEnabled()
+    dock().foot.go.click()
     yield from wait_for(lambda: not painter.busy or (not wait and "progress" in moved), what="painting")
     yield 60
-    return dock().text.text()
+    return message()
 
 
 LONG = {"steps": 100000, "wait": False, "strength": 50}
@@ -270,7 +280,7 @@ def scenario_profiles():
         assert said.startswith("Done") and new.name() == "red 80 %", said
         dock().styles._choose_layer(layer, layer.rootNode().childNodes()[0])
         yield from choose(document, node)
-        dock().go.click()
+        dock().foot.go.click()
         yield from wait_for(lambda: not dock().painter.busy)
         other = document.rootNode().childNodes()[2]
         pair = new.pixelData(0, 0, 64, 48).data()[1::2], other.pixelData(0, 0, 64, 48).data()[1::2]
@@ -389,8 +399,8 @@ def scenario_two_documents():
     before = names(one.rootNode()), names(other.rootNode())
     yield from run(**LONG)
     yield from look_at(other)
-    assert not dock().go.isEnabled()
-    dock().keep.click()
+    assert not dock().foot.go.isEnabled()
+    dock().foot.keep.click()
     yield from wait_for(lambda: not dock().painter.busy)
     assert K.activeDocument() == other
     assert (names(one.rootNode()), names(other.rootNode())) == ([*before[0], "red 50 %"], before[1])
@@ -414,8 +424,8 @@ def scenario_refusals():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     dock().painter.settings.styles = []
-    dock().go.click()
-    assert "Choose a style first" in dock().text.text()
+    dock().foot.go.click()
+    assert "Choose a style first" in message()
     empty = document.createNode("void", "paintlayer")
     document.rootNode().addChildNode(empty, None)
     yield from wait_for(lambda: document.activeNode() == empty)
@@ -447,19 +457,19 @@ def scenario_meanwhile():
     before = names(document.rootNode())
     painter = dock().painter
     yield from run(**LONG)
-    assert painter.busy and dock().stop.isEnabled()
-    dock().stop.click()
-    assert not painter.busy and dock().text.text() == "Cancelled." and names(document.rootNode()) == before
+    assert painter.busy and dock().foot.stop.isEnabled()
+    dock().foot.stop.click()
+    assert not painter.busy and message() == "Cancelled." and names(document.rootNode()) == before
     yield from run(**LONG)
-    dock().keep.click()
+    dock().foot.keep.click()
     yield from wait_for(lambda: not painter.busy)
-    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert message().startswith("Done"), message()
     assert names(document.rootNode()) == [*before, "red 50 %"]
     yield from choose(document, node)
     yield from run(**LONG)
     yield from shut(document)
     yield from wait_for(lambda: not painter.busy)
-    assert "closed" in dock().text.text(), dock().text.text()
+    assert "closed" in message(), message()
 
 
 def scenario_kept():
@@ -483,7 +493,7 @@ def scenario_kept():
     yield from run(**LONG)
     node.setPixelData(bytes(4), 56, 20, 1, 1)
     node.setPixelData(bytes([9]) * 4, 57, 20, 1, 1)
-    assert "where that was" in (yield from kept()), dock().text.text()
+    assert "where that was" in (yield from kept()), message()
     yield from choose(document, node)
     chosen = Selection()
     chosen.select(10, 8, 20, 16, 255)
@@ -491,7 +501,7 @@ def scenario_kept():
     yield from run(**LONG)
     node.remove()
     yield from wait_for(lambda: node.uniqueId() not in [each.uniqueId() for each in document.rootNode().childNodes()])
-    assert "on top of all" in (yield from kept()), dock().text.text()
+    assert "on top of all" in (yield from kept()), message()
     new = [each for each in document.rootNode().childNodes() if each.type() != "selectionmask"][-1]
     assert new.name() == "red 50 %" and new.bounds().getRect() == (10, 8, 20, 16), (new.name(), new.bounds())
     document.setSelection(None)
@@ -521,11 +531,11 @@ def scenario_kept():
 
 def kept():
     """Stop and keep, and what is said."""
-    dock().keep.click()
+    dock().foot.keep.click()
     yield from wait_for(lambda: not dock().painter.busy)
     yield 100
-    assert dock().text.text().startswith("Done"), dock().text.text()
-    return dock().text.text()
+    assert message().startswith("Done"), message()
+    return message()
 
 
 def scenario_again():
@@ -534,10 +544,10 @@ def scenario_again():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     data, root = node.pixelData(0, 0, 48, 32).data(), document.rootNode()
-    buttons = {each.text().replace("&", ""): each for each in dock().tries.findChildren(QPushButton)}
+    buttons = {each.text().replace("&", ""): each for each in dock().foot.tries.findChildren(QPushButton)}
     yield from run(strength=60, steps=20)
     yield from wait_for(lambda: document.activeNode().name() == "red 60 %", 10, "Krita")
-    yield from wait_for(lambda: dock().tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
+    yield from wait_for(lambda: dock().foot.tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
     assert root.childNodes()[-1].pixelData(0, 0, 48, 32).data() != data
     settings(strength=0)
     K.action("impasto_again").trigger()
@@ -555,12 +565,12 @@ def scenario_again():
     assert names(root) == ["Background", "photo", "red 10 %", "red 60 %"], names(root)
     buttons["Discard"].click()
     yield 300
-    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().tries.isVisible(), names(root)
+    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().foot.tries.isVisible(), names(root)
     assert undo_text() == "Undo Remove Layer", undo_text()
     yield from run()
-    yield from wait_for(lambda: dock().tries.isVisible(), 5, "the docker")
+    yield from wait_for(lambda: dock().foot.tries.isVisible(), 5, "the docker")
     buttons["Keep"].click()
-    assert not dock().tries.isVisible()
+    assert not dock().foot.tries.isVisible()
     yield 200
     assert names(root) == ["Background", "photo", "red 0 %", "red 60 %"], names(root)
     dock()._list_layers()
@@ -578,6 +588,42 @@ def scenario_again():
     yield from choose(document, root.childNodes()[0])
     yield from wait_for(lambda: dock().origin.text() == "Background", 5, "the docker")
     yield from shut(document)
+
+
+def scenario_foot():
+    """At 280 x 300 pixels all that begins and ends a painting is in sight, and what is said."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    window, foot = dock(), dock().foot
+    window.setFloating(True)
+    window.resize(280, 300)
+    yield 400
+    assert (window.width(), window.height()) == (280, 300), window.size()
+    yield from seen(foot.go, foot.stop, foot.keep)
+    yield from run(**LONG)
+    yield from seen(foot.go, foot.stop, foot.keep, foot.bar)
+    foot.keep.click()
+    yield from wait_for(foot.tries.isVisible, 60, "the result")
+    yield from seen(foot.go, foot.message.label, *foot.tries.findChildren(QPushButton))
+    foot.say("A sentence that is long. " * 40)
+    yield 200
+    yield from seen(foot.go, *foot.tries.findChildren(QPushButton))
+    assert 30 < foot.message.label.visibleRegion().boundingRect().height() < foot.message.label.height()
+    assert window.area.height() >= 60 and window.height() == 300, window.area.size()
+    window.setFloating(False)
+    yield from shut(document)
+
+
+def seen(*widgets):
+    """Each of them is whole within the docker."""
+    yield 100
+    window = dock()
+    for each in widgets:
+        assert each.isVisible(), each.objectName()
+        place = QRect(each.mapTo(window, QPoint()), each.size())
+        assert window.rect().contains(place) and not each.visibleRegion().isEmpty(), (type(each).__name__, place)
+        assert each.visibleRegion().boundingRect() == each.rect(), (type(each).__name__, place)
 
 
 def scenario_import_from_file():
@@ -602,7 +648,7 @@ def scenario_set_up():
     yield from wait_for(panel.isVisible, 30, "the offer")
     assert panel.what.text().startswith("impasto, the program that paints, is not here yet. pip would put it into")
     assert "into ~/data/impasto/worker" in panel.what.text() and "GB to download" in panel.what.text()
-    assert "impasto is neither on the PATH nor in" in dock().text.text()
+    assert "impasto is neither on the PATH nor in" in message()
     yield 300
     dock().setFloating(True)
     dock().resize(300, 420)
@@ -624,14 +670,15 @@ def scenario_set_up():
     dock().grab().save(str(OUT / "set_up_work.png"))
     yield from wait_for(lambda: painter.hello, what="the worker")
     took = time.monotonic() - begin
-    assert not panel.isVisible() and place.exists() and not dock().text.text(), dock().text.text()
+    assert not panel.isVisible() and place.exists() and not message(), message()
     dock().setFloating(False)
+    assert [each.title for each in painter.settings.styles] == ["oil"] and dock().foot.go.isEnabled()
     known = json.loads((OUT / "data/krita/pykrita/impasto/impasto.json").read_text())
     assert known["worker"] == [str(place / "bin/python"), "-m", "impasto", "worker"], known
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
     yield from run(strength=60, steps=20)
-    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], message()
     (OUT / "set_up.txt").write_text(f"installed in {took:.1f} s")
 
 
@@ -641,7 +688,7 @@ def scenario_imported():
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
     yield from run(strength=60, steps=20)
-    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], message()
     assert K.action("impasto_again") is not None
 
 
@@ -679,7 +726,7 @@ def scenario_hidden():
 
 
 def scenario_notices():
-    """Before Run it says what one may not expect: what is selected, a frame, a cover, a profile, the size."""
+    """Before painting it says what one may not expect: what is selected, a frame, a cover, a profile, the size."""
     yield from show()
     document = yield from open_(64, 16)
     node = yield from filled(document, 64, 16)
@@ -743,9 +790,9 @@ def scenario_shapes():
     node = yield from filled(document, 64, 16)
     painter = dock().painter
     yield from run(**LONG)
-    dock().stop.click()
+    dock().foot.stop.click()
     settings()
-    dock().go.click()
+    dock().foot.go.click()
     assert (painter.image.width(), painter.image.height()) == (256, 64), painter.image.size()
     yield from wait_for(lambda: not painter.busy)
     dock().styles._choose_layer(document, node)
@@ -754,7 +801,7 @@ def scenario_shapes():
     boxes = dock().controls
     for name in ("stroke_size", "seed"):
         assert str(boxes[name].spin.maximum()) in boxes[name].toolTip(), boxes[name].toolTip()
-    for each in (boxes["strength"], boxes["quality"], dock().go, dock().stop, dock().keep):
+    for each in (boxes["strength"], boxes["quality"], dock().foot.go, dock().foot.stop, dock().foot.keep):
         assert each.toolTip()
     assert "recoloured" not in boxes["colour"].toolTip(), boxes["colour"].toolTip()
     yield from shut(document)
@@ -829,7 +876,7 @@ def scenario_worker_trouble():
     yield from run(**LONG)
     os.kill(painter.process._process.processId(), 9)
     yield from wait_for(lambda: not painter.busy)
-    assert "ended unexpectedly" in dock().text.text(), dock().text.text()
+    assert "ended unexpectedly" in message(), message()
     yield from wait_for(lambda: not children(), 1, "the end of the worker")
     right = known.read_text()
     for command, words in [
@@ -875,7 +922,7 @@ def scenario_choices():
     title = "red + oil + Background 30 %"
     K.action("impasto_again").trigger()
     yield from wait_for(lambda: not painter.busy)
-    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert message().startswith("Done"), message()
     assert names(document.rootNode())[-1] == title, names(document.rootNode())
     notes = [
         json.loads(document.annotation(each).data())
@@ -919,14 +966,14 @@ def scenario_drops():
     cut.write_bytes(Path("/checkout/examples/harbour.jpg").read_bytes()[:700])
     QImage(style()).rgbSwapped().save(str(other))
     drop(str(text))
-    yield from wait_for(lambda: "notes.txt" in dock().text.text() and titles() == ["red"], 30, "the refusal")
+    yield from wait_for(lambda: "notes.txt" in message() and titles() == ["red"], 30, "the refusal")
     drop(str(OUT))
-    assert f"{OUT.name} is a folder" in dock().text.text() and titles() == ["red"], dock().text.text()
+    assert f"{OUT.name} is a folder" in message() and titles() == ["red"], message()
     drop(str(odd), str(cut))
     yield from wait_for(lambda: titles() == ["red"], 30, "refusing two of two")
     drop(str(odd), str(cut), str(other))
     yield from wait_for(lambda: titles() == ["blue"], 30, "refusing two of three")
-    assert all(each.name in dock().text.text() for each in (odd, cut)), dock().text.text()
+    assert all(each.name in message() for each in (odd, cut)), message()
     drop(style(), str(other))
     assert titles() == ["red", "blue"] and not box.mix.isChecked(), titles()
     drop(str(other))
@@ -934,14 +981,14 @@ def scenario_drops():
     kept = json.loads((OUT / "data/krita/impasto-settings.json").read_text())["styles"]
     assert [each[2] for each in kept] == ["blue"], kept
     drop("https://example.org/pictures/scream.jpg")
-    assert "example.org gave no picture" in dock().text.text() and titles() == ["blue"], dock().text.text()
+    assert "example.org gave no picture" in message() and titles() == ["blue"], message()
     drop("https://example.org/pictures/scream.jpg", image=QImage(style()))
     assert titles() == ["scream"] and Path(painter.settings.styles[0].value).is_file(), titles()
     document = yield from open_(32, 24)
     yield from filled(document)
-    dock().go.click()
+    dock().foot.go.click()
     yield from wait_for(lambda: not painter.busy)
-    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert message().startswith("Done"), message()
     yield from shut(document)
 
 
@@ -952,8 +999,8 @@ def drop(*paths, image=None):
     if image is not None:
         data.setImageData(image)
     rest = data, Qt.LeftButton, Qt.NoModifier
-    QApplication.sendEvent(dock().bar, QDragEnterEvent(QPoint(2, 2), Qt.CopyAction, *rest))
-    QApplication.sendEvent(dock().bar, QDropEvent(QPointF(2, 2), Qt.CopyAction, *rest))
+    QApplication.sendEvent(dock().foot.bar, QDragEnterEvent(QPoint(2, 2), Qt.CopyAction, *rest))
+    QApplication.sendEvent(dock().foot.bar, QDropEvent(QPointF(2, 2), Qt.CopyAction, *rest))
 
 
 def scenario_large():
@@ -982,9 +1029,9 @@ def scenario_large():
     painter.settings.knobs = {name: value for name, value in painter.settings.knobs.items() if name not in QUICK}
     painter.heard.connect(lambda event: marks.setdefault(event.type, time.monotonic() - begin))
     begin = time.monotonic()
-    dock().go.click()
+    dock().foot.go.click()
     yield from wait_for(lambda: "preview" in marks, what="the first preview")
-    dock().stop.click()
+    dock().foot.stop.click()
     timer.stop()
     gap, _, state = max(gaps)
     text = f"4000 x 3000: held up for {1000 * gap:.0f} ms at most ({state}), "
@@ -1018,14 +1065,14 @@ def pictures(theme):
     dock().styles._picked(dock().styles.gallery.item(3))
     window = dock()
     window.setFloating(True)
-    window.resize(300, 790)
+    window.resize(300, 800)
     yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
     window.say("")
     yield 500
     window.grab().save(str(OUT / f"{theme}_idle.png"))
     seen = []
     painter.heard.connect(lambda event: seen.append(event.type))
-    window.go.click()
+    window.foot.go.click()
     yield from wait_for(lambda: seen.count("preview") > 2 or not painter.busy)
     window.grab().save(str(OUT / f"{theme}_running.png"))
     yield from wait_for(lambda: not painter.busy)
@@ -1040,16 +1087,18 @@ def pictures(theme):
     K.action("zoom_to_fit").trigger()
     yield 1000
     main.grab().save(str(OUT / f"{theme}_window.png"))
-    assert window.text.text().startswith("Done"), window.text.text()
+    assert message().startswith("Done"), message()
     assert (window.palette().window().color().lightness() > 128) == (theme == "light")
     main.resizeDocks([window], [1], Qt.Horizontal)
     window.fold.click()
     painter.settings.styles *= 2
     painter.changed.emit()
     yield 500
-    area = window.widget()
     main.grab().save(str(OUT / f"{theme}_narrow.png"))
-    assert area.widget().width() <= area.viewport().width(), "something is cut off where the docker is narrow"
+    body, gallery = window.area.widget(), window.styles.gallery
+    last = gallery.visualItemRect(gallery.item(gallery.count() - 1))
+    assert gallery.viewport().rect().contains(last), "not all styles are in sight"
+    assert body.width() <= window.area.viewport().width(), "something is cut off where the docker is narrow"
     yield from shut(document)
 
 
