@@ -5,9 +5,11 @@ from __future__ import annotations
 from krita import DockWidget, Krita
 
 from .controls import Choice, Number, about, control
+from .draft import Draft
 from .foot import Foot
 from .layers import notices
 from .painter import Painter, State
+from .preview import Preview
 from .qt import (
     QFormLayout,
     QIcon,
@@ -52,20 +54,19 @@ TIPS = {
     "The result is as large as the layer in any case",
 }
 """What is said of controls in place of the worker's words, which are those of its command line."""
-SIDE = 240
-"""Pixels of the preview."""
 WIDTH, LEAST = 272, 60
 """Pixels of what scrolls at least, with margins and a scroll bar, so that the docker may have 280 x 300."""
 LOOK = 300
 """Milliseconds between looks at which layer is active: Krita does not tell."""
-_painters: list[Painter] = []
+_painters: list[tuple[Painter, Draft]] = []
 
 
 def painter() -> Painter:
     """The one for all windows."""
     if not _painters:
-        _painters.append(Painter())
-    return _painters[0]
+        one = Painter()
+        _painters.append((one, Draft(one)))
+    return _painters[0][0]
 
 
 class Docker(DockWidget):
@@ -75,9 +76,10 @@ class Docker(DockWidget):
         super().__init__()
         self.setWindowTitle("Neural Style")
         self.painter = painter()
+        self.draft = _painters[0][1]
         self.setup, self.styles = SetUp(self.painter), Styles(self.painter)
         self.controls = _controls()
-        self.preview, self.foot = QLabel(), Foot(self.painter)
+        self.preview, self.foot = Preview(self.painter, self.draft), Foot(self.painter)
         self.origin, self.layers = QPushButton(), QMenu(self)
         self.notice = QLabel()
         self.fold, self.folded = QToolButton(), QWidget()
@@ -98,6 +100,12 @@ class Docker(DockWidget):
         """The worker gets ready as soon as the docker is looked at."""
         super().showEvent(event)
         self.painter.warm()
+
+    @guarded
+    def hideEvent(self, event) -> None:
+        """No draft is made for nobody."""
+        super().hideEvent(event)
+        self.draft.rest()
 
     @guarded
     def dragEnterEvent(self, event) -> None:
@@ -154,7 +162,6 @@ class Docker(DockWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.folded.hide()
-        self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.history.setIconSize(QSize(40, 40))
         self.history.setFixedHeight(96)
         self.history.setToolTip("Painted in this sitting: click to have the settings back")
@@ -193,6 +200,7 @@ class Docker(DockWidget):
         room = max(40, self.origin.width() - 30)
         self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
         self.foot.tries.setVisible(trial is not None and not self.painter.busy)
+        self.draft.look()
 
     @guarded
     def _list_layers(self) -> None:
@@ -219,6 +227,8 @@ class Docker(DockWidget):
             chosen = {name: value for name, value in values.items() if value is not None or name in DEFAULTS}
             self.painter.settings.knobs = {**unknown, **chosen, "network": values["network"] or ""}
             self.painter.settings.save()
+            if self.isVisible():
+                self.draft.look()
 
     def _load(self) -> None:
         """Show the painter's settings."""
@@ -230,7 +240,9 @@ class Docker(DockWidget):
 
     @guarded
     def _recall(self, item) -> None:
+        preview = self.painter.settings.preview
         self.painter.settings = self.painter.results[self.history.row(item)].settings.copy()
+        self.painter.settings.preview = preview
         self._load()
         self._edited()
 
@@ -245,8 +257,6 @@ class Docker(DockWidget):
             self._offer(event["knobs"])
         elif kind == "failed" and event.fields.get("code") == "not_started":
             self.setup.offer()
-        elif kind == "preview":
-            self._show_preview()
 
     def _networks(self, networks: list) -> None:
         self._loading = True
@@ -286,18 +296,8 @@ class Docker(DockWidget):
         if self.painter.state is State.READING:
             self.area.ensureWidgetVisible(self.preview)
         self._look()
-        self._show_preview()
         self._list_results()
         self.styles.refresh()
-
-    def _show_preview(self) -> None:
-        image = self.painter.image
-        self.preview.setVisible(not image.isNull())
-        if not image.isNull():
-            small = image.scaled(
-                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-            )
-            self.preview.setPixmap(QPixmap.fromImage(small))
 
     def _list_results(self) -> None:
         results = self.painter.results

@@ -70,6 +70,8 @@ class Painter(QObject):
         self.hello = None
         self.image = QImage()
         """The last preview; the layer itself until there is one."""
+        self.before = QImage()
+        """The layer."""
         self.process = Process(self)
         self.process.heard.connect(self._hear)
         self.installer: Installer | None = None
@@ -186,7 +188,7 @@ class Painter(QObject):
         if not self.settings.styles:
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
         source = layers.Source(document, node)
-        self.image = on_paper(layers.thumbnail(node, PREVIEW // 2))
+        self.image = self.before = on_paper(layers.thumbnail(node, PREVIEW // 2))
         self._end, self._job = None, ""
         self._turns = self._paint(source, self.settings.copy(), instead)
         self._enter(State.READING)

@@ -42,6 +42,8 @@ class Settings:
 
     styles: list[StyleChoice] = field(default_factory=list)
     knobs: dict[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
+    preview: bool = True
+    """Whether a draft follows the controls."""
 
     def recipe(self) -> dict[str, Any]:
         """The recipe to ask for: without what the worker is to choose."""
@@ -54,7 +56,7 @@ class Settings:
 
     def copy(self) -> Settings:
         """Another that can be changed."""
-        return Settings([StyleChoice(**vars(style)) for style in self.styles], dict(self.knobs))
+        return Settings([StyleChoice(**vars(style)) for style in self.styles], dict(self.knobs), self.preview)
 
     def know(self, names: list[str]) -> None:
         """The bundled styles of the worker: what is none of them gives way, so that there always is a style."""
@@ -68,7 +70,8 @@ class Settings:
         kept = [[each.kind, each.value, each.title, each.weight] for each in self.styles if each.kind != "layer"]
         new = _file().with_suffix(".new")
         new.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps({"styles": kept, "knobs": self.knobs}, indent=1), encoding="utf-8")
+        whole = {"styles": kept, "knobs": self.knobs, "preview": self.preview}
+        new.write_text(json.dumps(whole, indent=1), encoding="utf-8")
         new.replace(_file())
 
     @classmethod
@@ -82,6 +85,7 @@ class Settings:
                 for kind, value, title, weight in kept["styles"]
             ]
             found.styles = [style for style in styles if style.kind in ("file", "name")] or found.styles
+            found.preview = kept.get("preview") is not False
             knobs = {str(name): value for name, value in kept["knobs"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from krita import InfoObject, Krita, Selection
 from PyQt5.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
+from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import (
     QApplication,
     QDoubleSpinBox,
@@ -97,11 +98,12 @@ def run(wait=True, **knobs):
 LONG = {"steps": 100000, "wait": False, "strength": 50}
 
 
-def show():
+def show(preview=False):
     """Begin anew, whatever the last scenario came to: nothing in work, no document, the worker ready."""
     dock().painter.cancel()
     for document in K.documents():
         yield from shut(document)
+    dock().preview.follow.setChecked(preview)
     dock().setVisible(True)
     dock().raise_()
     yield from wait_for(lambda: dock().painter.hello and dock().painter.knobs, what="the worker")
@@ -626,6 +628,127 @@ def seen(*widgets):
         assert each.visibleRegion().boundingRect() == each.rect(), (type(each).__name__, place)
 
 
+def drafted(change):
+    """The picture in the docker once a draft has come to its end after `change`."""
+    process, ends = dock().painter.process, []
+
+    def note(event):
+        if event.type in ("done", "failed"):
+            ends.append(event.type)
+
+    process.heard.connect(note)
+    change()
+    yield from wait_for(lambda: ends, 60, "a draft")
+    process.heard.disconnect(note)
+    assert ends == ["done"], message()
+    return QImage(dock().draft.image)
+
+
+def scenario_draft():
+    """A draft follows the controls, and makes no layer; before is shown while the mouse is held on it."""
+    yield from show()
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    document.waitForDone()
+    document.setModified(False)
+    before, undo = names(document.rootNode()), undo_text()
+    painter, draft = settings(strength=50), dock().draft
+    strength, preview = dock().controls["strength"], dock().preview
+    first = yield from drafted(lambda: preview.follow.setChecked(True))
+    assert (first.width(), first.height()) == (384, 288), first.size()
+    assert preview.caption.text() == "Draft at 384 pixels" and preview.picture.isVisible()
+    source = draft._source
+    second = yield from drafted(lambda: strength.set(90))
+    assert second != first and draft._source is source, "the layer was read again"
+    third = yield from drafted(lambda: strength.set(50))
+    assert third != second
+    shown = preview.picture.pixmap().toImage()
+    QTest.mousePress(preview.picture, Qt.LeftButton)
+    held = preview.picture.pixmap().toImage()
+    QTest.mouseRelease(preview.picture, Qt.LeftButton)
+    assert held != shown and held.size() == shown.size() and preview.picture.pixmap().toImage() == shown
+    wanted = draft.before.scaled(held.size(), Qt.IgnoreAspectRatio, Qt.SmoothTransformation)
+    assert held == wanted.convertToFormat(held.format()), "it is not the layer"
+    other = yield from drafted(lambda: dock().styles._picked(dock().styles.gallery.item(2)))
+    assert other != third
+    assert names(document.rootNode()) == before and not document.modified() and undo_text() == undo
+    changed = yield from drafted(lambda: node.setPixelData(bytes((0, 0, 255, 255)) * 90000, 0, 0, 300, 300))
+    assert changed != other and draft._source is not source
+    chosen = Selection()
+    chosen.select(0, 0, 300, 450, 255)
+    yield from drafted(lambda: document.setSelection(chosen))
+    right = QRect(200, 20, 180, 260)
+    assert near(draft.image.copy(right), draft.before.copy(right)) and not near(draft.image, draft.before)
+    yield from drafted(lambda: painter.settings.knobs.update(steps="many"))  # those of a painting that is to be good
+    assert not message(), message()
+    painter.settings.knobs["tv_weight"] = "much"
+    yield from wait_for(lambda: "tv_weight" in message(), 10, "the failure of a draft")
+    del painter.settings.knobs["tv_weight"]
+    yield from wait_for(lambda: not message(), 10, "a draft that is well")
+    yield from shut(document)
+
+
+def near(one, other):
+    """Whether pictures are the same, but for rounding."""
+    pairs = zip(pixels_of(one), pixels_of(other))
+    return max(abs(a - b) for a, b in pairs) <= 3
+
+
+def pixels_of(image):
+    small = image.convertToFormat(QImage.Format_RGBA8888)
+    bits = small.constBits()
+    bits.setsize(small.sizeInBytes())
+    return bytes(bits)
+
+
+def scenario_draft_gives_way():
+    """Paint during a draft paints as ever; nothing is sent while the docker is hidden; and the check box is kept."""
+    yield from show()
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    yield from run(strength=60, size=512)
+    usual = document.rootNode().childNodes()[-1].pixelData(0, 0, 600, 450).data()
+    yield from choose(document, node)
+    painter, draft = dock().painter, dock().draft
+    dock().preview.follow.setChecked(True)
+    session = painter.process.session
+    dock().controls["strength"].set(61)
+    yield from wait_for(lambda: draft._job, 10, "a draft")
+    job = draft._job
+    dock().controls["strength"].set(60)
+    assert job in session.jobs
+    dock().foot.go.click()
+    assert draft.image.isNull() and not draft._job
+    yield from wait_for(lambda: not painter.busy)
+    assert message().startswith("Done"), message()
+    yield 600
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %", "red 60 %"]
+    painted = document.rootNode().childNodes()[2]
+    assert painted.pixelData(0, 0, 600, 450).data() == usual, "a draft has changed the painting"
+    assert draft.image.isNull() and not dock().preview.caption.text(), "the result is not shown"
+    dock().setVisible(False)
+    yield 100
+    dock().setVisible(True)
+    yield 1200
+    assert draft.image.isNull(), "the result has given way to a draft, though nothing has changed"
+    yield from drafted(lambda: dock().controls["strength"].set(30))
+    assert json.loads((OUT / "data/krita/impasto-settings.json").read_text())["preview"] is True
+    dock().setVisible(False)
+    yield 100
+    sent = session._count
+    dock().controls["strength"].set(80)
+    yield 1200
+    assert session._count == sent, "a hidden docker asks for drafts"
+    again = yield from drafted(lambda: dock().setVisible(True))
+    assert not again.isNull()
+    dock().preview.follow.setChecked(False)
+    sent = session._count
+    dock().controls["strength"].set(20)
+    yield 1200
+    assert session._count == sent and draft.image.isNull()
+    yield from shut(document)
+
+
 def scenario_import_from_file():
     """Krita's importer: the packed plug-in goes in and is enabled, and a ZIP file of the repository is refused."""
     (importer,) = [each for each in K.extensions() if type(each).__name__ == "PluginImporterExtension"]
@@ -1005,7 +1128,7 @@ def drop(*paths, image=None):
 
 def scenario_large():
     """4000 x 3000: how long Krita is held up at most, and how soon the first preview comes with the usual settings."""
-    yield from show()
+    yield from show(preview=True)
     document = yield from open_(4000, 3000)
     node = document.activeNode()
     node.setPixelData(samples(4000, 4) * 750, 0, 0, 4000, 3000)
@@ -1052,7 +1175,7 @@ def scenario_pictures_light():
 
 
 def pictures(theme):
-    yield from show()
+    yield from show(preview=True)
     main = K.activeWindow().qwindow()
     main.resize(1060, 760)
     document = K.openDocument("/checkout/examples/harbour.jpg")
@@ -1068,6 +1191,7 @@ def pictures(theme):
     window.resize(300, 800)
     yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
     window.say("")
+    yield from wait_for(lambda: not window.draft.image.isNull() and not window.draft._job, 60, "a draft")
     yield 500
     window.grab().save(str(OUT / f"{theme}_idle.png"))
     seen = []
