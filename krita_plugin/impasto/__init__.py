@@ -9,7 +9,6 @@ import time
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
 from .docker import Docker, painter
-from .events import progress
 from .painter import State
 from .qt import QIcon, guarded
 
@@ -44,7 +43,7 @@ class Again(Extension):
     @guarded
     def _heard(self, event):
         if event.type == "progress" and time.monotonic() > self.told + BETWEEN:
-            self.say(f"{painter().settings.title()}: {progress(event)}")
+            self.say(f"{painter().settings.title()}: {painter().progress(event)}")
 
     def createActions(self, window):
         """Offer to paint again, in this window."""

@@ -7,20 +7,16 @@ from krita import DockWidget, Krita
 from .controls import Choice, Number, about, control
 from .draft import Draft
 from .foot import Foot
+from .history import History
 from .layers import notices
 from .painter import Painter, State
 from .preview import Preview
 from .qt import (
     QFormLayout,
-    QIcon,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
     QMenu,
-    QPixmap,
     QPushButton,
     QScrollArea,
-    QSize,
     Qt,
     QTimer,
     QToolButton,
@@ -83,7 +79,7 @@ class Docker(DockWidget):
         self.origin, self.layers = QPushButton(), QMenu(self)
         self.notice = QLabel()
         self.fold, self.folded = QToolButton(), QWidget()
-        self.history = QListWidget()
+        self.history = History(self.painter)
         self.area = QScrollArea()
         self.watch = QTimer(self)
         self._loading, self._looked = False, ""
@@ -162,9 +158,6 @@ class Docker(DockWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.folded.hide()
-        self.history.setIconSize(QSize(40, 40))
-        self.history.setFixedHeight(96)
-        self.history.setToolTip("Painted in this sitting: click to have the settings back")
         return form
 
     def _connect(self) -> None:
@@ -172,7 +165,7 @@ class Docker(DockWidget):
         self.layers.aboutToShow.connect(self._list_layers)
         self.watch.timeout.connect(self._look)
         self.watch.start(LOOK)
-        self.history.itemClicked.connect(self._recall)
+        self.history.recalled.connect(self._recall)
         self.styles.edited.connect(self._edited)
         for each in self.controls.values():
             each.edited.connect(self._edited)
@@ -239,10 +232,7 @@ class Docker(DockWidget):
         self.styles.refresh()
 
     @guarded
-    def _recall(self, item) -> None:
-        preview = self.painter.settings.preview
-        self.painter.settings = self.painter.results[self.history.row(item)].settings.copy()
-        self.painter.settings.preview = preview
+    def _recall(self) -> None:
         self._load()
         self._edited()
 
@@ -296,14 +286,7 @@ class Docker(DockWidget):
         if self.painter.state is State.READING:
             self.area.ensureWidgetVisible(self.preview)
         self._look()
-        self._list_results()
         self.styles.refresh()
-
-    def _list_results(self) -> None:
-        results = self.painter.results
-        self.history.setVisible(bool(results))
-        for result in results[: len(results) - self.history.count()][::-1]:
-            self.history.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
 
 
 def _controls() -> dict:

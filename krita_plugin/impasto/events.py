@@ -53,7 +53,11 @@ def painted_size(quality: str, asked: str, longest: int) -> int:
     return round(size)
 
 
-def progress(event) -> str:
-    """How far a painting is."""
+def progress(event, size: int) -> str:
+    """How far a painting is that ends at a longest side of `size` pixels: what comes into being, and the time left."""
+    if 2 * event["size"] < size:
+        what = "Rough shapes"
+    else:
+        what = "Fine strokes" if event["stage"] == event["stages"] and event["size"] >= size else "Details"
     left = event["remaining"]
-    return "Painting..." if left is None else f"{event['size']} pixels, {clock(left)} left"
+    return what if left is None else f"{what}, {clock(left)} left"

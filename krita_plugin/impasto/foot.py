@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .events import progress
 from .painter import State
 from .qt import (
     QFrame,
@@ -89,7 +88,7 @@ class Foot(QWidget):
                 self.say("")
             self.bar.setRange(0, 1000)
             self.bar.setValue(round(1000 * event["fraction"]))
-            self.bar.setFormat(progress(event))
+            self.bar.setFormat(self.painter.progress(event))
 
     @guarded
     def refresh(self) -> None:

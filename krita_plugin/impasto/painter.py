@@ -9,7 +9,7 @@ from krita import Krita
 
 from . import layers
 from .client import LOST
-from .events import clock, image, on_paper, painted_size, sentence
+from .events import clock, image, on_paper, painted_size, progress, sentence
 from .installer import Installer
 from .process import Process
 from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unexpected
@@ -45,6 +45,7 @@ class Result(NamedTuple):
     title: str
     settings: Settings
     image: QImage
+    layer: Layer
 
 
 class Painter(QObject):
@@ -70,8 +71,8 @@ class Painter(QObject):
         self.hello = None
         self.image = QImage()
         """The last preview; the layer itself until there is one."""
-        self.before = QImage()
-        """The layer."""
+        self.before, self._size = QImage(), 0
+        """The layer, and the longest side that it is painted at last."""
         self.process = Process(self)
         self.process.heard.connect(self._hear)
         self.installer: Installer | None = None
@@ -97,6 +98,10 @@ class Painter(QObject):
     def say(self, text: str) -> None:
         """Tell the one who paints."""
         self.said.emit(text)
+
+    def progress(self, event) -> str:
+        """How far the painting is, in words."""
+        return progress(event, self._size)
 
     def painted_size(self, bounds) -> int:
         """The longest side at which the worker paints a layer of these bounds at last."""
@@ -189,7 +194,7 @@ class Painter(QObject):
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
         source = layers.Source(document, node)
         self.image = self.before = on_paper(layers.thumbnail(node, PREVIEW // 2))
-        self._end, self._job = None, ""
+        self._size, self._end, self._job = self.painted_size(source.bounds), None, ""
         self._turns = self._paint(source, self.settings.copy(), instead)
         self._enter(State.READING)
         self._timer.start(0)
@@ -247,7 +252,7 @@ class Painter(QObject):
             old = instead.document.nodeByUniqueID(instead.identity)
             if old is not None:
                 old.remove()
-        self.results.insert(0, Result(name, settings, self.image))
+        self.results.insert(0, Result(name, settings, self.image, self.last))
         return f"Done in {clock(event['seconds'])}: the new layer is {name}. {place}".strip()
 
     def _layer(self, style, into):

@@ -628,6 +628,51 @@ def seen(*widgets):
         assert each.visibleRegion().boundingRect() == each.rect(), (type(each).__name__, place)
 
 
+def scenario_words():
+    """The bar says what comes into being, and how long it takes yet."""
+    yield from show()
+    document = yield from open_(512, 384)
+    yield from filled(document, 512, 384)
+    painter, words = dock().painter, []
+    painter.heard.connect(lambda event: event.type == "progress" and words.append(dock().foot.bar.text()))
+    said = yield from run(strength=50, init="content", scales=None, steps=4)
+    assert said.startswith("Done"), said
+    kinds = [word.split(",")[0] for word in words]
+    assert list(dict.fromkeys(kinds)) == ["Rough shapes", "Details", "Fine strokes"], kinds
+    assert words[-1].endswith("s left"), words
+    yield from shut(document)
+
+
+def scenario_history():
+    """A click chooses the layer of a painting, and shows it; a double click brings its settings back."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    yield from run(strength=20)
+    yield from run(strength=40)
+    yield from choose(document, document.rootNode().childNodes()[1])
+    first = next(each for each in document.rootNode().childNodes() if each.name() == "red 20 %")
+    first.setVisible(False)
+    other = yield from open_(40, 40)
+    history = dock().history
+    dock().area.ensureWidgetVisible(history)
+    place = history.visualItemRect(history.item(1)).center()
+    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    yield from wait_for(lambda: document.activeNode() == first, 5, "choosing its layer")
+    assert K.activeDocument() == document and first.visible()
+    assert dock().controls["strength"].value() == 40
+    QTest.mouseDClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert dock().controls["strength"].value() == 20
+    first.remove()
+    yield 300
+    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert "not there any more" in message(), message()
+    yield from shut(document)
+    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert "not there any more" in message(), message()
+    yield from shut(other)
+
+
 def drafted(change):
     """The picture in the docker once a draft has come to its end after `change`."""
     process, ends = dock().painter.process, []
@@ -1055,7 +1100,7 @@ def scenario_choices():
     assert notes[0]["styles"] == ["red", "oil", "Background"] and notes[0]["recipe"]["strength"] == 30, notes
     assert undo_text() == "Undo Add Layer"
     settings(strength=70)
-    dock()._recall(dock().history.item(0))
+    dock().history._recall(dock().history.item(0))
     assert dock().controls["strength"].value() == 30 and [each.weight for each in painter.settings.styles] == [
         1,
         2.5,
