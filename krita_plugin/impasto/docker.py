@@ -13,10 +13,12 @@ from .painter import Painter, State
 from .preview import Preview
 from .qt import (
     QFormLayout,
+    QKeySequence,
     QLabel,
     QMenu,
     QPushButton,
     QScrollArea,
+    QShortcut,
     Qt,
     QTimer,
     QToolButton,
@@ -37,8 +39,8 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
-TITLES = ("Strength", "Stroke width", "Colours", "Quality", "Network", "Seed")
-"""Those of `SHOWN`."""
+TITLES = ("Stren&gth", "Stroke wi&dth", "Colo&urs", "&Quality", "Network", "Seed")
+"""Those of `SHOWN`. The letters are none that Krita's menus and usual dockers have."""
 TIPS = {
     "strength": "How far towards the style: 0 leaves the layer as it is, 100 forgets it",
     "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
@@ -81,6 +83,7 @@ class Docker(DockWidget):
         self.fold, self.folded = QToolButton(), QWidget()
         self.history = History(self.painter)
         self.area = QScrollArea()
+        self.escape = QShortcut(QKeySequence("Esc"), self)
         self.watch = QTimer(self)
         self._loading, self._looked = False, ""
         self._build()
@@ -147,11 +150,12 @@ class Docker(DockWidget):
         self.origin.setMenu(self.layers)
         self.origin.setMinimumWidth(40)
         self.origin.setToolTip("The layer that is painted. Results are not: trying again begins with it anew")
-        form.addRow("Paint from", self.origin)
+        form.addRow("Paint fro&m", self.origin)
         self.notice.setWordWrap(True)
         form.addRow(self.notice)
         for name, title in zip(SHOWN, TITLES):
             form.addRow(title, self.controls[name])
+            self.controls[name].call(title.replace("&", ""))
         self.fold.setText("Advanced")
         self.fold.setCheckable(True)
         self.fold.setAutoRaise(True)
@@ -161,6 +165,8 @@ class Docker(DockWidget):
         return form
 
     def _connect(self) -> None:
+        self.escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.escape.activated.connect(self.painter.cancel)
         self.fold.toggled.connect(self._fold)
         self.layers.aboutToShow.connect(self._list_layers)
         self.watch.timeout.connect(self._look)
@@ -278,11 +284,14 @@ class Docker(DockWidget):
             each = self.controls[knob["name"]] = control(knob)
             each.setToolTip(TIPS.get(knob["name"]) or about(knob))
             each.edited.connect(self._edited)
-            form.addRow(knob["name"].replace("_", " "), each)
+            title = knob["name"].replace("_", " ")
+            each.call(title)
+            form.addRow(title, each)
         self._load()
 
     @guarded
     def _changed(self) -> None:
+        self.escape.setEnabled(self.painter.busy)  # it means other things to Krita
         if self.painter.state is State.READING:
             self.area.ensureWidgetVisible(self.preview)
         self._look()

@@ -29,8 +29,9 @@ class Foot(QWidget):
     def __init__(self, painter) -> None:
         super().__init__()
         self.painter = painter
-        self.go, self.stop, self.keep = QPushButton("Paint"), QPushButton("Stop"), QPushButton("Stop and keep")
+        self.go, self.stop, self.keep = QPushButton("P&aint"), QPushButton("St&op"), QPushButton("Stop and &keep")
         self.bar, self.message, self.tries = QProgressBar(), Message(), QWidget()
+        self.bar.setAccessibleName("How far the painting is")
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
@@ -52,7 +53,7 @@ class Foot(QWidget):
         buttons = QHBoxLayout()
         for button, slot, tip in (
             (self.go, self._paint, "Paint the layer, as a new layer above it"),
-            (self.stop, self.painter.cancel, "Stop, and keep nothing"),
+            (self.stop, self.painter.cancel, "Stop, and keep nothing (Escape)"),
             (self.keep, self.painter.finish, "Stop, and make a layer of the picture so far"),
         ):
             button.setToolTip(tip)
@@ -65,9 +66,9 @@ class Foot(QWidget):
         row = QHBoxLayout(self.tries)
         row.setContentsMargins(0, 0, 0, 0)
         for title, slot, tip in (
-            ("Keep", self.painter.keep, "The new layer stays, whatever is painted next"),
-            ("Try again", self.painter.retry, "Paint once more, in place of the new layer"),
-            ("Discard", self.painter.discard, "Take the new layer away"),
+            ("&Keep", self.painter.keep, "The new layer stays, whatever is painted next"),
+            ("Tr&y again", self.painter.retry, "Paint once more, in place of the new layer"),
+            ("Dis&card", self.painter.discard, "Take the new layer away"),
         ):
             button = QPushButton(title)
             button.setToolTip(tip)

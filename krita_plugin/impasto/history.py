@@ -29,6 +29,7 @@ class History(QListWidget):
         self.painter, self.say = painter, painter.say
         self.setIconSize(QSize(40, 40))
         self.setFixedHeight(96)
+        self.setAccessibleName("Painted in this sitting")
         self.setToolTip("Painted in this sitting. Click: choose its layer. Double click: have its settings back")
         self.itemClicked.connect(self._choose)
         self.itemDoubleClicked.connect(self._recall)

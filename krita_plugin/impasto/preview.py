@@ -67,6 +67,7 @@ class Picture(QLabel):
         super().__init__()
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setToolTip("Press and hold the mouse to see the layer as it is")
+        self.setAccessibleName("Preview of the painting")
         self._now, self._before, self._held = QImage(), QImage(), False
         self.hide()
 

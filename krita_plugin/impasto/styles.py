@@ -52,6 +52,7 @@ class Styles(QWidget):
         self.painter, self.say = painter, painter.say
         self.gallery = _gallery()
         self.gallery.itemClicked.connect(self._picked)
+        self.gallery.itemActivated.connect(self._picked)  # by the keyboard
         self.file, self.layer, self.mix = QPushButton("Picture..."), QPushButton("Layer"), QCheckBox("Mix")
         self.file.setToolTip("A picture file; you can also drop one here")
         self.file.clicked.connect(self._browse)
@@ -149,6 +150,7 @@ class Styles(QWidget):
             weight.setSingleStep(0.5)
             weight.setValue(style.weight)
             weight.setToolTip("How much this style counts beside the others")
+            weight.setAccessibleName(f"Weight of {style.title}")
             weight.valueChanged.connect(lambda value: self._weigh(style, value))
             row.addWidget(calm(weight))
             row.addWidget(self._remover(style))  # the only one stays, so that there always is one
@@ -158,6 +160,7 @@ class Styles(QWidget):
         remove = QToolButton()
         remove.setText("\u00d7")
         remove.setToolTip("Leave this style out")
+        remove.setAccessibleName(f"Leave {style.title} out")
         remove.clicked.connect(lambda: self._remove(style))
         return remove
 
@@ -248,6 +251,7 @@ def _gallery() -> QListWidget:
     gallery.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     gallery.setTextElideMode(Qt.TextElideMode.ElideRight)
     gallery.setAcceptDrops(False)
+    gallery.setAccessibleName("Styles")
     font = gallery.font()
     font.setPointSizeF(font.pointSizeF() * 0.75)
     gallery.setFont(font)

@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,10 +12,18 @@ from PyQt5.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import (
+    QAbstractButton,
     QApplication,
+    QComboBox,
     QDoubleSpinBox,
+    QLabel,
+    QListWidget,
     QMessageBox,
+    QProgressBar,
     QPushButton,
+    QSlider,
+    QSpinBox,
+    QToolButton,
 )
 
 K = Krita.instance()
@@ -617,6 +626,11 @@ def scenario_foot():
     yield from shut(document)
 
 
+def press(keys):
+    """Keys of the keyboard."""
+    subprocess.Popen(["xdotool", "key", keys])
+
+
 def seen(*widgets):
     """Each of them is whole within the docker."""
     yield 100
@@ -671,6 +685,42 @@ def scenario_history():
     QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
     assert "not there any more" in message(), message()
     yield from shut(other)
+
+
+def scenario_keys():
+    """Alt and a letter paints, Escape stops; and what has no text of its own has a name for those who do not see it."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    window, painter, before = dock(), settings(strength=50, steps=100000), names(document.rootNode())
+    window.setFloating(True)
+    window.activateWindow()
+    box = window.controls["seed"].spin
+    box.setFocus()
+    yield from wait_for(box.hasFocus, 5, "the focus")
+    press("alt+a")
+    yield from wait_for(lambda: painter.state.name == "PAINTING", 30, "Alt+P")
+    press("Escape")
+    yield from wait_for(lambda: not painter.busy, 5, "Escape")
+    assert message() == "Cancelled." and names(document.rootNode()) == before, message()
+    for kind in (QSpinBox, QDoubleSpinBox, QComboBox, QSlider, QListWidget, QProgressBar, QToolButton):
+        for each in window.widget().findChildren(kind):
+            named = each.accessibleName() or (kind is QToolButton and each.text())
+            assert named or not each.isVisible(), (kind.__name__, each.parent())
+    window.setFloating(False)
+    ours = set(window.widget().findChildren((QAbstractButton, QLabel)))
+    everywhere = {each for each in QApplication.allWidgets() if isinstance(each, (QAbstractButton, QLabel))}
+    assert {"A", "O", "K", "Y", "C", "M", "G", "D", "U", "Q"} == letters(ours)
+    others = letters(each for each in everywhere - ours if each.isVisible())
+    others |= letters(K.activeWindow().qwindow().menuBar().actions())
+    assert not letters(ours) & others, sorted(letters(ours) & others)
+    yield from shut(document)
+
+
+def letters(things):
+    """The keys that are underlined in their texts."""
+    texts = [each.text().replace("&&", "") for each in things]
+    return {text.partition("&")[2][:1].upper() for text in texts if "&" in text and "<" not in text}
 
 
 def drafted(change):
