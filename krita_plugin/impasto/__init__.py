@@ -8,7 +8,7 @@ import time
 
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
-from .docker import Docker, painter, progress
+from .docker import Docker, painter
 from .painter import State
 from .qt import QIcon, guarded
 
@@ -43,7 +43,7 @@ class Again(Extension):
     @guarded
     def _heard(self, event):
         if event.type == "progress" and time.monotonic() > self.told + BETWEEN:
-            self.say(f"{painter().settings.title()}: {progress(event)}")
+            self.say(f"{painter().settings.title()}: {painter().progress(event)}")
 
     def createActions(self, window):
         """Offer to paint again, in this window."""

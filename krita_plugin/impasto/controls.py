@@ -46,8 +46,15 @@ class Control(QWidget):
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
+        self.widgets = widgets
         for widget in widgets:
             row.addWidget(calm(widget))
+        self.setFocusProxy(widgets[0])
+
+    def call(self, title: str) -> None:
+        """What it is called, for those who do not see the label beside it."""
+        for widget in self.widgets:
+            widget.setAccessibleName(title)
 
 
 class Number(Control):

@@ -5,21 +5,20 @@ from __future__ import annotations
 from krita import DockWidget, Krita
 
 from .controls import Choice, Number, about, control
+from .draft import Draft
+from .foot import Foot
+from .history import History
 from .layers import notices
-from .painter import Painter, State, clock
+from .painter import Painter, State
+from .preview import Preview
 from .qt import (
     QFormLayout,
-    QHBoxLayout,
-    QIcon,
+    QKeySequence,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
     QMenu,
-    QPixmap,
-    QProgressBar,
     QPushButton,
     QScrollArea,
-    QSize,
+    QShortcut,
     Qt,
     QTimer,
     QToolButton,
@@ -40,6 +39,8 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
+TITLES = ("Stren&gth", "Stroke wi&dth", "Colo&urs", "&Quality", "Network", "Seed")
+"""Those of `SHOWN`. The letters are none that Krita's menus and usual dockers have."""
 TIPS = {
     "strength": "How far towards the style: 0 leaves the layer as it is, 100 forgets it",
     "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
@@ -51,20 +52,19 @@ TIPS = {
     "The result is as large as the layer in any case",
 }
 """What is said of controls in place of the worker's words, which are those of its command line."""
-STATES = {State.READING: "Reading the layer...", State.PAINTING: "Painting...", State.ADDING: "Adding the layer..."}
-"""What the bar says."""
-SIDE, WIDTH = 240, 280
-"""Pixels of the preview, and of the docker at least, with margins and a scroll bar."""
-LOOK, DRAFT = 300, 512
-"""Milliseconds between looks at which layer is active: Krita does not tell. And pixels of a draft at most."""
-_painters: list[Painter] = []
+WIDTH, LEAST = 272, 60
+"""Pixels of what scrolls at least, with margins and a scroll bar, so that the docker may have 280 x 300."""
+LOOK = 300
+"""Milliseconds between looks at which layer is active: Krita does not tell."""
+_painters: list[tuple[Painter, Draft]] = []
 
 
 def painter() -> Painter:
     """The one for all windows."""
     if not _painters:
-        _painters.append(Painter())
-    return _painters[0]
+        one = Painter()
+        _painters.append((one, Draft(one)))
+    return _painters[0][0]
 
 
 class Docker(DockWidget):
@@ -74,14 +74,16 @@ class Docker(DockWidget):
         super().__init__()
         self.setWindowTitle("Neural Style")
         self.painter = painter()
+        self.draft = _painters[0][1]
         self.setup, self.styles = SetUp(self.painter), Styles(self.painter)
         self.controls = _controls()
-        self.preview, self.bar, self.text = QLabel(), QProgressBar(), QLabel()
-        self.go, self.stop, self.keep = QPushButton("Run"), QPushButton("Cancel"), QPushButton("Stop and keep")
-        self.origin, self.layers, self.tries = QPushButton(), QMenu(self), QWidget()
+        self.preview, self.foot = Preview(self.painter, self.draft), Foot(self.painter)
+        self.origin, self.layers = QPushButton(), QMenu(self)
         self.notice = QLabel()
         self.fold, self.folded = QToolButton(), QWidget()
-        self.history = QListWidget()
+        self.history = History(self.painter)
+        self.area = QScrollArea()
+        self.escape = QShortcut(QKeySequence("Esc"), self)
         self.watch = QTimer(self)
         self._loading, self._looked = False, ""
         self._build()
@@ -99,6 +101,12 @@ class Docker(DockWidget):
         self.painter.warm()
 
     @guarded
+    def hideEvent(self, event) -> None:
+        """No draft is made for nobody."""
+        super().hideEvent(event)
+        self.draft.rest()
+
+    @guarded
     def dragEnterEvent(self, event) -> None:
         """Pictures may be dropped, anywhere on the docker."""
         if event.mimeData().hasUrls() or event.mimeData().hasImage():
@@ -112,43 +120,42 @@ class Docker(DockWidget):
 
     def say(self, text: str) -> None:
         """Tell the one who paints."""
-        self.text.setText(text)
-        self.text.setVisible(bool(text))
+        self.foot.say(text)
 
     def _build(self) -> None:
-        body = QWidget()
-        column = QVBoxLayout(body)
+        body, whole = QWidget(), QWidget()
+        column, rows = QVBoxLayout(body), QVBoxLayout(whole)
         column.setContentsMargins(6, 6, 6, 6)
-        column.addWidget(self.setup)
-        column.addWidget(self.styles)
+        for widget in (self.setup, self.styles, self.preview):
+            column.addWidget(widget)
         column.addLayout(self._form())
-        column.addWidget(self.fold)
-        column.addWidget(self.folded)
-        column.addLayout(self._buttons())
-        self._offer_tries()
-        self._describe()
-        for widget in (self.notice, self.tries, self.bar, self.text, self.preview, self.history):
+        for widget in (self.fold, self.folded, self.history):
             column.addWidget(widget)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(body)
-        area.setMinimumWidth(WIDTH)
-        self.setWidget(area)
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(body)
+        self.area.setMinimumSize(WIDTH, LEAST)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self.area, 1)
+        rows.addWidget(self.foot)
+        self.setWidget(whole)
         self.setAcceptDrops(True)
 
     def _form(self) -> QFormLayout:
-        """What is set before Run: the layer, and the controls that are always there."""
+        """What is set before painting: the layer, and the controls that are always there."""
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.origin.setMenu(self.layers)
         self.origin.setMinimumWidth(40)
         self.origin.setToolTip("The layer that is painted. Results are not: trying again begins with it anew")
-        form.addRow("Paint from", self.origin)
-        titles = ("Strength", "Stroke width", "Colours", "Quality", "Network", "Seed")
-        for name, title in zip(SHOWN, titles):
+        form.addRow("Paint fro&m", self.origin)
+        self.notice.setWordWrap(True)
+        form.addRow(self.notice)
+        for name, title in zip(SHOWN, TITLES):
             form.addRow(title, self.controls[name])
+            self.controls[name].call(title.replace("&", ""))
         self.fold.setText("Advanced")
         self.fold.setCheckable(True)
         self.fold.setAutoRaise(True)
@@ -157,61 +164,19 @@ class Docker(DockWidget):
         self.folded.hide()
         return form
 
-    def _buttons(self) -> QHBoxLayout:
-        """Run, and what ends it."""
-        buttons = QHBoxLayout()
-        self.go.setToolTip("Paint the layer, as a new layer above it")
-        self.stop.setToolTip("Stop, and keep nothing")
-        self.keep.setToolTip("Stop, and make a layer of the picture so far")
-        for button in (self.go, self.stop, self.keep):
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # some styles want more
-            buttons.addWidget(button)
-        return buttons
-
-    def _offer_tries(self) -> None:
-        """What may be done with the last result."""
-        row = QHBoxLayout(self.tries)
-        row.setContentsMargins(0, 0, 0, 0)
-        for title, slot, tip in (
-            ("Keep", self.painter.keep, "The new layer stays, whatever is painted next"),
-            ("Try again", self.painter.retry, "Paint once more, in place of the new layer"),
-            ("Discard", self.painter.discard, "Take the new layer away"),
-        ):
-            button = QPushButton(title)
-            button.setToolTip(tip)
-            button.clicked.connect(slot)
-            row.addWidget(button)
-
-    def _describe(self) -> None:
-        """How the work, its end and what was painted before are shown."""
-        self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.text.setWordWrap(True)
-        self.notice.setWordWrap(True)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.history.setIconSize(QSize(40, 40))
-        self.history.setFixedHeight(96)
-        self.history.setToolTip("Painted in this sitting: click to have the settings back")
-
     def _connect(self) -> None:
-        self.go.clicked.connect(self._run)
-        self.stop.clicked.connect(self.painter.cancel)
-        self.keep.clicked.connect(self.painter.finish)
+        self.escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.escape.activated.connect(self.painter.cancel)
         self.fold.toggled.connect(self._fold)
         self.layers.aboutToShow.connect(self._list_layers)
         self.watch.timeout.connect(self._look)
         self.watch.start(LOOK)
-        self.history.itemClicked.connect(self._recall)
+        self.history.recalled.connect(self._recall)
         self.styles.edited.connect(self._edited)
         for each in self.controls.values():
             each.edited.connect(self._edited)
         self.painter.heard.connect(self._hear)
-        self.painter.said.connect(self.say)
         self.painter.changed.connect(self._changed)
-
-    @guarded
-    def _run(self) -> None:
-        self.say("")
-        self.painter.run()
 
     @guarded
     def _look(self) -> None:
@@ -230,19 +195,11 @@ class Docker(DockWidget):
             self.notice.setVisible(bool(notice))
             self._looked = identity
         if document and "size" in self.controls and self.folded.isVisible():
-            self.controls["size"].line.setPlaceholderText(str(self._size(node.bounds())))
+            self.controls["size"].line.setPlaceholderText(str(self.painter.painted_size(node.bounds())))
         room = max(40, self.origin.width() - 30)
         self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
-        self.tries.setVisible(trial is not None and not self.painter.busy)
-
-    def _size(self, bounds) -> int:
-        """At what longest side the worker paints if none is set."""
-        size = max(bounds.width(), bounds.height())
-        if self.controls["quality"].value() == "draft":
-            size /= 2
-            while size > DRAFT:
-                size /= 2
-        return round(size)
+        self.foot.tries.setVisible(trial is not None and not self.painter.busy)
+        self.draft.look()
 
     @guarded
     def _list_layers(self) -> None:
@@ -269,6 +226,8 @@ class Docker(DockWidget):
             chosen = {name: value for name, value in values.items() if value is not None or name in DEFAULTS}
             self.painter.settings.knobs = {**unknown, **chosen, "network": values["network"] or ""}
             self.painter.settings.save()
+            if self.isVisible():
+                self.draft.look()
 
     def _load(self) -> None:
         """Show the painter's settings."""
@@ -279,8 +238,7 @@ class Docker(DockWidget):
         self.styles.refresh()
 
     @guarded
-    def _recall(self, item) -> None:
-        self.painter.settings = self.painter.results[self.history.row(item)].settings.copy()
+    def _recall(self) -> None:
         self._load()
         self._edited()
 
@@ -295,14 +253,6 @@ class Docker(DockWidget):
             self._offer(event["knobs"])
         elif kind == "failed" and event.fields.get("code") == "not_started":
             self.setup.offer()
-        elif kind == "preview":
-            self._show_preview()
-        elif kind == "queued" and event["ahead"]:
-            self.say("It begins after what was cancelled has come to its end.")
-        elif kind == "progress":
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(1000 * event["fraction"]))
-            self.bar.setFormat(progress(event))
 
     def _networks(self, networks: list) -> None:
         self._loading = True
@@ -334,44 +284,18 @@ class Docker(DockWidget):
             each = self.controls[knob["name"]] = control(knob)
             each.setToolTip(TIPS.get(knob["name"]) or about(knob))
             each.edited.connect(self._edited)
-            form.addRow(knob["name"].replace("_", " "), each)
+            title = knob["name"].replace("_", " ")
+            each.call(title)
+            form.addRow(title, each)
         self._load()
 
     @guarded
     def _changed(self) -> None:
-        state = self.painter.state
-        self.go.setEnabled(state is State.IDLE)
-        self.stop.setEnabled(state in (State.READING, State.PAINTING))
-        self.keep.setEnabled(state is State.PAINTING)
-        self.bar.setVisible(state in STATES)
-        if state in STATES:
-            self.bar.setRange(0, 0)
-            self.bar.setFormat(STATES[state])
+        self.escape.setEnabled(self.painter.busy)  # it means other things to Krita
+        if self.painter.state is State.READING:
+            self.area.ensureWidgetVisible(self.preview)
         self._look()
-        self._show_preview()
-        self._list_results()
         self.styles.refresh()
-
-    def _show_preview(self) -> None:
-        image = self.painter.image
-        self.preview.setVisible(not image.isNull())
-        if not image.isNull():
-            small = image.scaled(
-                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-            )
-            self.preview.setPixmap(QPixmap.fromImage(small))
-
-    def _list_results(self) -> None:
-        results = self.painter.results
-        self.history.setVisible(bool(results))
-        for result in results[: len(results) - self.history.count()][::-1]:
-            self.history.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
-
-
-def progress(event) -> str:
-    """How far a painting is."""
-    left = event["remaining"]
-    return STATES[State.PAINTING] if left is None else f"{event['size']} pixels, {clock(left)} left"
 
 
 def _controls() -> dict:

@@ -9,6 +9,7 @@ from krita import Krita
 
 from . import layers
 from .client import LOST
+from .events import clock, image, on_paper, painted_size, progress, sentence
 from .installer import Installer
 from .process import Process
 from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unexpected
@@ -26,14 +27,6 @@ class State(Enum):
     ADDING = auto()
 
 
-class Result(NamedTuple):
-    """Something painted in this sitting."""
-
-    title: str
-    settings: Settings
-    image: QImage
-
-
 class Layer(NamedTuple):
     """One of a document, by its unique id."""
 
@@ -44,6 +37,15 @@ class Layer(NamedTuple):
         """The layer itself; None if it is not there, or not in the document in front."""
         there = self.document == Krita.instance().activeDocument()
         return self.document.nodeByUniqueID(self.identity) if there else None
+
+
+class Result(NamedTuple):
+    """Something painted in this sitting."""
+
+    title: str
+    settings: Settings
+    image: QImage
+    layer: Layer
 
 
 class Painter(QObject):
@@ -69,6 +71,8 @@ class Painter(QObject):
         self.hello = None
         self.image = QImage()
         """The last preview; the layer itself until there is one."""
+        self.before, self._size = QImage(), 0
+        """The layer, and the longest side that it is painted at last."""
         self.process = Process(self)
         self.process.heard.connect(self._hear)
         self.installer: Installer | None = None
@@ -94,6 +98,15 @@ class Painter(QObject):
     def say(self, text: str) -> None:
         """Tell the one who paints."""
         self.said.emit(text)
+
+    def progress(self, event) -> str:
+        """How far the painting is, in words."""
+        return progress(event, self._size)
+
+    def painted_size(self, bounds) -> int:
+        """The longest side at which the worker paints a layer of these bounds at last."""
+        knobs = self.settings.knobs
+        return painted_size(knobs["quality"], str(knobs.get("size") or ""), max(bounds.width(), bounds.height()))
 
     def warm(self) -> None:
         """Have the worker ready, and know its knobs."""
@@ -175,12 +188,13 @@ class Painter(QObject):
     def run(self, instead: Layer | None = None) -> None:
         """Paint `source()`, and take the layer `instead` away then. Raises `RefusedError`."""
         if self.busy:
-            raise RefusedError("A picture is in work: wait for it, or cancel it.")
+            raise RefusedError("A picture is in work: wait for it, or stop it.")
         document, node = self.source()
         if not self.settings.styles:
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
         source = layers.Source(document, node)
-        self.image, self._end, self._job = layers.thumbnail(node, PREVIEW // 2), None, ""
+        self.image = self.before = on_paper(layers.thumbnail(node, PREVIEW // 2))
+        self._size, self._end, self._job = self.painted_size(source.bounds), None, ""
         self._turns = self._paint(source, self.settings.copy(), instead)
         self._enter(State.READING)
         self._timer.start(0)
@@ -238,7 +252,7 @@ class Painter(QObject):
             old = instead.document.nodeByUniqueID(instead.identity)
             if old is not None:
                 old.remove()
-        self.results.insert(0, Result(name, settings, self.image))
+        self.results.insert(0, Result(name, settings, self.image, self.last))
         return f"Done in {clock(event['seconds'])}: the new layer is {name}. {place}".strip()
 
     def _layer(self, style, into):
@@ -273,6 +287,7 @@ class Painter(QObject):
         if kind == "hello":
             self.hello, self._asked = event, {}
             self.thumbnails = {key: small for key, small in self.thumbnails.items() if not small.isNull()}
+            self.settings.know([style["name"] for style in event["styles"]])
         elif event.id in self._asked:
             self._shown(event)
         elif kind == "description":
@@ -311,21 +326,3 @@ class Painter(QObject):
         self._turns, self._job = None, ""
         self._enter(State.IDLE)
         self.say(text)
-
-
-def image(event) -> QImage:
-    """The small picture of an event, which owns its pixels."""
-    found = event.picture()
-    return QImage(found.data, found.width, found.height, found.width * 3, QImage.Format.Format_RGB888).copy()
-
-
-def sentence(event) -> str:
-    """What went wrong and what to do."""
-    return f"{event['message']} {event.fields.get('hint') or ''}".strip()
-
-
-def clock(seconds: float) -> str:
-    """A time in words."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -81,7 +81,7 @@ class Process(QObject):
 
     def say(self, text: str) -> None:
         """Called by `guarded`."""
-        self._lose(failure("crashed", text, "Run again."))
+        self._lose(failure("crashed", text, "Paint again."))
 
     def _insist(self, session: Session, job: str) -> None:
         if session is self.session and job in session.jobs:
@@ -149,4 +149,4 @@ class Process(QObject):
             return
         silent = time.monotonic() - session.moved
         if silent > (SILENT if session.hello else START) and (session.jobs or not session.hello):
-            self._lose(session.lost(f"has been silent for {silent:.0f} seconds", "Run again.", self._tail))
+            self._lose(session.lost(f"has been silent for {silent:.0f} seconds", "Paint again.", self._tail))

@@ -37,6 +37,8 @@ from .settings import DROPPED, StyleChoice, folder
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
+ROW, TALL = 4, SIDE + 18
+"""Styles in a row of the gallery, and its height in pixels."""
 FILES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)"
 
 
@@ -50,6 +52,7 @@ class Styles(QWidget):
         self.painter, self.say = painter, painter.say
         self.gallery = _gallery()
         self.gallery.itemClicked.connect(self._picked)
+        self.gallery.itemActivated.connect(self._picked)  # by the keyboard
         self.file, self.layer, self.mix = QPushButton("Picture..."), QPushButton("Layer"), QCheckBox("Mix")
         self.file.setToolTip("A picture file; you can also drop one here")
         self.file.clicked.connect(self._browse)
@@ -74,17 +77,29 @@ class Styles(QWidget):
         own = self.painter.hello["styles"] if self.painter.hello else []
         if self.gallery.count() != len(own):
             self.gallery.clear()
+            self._shown = []
             for style in own:
                 item = QListWidgetItem(style["name"])
                 item.setToolTip(f"{style['name']}: {style['summary']}")
-                item.setSizeHint(QSize(SIDE + 20, SIDE + 12))  # otherwise a narrow one is not in line
                 self.gallery.addItem(item)
         for number in range(self.gallery.count()):
             item = self.gallery.item(number)
             item.setIcon(_icon(self.painter.thumbnail(StyleChoice("name", item.text(), item.text()))))
         self.gallery.setVisible(bool(own))
-        self.gallery.setFixedHeight(-(-len(own) // 4) * self.gallery.gridSize().height() + 4)
+        self.gallery.setFixedHeight(-(-len(own) // ROW) * TALL + 4)
+        self._spread()
         self._fill()
+
+    def resizeEvent(self, event) -> None:
+        """Another width, as many in a row."""
+        super().resizeEvent(event)
+        self._spread()
+
+    def _spread(self) -> None:
+        width = max(SIDE, (self.width() - 6) // ROW)
+        self.gallery.setGridSize(QSize(width, TALL))
+        for number in range(self.gallery.count()):  # otherwise a narrow one is not in line
+            self.gallery.item(number).setSizeHint(QSize(width, TALL - 6))
 
     def choose(self, style: StyleChoice, add: bool = False) -> None:
         """Take a style in place of the others, or with them."""
@@ -102,12 +117,20 @@ class Styles(QWidget):
         if state == self._shown:
             return
         self._shown = state
+        self._mark()
         while self.rows.count():
             old = self.rows.takeAt(0).widget()
             old.hide()
             old.deleteLater()
         for style in styles or [None]:
             self.rows.addWidget(self._row(style, len(styles) > 1) if style else QLabel("Choose a style."))
+
+    def _mark(self) -> None:
+        """Show in the gallery which of impasto's own is chosen, the last one of several."""
+        chosen = [style.value for style in self.painter.settings.styles if style.kind == "name"]
+        names = [self.gallery.item(number).text() for number in range(self.gallery.count())]
+        self.gallery.clearSelection()
+        self.gallery.setCurrentRow(names.index(chosen[-1]) if chosen and chosen[-1] in names else -1)
 
     def _row(self, style: StyleChoice, several: bool) -> QWidget:
         widget = QWidget()
@@ -127,14 +150,19 @@ class Styles(QWidget):
             weight.setSingleStep(0.5)
             weight.setValue(style.weight)
             weight.setToolTip("How much this style counts beside the others")
+            weight.setAccessibleName(f"Weight of {style.title}")
             weight.valueChanged.connect(lambda value: self._weigh(style, value))
             row.addWidget(calm(weight))
+            row.addWidget(self._remover(style))  # the only one stays, so that there always is one
+        return widget
+
+    def _remover(self, style: StyleChoice) -> QToolButton:
         remove = QToolButton()
         remove.setText("\u00d7")
         remove.setToolTip("Leave this style out")
+        remove.setAccessibleName(f"Leave {style.title} out")
         remove.clicked.connect(lambda: self._remove(style))
-        row.addWidget(remove)
-        return widget
+        return remove
 
     @guarded
     def _weigh(self, style: StyleChoice, value: float) -> None:
@@ -218,12 +246,12 @@ def _gallery() -> QListWidget:
     gallery = QListWidget()
     gallery.setViewMode(QListView.ViewMode.IconMode)
     gallery.setIconSize(QSize(SIDE, SIDE))
-    gallery.setGridSize(QSize(SIDE + 20, SIDE + 18))
     gallery.setMovement(QListView.Movement.Static)
     gallery.setResizeMode(QListView.ResizeMode.Adjust)
     gallery.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     gallery.setTextElideMode(Qt.TextElideMode.ElideRight)
     gallery.setAcceptDrops(False)
+    gallery.setAccessibleName("Styles")
     font = gallery.font()
     font.setPointSizeF(font.pointSizeF() * 0.75)
     gallery.setFont(font)

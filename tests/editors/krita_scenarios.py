@@ -3,13 +3,28 @@
 import json
 import os
 import struct
+import subprocess
 import time
 from pathlib import Path
 
 from krita import InfoObject, Krita, Selection
-from PyQt5.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PyQt5.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
-from PyQt5.QtWidgets import QApplication, QDoubleSpinBox, QMessageBox, QPushButton
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QListWidget,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QToolButton,
+)
 
 K = Krita.instance()
 OUT = Path(os.environ["HOME"])
@@ -34,6 +49,11 @@ def dock():
     return next(each for each in K.dockers() if each.objectName() == "impasto")
 
 
+def message():
+    """What the docker says."""
+    return dock().foot.message.label.text()
+
+
 def open_(width, height, model="RGBA", depth="U8", profile=""):
     """A new document on the screen, with its first layer active."""
     document = K.createDocument(width, height, "picture", model, depth, profile, 72.0)
@@ -47,7 +67,7 @@ def wait_for(true, seconds=240, what="it"):
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
-            raise TimeoutError(f"{what} takes too long; the docker says {dock().text.text()!r}")
+            raise TimeoutError(f"{what} takes too long; the docker says {message()!r}")
         yield 20
 
 
@@ -74,24 +94,25 @@ def settings(strength=0, styles=None, **knobs):
 
 
 def run(wait=True, **knobs):
-    """Press Run, and wait for the end; or for the first progress."""
+    """Press Paint, and wait for the end; or for the first progress."""
     painter, moved = settings(**knobs), []
     painter.heard.connect(lambda event: moved.append(event.type))
-    assert dock().go.isEnabled()
-    dock().go.click()
+    assert dock().foot.go.isEnabled()
+    dock().foot.go.click()
     yield from wait_for(lambda: not painter.busy or (not wait and "progress" in moved), what="painting")
     yield 60
-    return dock().text.text()
+    return message()
 
 
 LONG = {"steps": 100000, "wait": False, "strength": 50}
 
 
-def show():
+def show(preview=False):
     """Begin anew, whatever the last scenario came to: nothing in work, no document, the worker ready."""
     dock().painter.cancel()
     for document in K.documents():
         yield from shut(document)
+    dock().preview.follow.setChecked(preview)
     dock().setVisible(True)
     dock().raise_()
     yield from wait_for(lambda: dock().painter.hello and dock().painter.knobs, what="the worker")
@@ -270,7 +291,7 @@ def scenario_profiles():
         assert said.startswith("Done") and new.name() == "red 80 %", said
         dock().styles._choose_layer(layer, layer.rootNode().childNodes()[0])
         yield from choose(document, node)
-        dock().go.click()
+        dock().foot.go.click()
         yield from wait_for(lambda: not dock().painter.busy)
         other = document.rootNode().childNodes()[2]
         pair = new.pixelData(0, 0, 64, 48).data()[1::2], other.pixelData(0, 0, 64, 48).data()[1::2]
@@ -389,8 +410,8 @@ def scenario_two_documents():
     before = names(one.rootNode()), names(other.rootNode())
     yield from run(**LONG)
     yield from look_at(other)
-    assert not dock().go.isEnabled()
-    dock().keep.click()
+    assert not dock().foot.go.isEnabled()
+    dock().foot.keep.click()
     yield from wait_for(lambda: not dock().painter.busy)
     assert K.activeDocument() == other
     assert (names(one.rootNode()), names(other.rootNode())) == ([*before[0], "red 50 %"], before[1])
@@ -414,8 +435,8 @@ def scenario_refusals():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     dock().painter.settings.styles = []
-    dock().go.click()
-    assert "Choose a style first" in dock().text.text()
+    dock().foot.go.click()
+    assert "Choose a style first" in message()
     empty = document.createNode("void", "paintlayer")
     document.rootNode().addChildNode(empty, None)
     yield from wait_for(lambda: document.activeNode() == empty)
@@ -447,19 +468,19 @@ def scenario_meanwhile():
     before = names(document.rootNode())
     painter = dock().painter
     yield from run(**LONG)
-    assert painter.busy and dock().stop.isEnabled()
-    dock().stop.click()
-    assert not painter.busy and dock().text.text() == "Cancelled." and names(document.rootNode()) == before
+    assert painter.busy and dock().foot.stop.isEnabled()
+    dock().foot.stop.click()
+    assert not painter.busy and message() == "Cancelled." and names(document.rootNode()) == before
     yield from run(**LONG)
-    dock().keep.click()
+    dock().foot.keep.click()
     yield from wait_for(lambda: not painter.busy)
-    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert message().startswith("Done"), message()
     assert names(document.rootNode()) == [*before, "red 50 %"]
     yield from choose(document, node)
     yield from run(**LONG)
     yield from shut(document)
     yield from wait_for(lambda: not painter.busy)
-    assert "closed" in dock().text.text(), dock().text.text()
+    assert "closed" in message(), message()
 
 
 def scenario_kept():
@@ -483,7 +504,7 @@ def scenario_kept():
     yield from run(**LONG)
     node.setPixelData(bytes(4), 56, 20, 1, 1)
     node.setPixelData(bytes([9]) * 4, 57, 20, 1, 1)
-    assert "where that was" in (yield from kept()), dock().text.text()
+    assert "where that was" in (yield from kept()), message()
     yield from choose(document, node)
     chosen = Selection()
     chosen.select(10, 8, 20, 16, 255)
@@ -491,7 +512,7 @@ def scenario_kept():
     yield from run(**LONG)
     node.remove()
     yield from wait_for(lambda: node.uniqueId() not in [each.uniqueId() for each in document.rootNode().childNodes()])
-    assert "on top of all" in (yield from kept()), dock().text.text()
+    assert "on top of all" in (yield from kept()), message()
     new = [each for each in document.rootNode().childNodes() if each.type() != "selectionmask"][-1]
     assert new.name() == "red 50 %" and new.bounds().getRect() == (10, 8, 20, 16), (new.name(), new.bounds())
     document.setSelection(None)
@@ -521,11 +542,11 @@ def scenario_kept():
 
 def kept():
     """Stop and keep, and what is said."""
-    dock().keep.click()
+    dock().foot.keep.click()
     yield from wait_for(lambda: not dock().painter.busy)
     yield 100
-    assert dock().text.text().startswith("Done"), dock().text.text()
-    return dock().text.text()
+    assert message().startswith("Done"), message()
+    return message()
 
 
 def scenario_again():
@@ -534,10 +555,10 @@ def scenario_again():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     data, root = node.pixelData(0, 0, 48, 32).data(), document.rootNode()
-    buttons = {each.text().replace("&", ""): each for each in dock().tries.findChildren(QPushButton)}
+    buttons = {each.text().replace("&", ""): each for each in dock().foot.tries.findChildren(QPushButton)}
     yield from run(strength=60, steps=20)
     yield from wait_for(lambda: document.activeNode().name() == "red 60 %", 10, "Krita")
-    yield from wait_for(lambda: dock().tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
+    yield from wait_for(lambda: dock().foot.tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
     assert root.childNodes()[-1].pixelData(0, 0, 48, 32).data() != data
     settings(strength=0)
     K.action("impasto_again").trigger()
@@ -555,12 +576,12 @@ def scenario_again():
     assert names(root) == ["Background", "photo", "red 10 %", "red 60 %"], names(root)
     buttons["Discard"].click()
     yield 300
-    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().tries.isVisible(), names(root)
+    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().foot.tries.isVisible(), names(root)
     assert undo_text() == "Undo Remove Layer", undo_text()
     yield from run()
-    yield from wait_for(lambda: dock().tries.isVisible(), 5, "the docker")
+    yield from wait_for(lambda: dock().foot.tries.isVisible(), 5, "the docker")
     buttons["Keep"].click()
-    assert not dock().tries.isVisible()
+    assert not dock().foot.tries.isVisible()
     yield 200
     assert names(root) == ["Background", "photo", "red 0 %", "red 60 %"], names(root)
     dock()._list_layers()
@@ -577,6 +598,249 @@ def scenario_again():
         assert new.pixelData(0, 0, 48, 32).data() == painted.pixelData(0, 0, 48, 32).data()
     yield from choose(document, root.childNodes()[0])
     yield from wait_for(lambda: dock().origin.text() == "Background", 5, "the docker")
+    yield from shut(document)
+
+
+def scenario_foot():
+    """At 280 x 300 pixels all that begins and ends a painting is in sight, and what is said."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    window, foot = dock(), dock().foot
+    window.setFloating(True)
+    window.resize(280, 300)
+    yield 400
+    assert (window.width(), window.height()) == (280, 300), window.size()
+    yield from seen(foot.go, foot.stop, foot.keep)
+    yield from run(**LONG)
+    yield from seen(foot.go, foot.stop, foot.keep, foot.bar)
+    foot.keep.click()
+    yield from wait_for(foot.tries.isVisible, 60, "the result")
+    yield from seen(foot.go, foot.message.label, *foot.tries.findChildren(QPushButton))
+    foot.say("A sentence that is long. " * 40)
+    yield 200
+    yield from seen(foot.go, *foot.tries.findChildren(QPushButton))
+    assert 30 < foot.message.label.visibleRegion().boundingRect().height() < foot.message.label.height()
+    assert window.area.height() >= 60 and window.height() == 300, window.area.size()
+    window.setFloating(False)
+    yield from shut(document)
+
+
+def press(keys):
+    """Keys of the keyboard."""
+    subprocess.Popen(["xdotool", "key", keys])
+
+
+def seen(*widgets):
+    """Each of them is whole within the docker."""
+    yield 100
+    window = dock()
+    for each in widgets:
+        assert each.isVisible(), each.objectName()
+        place = QRect(each.mapTo(window, QPoint()), each.size())
+        assert window.rect().contains(place) and not each.visibleRegion().isEmpty(), (type(each).__name__, place)
+        assert each.visibleRegion().boundingRect() == each.rect(), (type(each).__name__, place)
+
+
+def scenario_words():
+    """The bar says what comes into being, and how long it takes yet."""
+    yield from show()
+    document = yield from open_(512, 384)
+    yield from filled(document, 512, 384)
+    painter, words = dock().painter, []
+    painter.heard.connect(lambda event: event.type == "progress" and words.append(dock().foot.bar.text()))
+    said = yield from run(strength=50, init="content", scales=None, steps=4)
+    assert said.startswith("Done"), said
+    kinds = [word.split(",")[0] for word in words]
+    assert list(dict.fromkeys(kinds)) == ["Rough shapes", "Details", "Fine strokes"], kinds
+    assert words[-1].endswith("s left"), words
+    yield from shut(document)
+
+
+def scenario_history():
+    """A click chooses the layer of a painting, and shows it; a double click brings its settings back."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    yield from run(strength=20)
+    yield from run(strength=40)
+    yield from choose(document, document.rootNode().childNodes()[1])
+    first = next(each for each in document.rootNode().childNodes() if each.name() == "red 20 %")
+    first.setVisible(False)
+    other = yield from open_(40, 40)
+    history = dock().history
+    dock().area.ensureWidgetVisible(history)
+    place = history.visualItemRect(history.item(1)).center()
+    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    yield from wait_for(lambda: document.activeNode() == first, 5, "choosing its layer")
+    assert K.activeDocument() == document and first.visible()
+    assert dock().controls["strength"].value() == 40
+    QTest.mouseDClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert dock().controls["strength"].value() == 20
+    first.remove()
+    yield 300
+    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert "not there any more" in message(), message()
+    yield from shut(document)
+    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    assert "not there any more" in message(), message()
+    yield from shut(other)
+
+
+def scenario_keys():
+    """Alt and a letter paints, Escape stops; and what has no text of its own has a name for those who do not see it."""
+    yield from show()
+    document = yield from open_(48, 32)
+    yield from filled(document, 48, 32)
+    window, painter, before = dock(), settings(strength=50, steps=100000), names(document.rootNode())
+    window.setFloating(True)
+    window.activateWindow()
+    box = window.controls["seed"].spin
+    box.setFocus()
+    yield from wait_for(box.hasFocus, 5, "the focus")
+    press("alt+a")
+    yield from wait_for(lambda: painter.state.name == "PAINTING", 30, "Alt+P")
+    press("Escape")
+    yield from wait_for(lambda: not painter.busy, 5, "Escape")
+    assert message() == "Cancelled." and names(document.rootNode()) == before, message()
+    for kind in (QSpinBox, QDoubleSpinBox, QComboBox, QSlider, QListWidget, QProgressBar, QToolButton):
+        for each in window.widget().findChildren(kind):
+            named = each.accessibleName() or (kind is QToolButton and each.text())
+            assert named or not each.isVisible(), (kind.__name__, each.parent())
+    window.setFloating(False)
+    ours = set(window.widget().findChildren((QAbstractButton, QLabel)))
+    everywhere = {each for each in QApplication.allWidgets() if isinstance(each, (QAbstractButton, QLabel))}
+    assert {"A", "O", "K", "Y", "C", "M", "G", "D", "U", "Q"} == letters(ours)
+    others = letters(each for each in everywhere - ours if each.isVisible())
+    others |= letters(K.activeWindow().qwindow().menuBar().actions())
+    assert not letters(ours) & others, sorted(letters(ours) & others)
+    yield from shut(document)
+
+
+def letters(things):
+    """The keys that are underlined in their texts."""
+    texts = [each.text().replace("&&", "") for each in things]
+    return {text.partition("&")[2][:1].upper() for text in texts if "&" in text and "<" not in text}
+
+
+def drafted(change):
+    """The picture in the docker once a draft has come to its end after `change`."""
+    process, ends = dock().painter.process, []
+
+    def note(event):
+        if event.type in ("done", "failed"):
+            ends.append(event.type)
+
+    process.heard.connect(note)
+    change()
+    yield from wait_for(lambda: ends, 60, "a draft")
+    process.heard.disconnect(note)
+    assert ends == ["done"], message()
+    return QImage(dock().draft.image)
+
+
+def scenario_draft():
+    """A draft follows the controls, and makes no layer; before is shown while the mouse is held on it."""
+    yield from show()
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    document.waitForDone()
+    document.setModified(False)
+    before, undo = names(document.rootNode()), undo_text()
+    painter, draft = settings(strength=50), dock().draft
+    strength, preview = dock().controls["strength"], dock().preview
+    first = yield from drafted(lambda: preview.follow.setChecked(True))
+    assert (first.width(), first.height()) == (384, 288), first.size()
+    assert preview.caption.text() == "Draft at 384 pixels" and preview.picture.isVisible()
+    source = draft._source
+    second = yield from drafted(lambda: strength.set(90))
+    assert second != first and draft._source is source, "the layer was read again"
+    third = yield from drafted(lambda: strength.set(50))
+    assert third != second
+    shown = preview.picture.pixmap().toImage()
+    QTest.mousePress(preview.picture, Qt.LeftButton)
+    held = preview.picture.pixmap().toImage()
+    QTest.mouseRelease(preview.picture, Qt.LeftButton)
+    assert held != shown and held.size() == shown.size() and preview.picture.pixmap().toImage() == shown
+    wanted = draft.before.scaled(held.size(), Qt.IgnoreAspectRatio, Qt.SmoothTransformation)
+    assert held == wanted.convertToFormat(held.format()), "it is not the layer"
+    other = yield from drafted(lambda: dock().styles._picked(dock().styles.gallery.item(2)))
+    assert other != third
+    assert names(document.rootNode()) == before and not document.modified() and undo_text() == undo
+    changed = yield from drafted(lambda: node.setPixelData(bytes((0, 0, 255, 255)) * 90000, 0, 0, 300, 300))
+    assert changed != other and draft._source is not source
+    chosen = Selection()
+    chosen.select(0, 0, 300, 450, 255)
+    yield from drafted(lambda: document.setSelection(chosen))
+    right = QRect(200, 20, 180, 260)
+    assert near(draft.image.copy(right), draft.before.copy(right)) and not near(draft.image, draft.before)
+    yield from drafted(lambda: painter.settings.knobs.update(steps="many"))  # those of a painting that is to be good
+    assert not message(), message()
+    painter.settings.knobs["tv_weight"] = "much"
+    yield from wait_for(lambda: "tv_weight" in message(), 10, "the failure of a draft")
+    del painter.settings.knobs["tv_weight"]
+    yield from wait_for(lambda: not message(), 10, "a draft that is well")
+    yield from shut(document)
+
+
+def near(one, other):
+    """Whether pictures are the same, but for rounding."""
+    pairs = zip(pixels_of(one), pixels_of(other))
+    return max(abs(a - b) for a, b in pairs) <= 3
+
+
+def pixels_of(image):
+    small = image.convertToFormat(QImage.Format_RGBA8888)
+    bits = small.constBits()
+    bits.setsize(small.sizeInBytes())
+    return bytes(bits)
+
+
+def scenario_draft_gives_way():
+    """Paint during a draft paints as ever; nothing is sent while the docker is hidden; and the check box is kept."""
+    yield from show()
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    yield from run(strength=60, size=512)
+    usual = document.rootNode().childNodes()[-1].pixelData(0, 0, 600, 450).data()
+    yield from choose(document, node)
+    painter, draft = dock().painter, dock().draft
+    dock().preview.follow.setChecked(True)
+    session = painter.process.session
+    dock().controls["strength"].set(61)
+    yield from wait_for(lambda: draft._job, 10, "a draft")
+    job = draft._job
+    dock().controls["strength"].set(60)
+    assert job in session.jobs
+    dock().foot.go.click()
+    assert draft.image.isNull() and not draft._job
+    yield from wait_for(lambda: not painter.busy)
+    assert message().startswith("Done"), message()
+    yield 600
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %", "red 60 %"]
+    painted = document.rootNode().childNodes()[2]
+    assert painted.pixelData(0, 0, 600, 450).data() == usual, "a draft has changed the painting"
+    assert draft.image.isNull() and not dock().preview.caption.text(), "the result is not shown"
+    dock().setVisible(False)
+    yield 100
+    dock().setVisible(True)
+    yield 1200
+    assert draft.image.isNull(), "the result has given way to a draft, though nothing has changed"
+    yield from drafted(lambda: dock().controls["strength"].set(30))
+    assert json.loads((OUT / "data/krita/impasto-settings.json").read_text())["preview"] is True
+    dock().setVisible(False)
+    yield 100
+    sent = session._count
+    dock().controls["strength"].set(80)
+    yield 1200
+    assert session._count == sent, "a hidden docker asks for drafts"
+    again = yield from drafted(lambda: dock().setVisible(True))
+    assert not again.isNull()
+    dock().preview.follow.setChecked(False)
+    sent = session._count
+    dock().controls["strength"].set(20)
+    yield 1200
+    assert session._count == sent and draft.image.isNull()
     yield from shut(document)
 
 
@@ -602,7 +866,7 @@ def scenario_set_up():
     yield from wait_for(panel.isVisible, 30, "the offer")
     assert panel.what.text().startswith("impasto, the program that paints, is not here yet. pip would put it into")
     assert "into ~/data/impasto/worker" in panel.what.text() and "GB to download" in panel.what.text()
-    assert "impasto is neither on the PATH nor in" in dock().text.text()
+    assert "impasto is neither on the PATH nor in" in message()
     yield 300
     dock().setFloating(True)
     dock().resize(300, 420)
@@ -624,14 +888,15 @@ def scenario_set_up():
     dock().grab().save(str(OUT / "set_up_work.png"))
     yield from wait_for(lambda: painter.hello, what="the worker")
     took = time.monotonic() - begin
-    assert not panel.isVisible() and place.exists() and not dock().text.text(), dock().text.text()
+    assert not panel.isVisible() and place.exists() and not message(), message()
     dock().setFloating(False)
+    assert [each.title for each in painter.settings.styles] == ["oil"] and dock().foot.go.isEnabled()
     known = json.loads((OUT / "data/krita/pykrita/impasto/impasto.json").read_text())
     assert known["worker"] == [str(place / "bin/python"), "-m", "impasto", "worker"], known
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
     yield from run(strength=60, steps=20)
-    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], message()
     (OUT / "set_up.txt").write_text(f"installed in {took:.1f} s")
 
 
@@ -641,7 +906,7 @@ def scenario_imported():
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
     yield from run(strength=60, steps=20)
-    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], dock().text.text()
+    assert names(document.rootNode()) == ["Background", "photo", "red 60 %"], message()
     assert K.action("impasto_again") is not None
 
 
@@ -679,7 +944,7 @@ def scenario_hidden():
 
 
 def scenario_notices():
-    """Before Run it says what one may not expect: what is selected, a frame, a cover, a profile, the size."""
+    """Before painting it says what one may not expect: what is selected, a frame, a cover, a profile, the size."""
     yield from show()
     document = yield from open_(64, 16)
     node = yield from filled(document, 64, 16)
@@ -743,9 +1008,9 @@ def scenario_shapes():
     node = yield from filled(document, 64, 16)
     painter = dock().painter
     yield from run(**LONG)
-    dock().stop.click()
+    dock().foot.stop.click()
     settings()
-    dock().go.click()
+    dock().foot.go.click()
     assert (painter.image.width(), painter.image.height()) == (256, 64), painter.image.size()
     yield from wait_for(lambda: not painter.busy)
     dock().styles._choose_layer(document, node)
@@ -754,7 +1019,7 @@ def scenario_shapes():
     boxes = dock().controls
     for name in ("stroke_size", "seed"):
         assert str(boxes[name].spin.maximum()) in boxes[name].toolTip(), boxes[name].toolTip()
-    for each in (boxes["strength"], boxes["quality"], dock().go, dock().stop, dock().keep):
+    for each in (boxes["strength"], boxes["quality"], dock().foot.go, dock().foot.stop, dock().foot.keep):
         assert each.toolTip()
     assert "recoloured" not in boxes["colour"].toolTip(), boxes["colour"].toolTip()
     yield from shut(document)
@@ -829,7 +1094,7 @@ def scenario_worker_trouble():
     yield from run(**LONG)
     os.kill(painter.process._process.processId(), 9)
     yield from wait_for(lambda: not painter.busy)
-    assert "ended unexpectedly" in dock().text.text(), dock().text.text()
+    assert "ended unexpectedly" in message(), message()
     yield from wait_for(lambda: not children(), 1, "the end of the worker")
     right = known.read_text()
     for command, words in [
@@ -875,7 +1140,7 @@ def scenario_choices():
     title = "red + oil + Background 30 %"
     K.action("impasto_again").trigger()
     yield from wait_for(lambda: not painter.busy)
-    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert message().startswith("Done"), message()
     assert names(document.rootNode())[-1] == title, names(document.rootNode())
     notes = [
         json.loads(document.annotation(each).data())
@@ -885,7 +1150,7 @@ def scenario_choices():
     assert notes[0]["styles"] == ["red", "oil", "Background"] and notes[0]["recipe"]["strength"] == 30, notes
     assert undo_text() == "Undo Add Layer"
     settings(strength=70)
-    dock()._recall(dock().history.item(0))
+    dock().history._recall(dock().history.item(0))
     assert dock().controls["strength"].value() == 30 and [each.weight for each in painter.settings.styles] == [
         1,
         2.5,
@@ -919,14 +1184,14 @@ def scenario_drops():
     cut.write_bytes(Path("/checkout/examples/harbour.jpg").read_bytes()[:700])
     QImage(style()).rgbSwapped().save(str(other))
     drop(str(text))
-    yield from wait_for(lambda: "notes.txt" in dock().text.text() and titles() == ["red"], 30, "the refusal")
+    yield from wait_for(lambda: "notes.txt" in message() and titles() == ["red"], 30, "the refusal")
     drop(str(OUT))
-    assert f"{OUT.name} is a folder" in dock().text.text() and titles() == ["red"], dock().text.text()
+    assert f"{OUT.name} is a folder" in message() and titles() == ["red"], message()
     drop(str(odd), str(cut))
     yield from wait_for(lambda: titles() == ["red"], 30, "refusing two of two")
     drop(str(odd), str(cut), str(other))
     yield from wait_for(lambda: titles() == ["blue"], 30, "refusing two of three")
-    assert all(each.name in dock().text.text() for each in (odd, cut)), dock().text.text()
+    assert all(each.name in message() for each in (odd, cut)), message()
     drop(style(), str(other))
     assert titles() == ["red", "blue"] and not box.mix.isChecked(), titles()
     drop(str(other))
@@ -934,14 +1199,14 @@ def scenario_drops():
     kept = json.loads((OUT / "data/krita/impasto-settings.json").read_text())["styles"]
     assert [each[2] for each in kept] == ["blue"], kept
     drop("https://example.org/pictures/scream.jpg")
-    assert "example.org gave no picture" in dock().text.text() and titles() == ["blue"], dock().text.text()
+    assert "example.org gave no picture" in message() and titles() == ["blue"], message()
     drop("https://example.org/pictures/scream.jpg", image=QImage(style()))
     assert titles() == ["scream"] and Path(painter.settings.styles[0].value).is_file(), titles()
     document = yield from open_(32, 24)
     yield from filled(document)
-    dock().go.click()
+    dock().foot.go.click()
     yield from wait_for(lambda: not painter.busy)
-    assert dock().text.text().startswith("Done"), dock().text.text()
+    assert message().startswith("Done"), message()
     yield from shut(document)
 
 
@@ -952,13 +1217,13 @@ def drop(*paths, image=None):
     if image is not None:
         data.setImageData(image)
     rest = data, Qt.LeftButton, Qt.NoModifier
-    QApplication.sendEvent(dock().bar, QDragEnterEvent(QPoint(2, 2), Qt.CopyAction, *rest))
-    QApplication.sendEvent(dock().bar, QDropEvent(QPointF(2, 2), Qt.CopyAction, *rest))
+    QApplication.sendEvent(dock().foot.bar, QDragEnterEvent(QPoint(2, 2), Qt.CopyAction, *rest))
+    QApplication.sendEvent(dock().foot.bar, QDropEvent(QPointF(2, 2), Qt.CopyAction, *rest))
 
 
 def scenario_large():
     """4000 x 3000: how long Krita is held up at most, and how soon the first preview comes with the usual settings."""
-    yield from show()
+    yield from show(preview=True)
     document = yield from open_(4000, 3000)
     node = document.activeNode()
     node.setPixelData(samples(4000, 4) * 750, 0, 0, 4000, 3000)
@@ -982,9 +1247,9 @@ def scenario_large():
     painter.settings.knobs = {name: value for name, value in painter.settings.knobs.items() if name not in QUICK}
     painter.heard.connect(lambda event: marks.setdefault(event.type, time.monotonic() - begin))
     begin = time.monotonic()
-    dock().go.click()
+    dock().foot.go.click()
     yield from wait_for(lambda: "preview" in marks, what="the first preview")
-    dock().stop.click()
+    dock().foot.stop.click()
     timer.stop()
     gap, _, state = max(gaps)
     text = f"4000 x 3000: held up for {1000 * gap:.0f} ms at most ({state}), "
@@ -1005,7 +1270,7 @@ def scenario_pictures_light():
 
 
 def pictures(theme):
-    yield from show()
+    yield from show(preview=True)
     main = K.activeWindow().qwindow()
     main.resize(1060, 760)
     document = K.openDocument("/checkout/examples/harbour.jpg")
@@ -1018,14 +1283,15 @@ def pictures(theme):
     dock().styles._picked(dock().styles.gallery.item(3))
     window = dock()
     window.setFloating(True)
-    window.resize(300, 790)
+    window.resize(300, 800)
     yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
     window.say("")
+    yield from wait_for(lambda: not window.draft.image.isNull() and not window.draft._job, 60, "a draft")
     yield 500
     window.grab().save(str(OUT / f"{theme}_idle.png"))
     seen = []
     painter.heard.connect(lambda event: seen.append(event.type))
-    window.go.click()
+    window.foot.go.click()
     yield from wait_for(lambda: seen.count("preview") > 2 or not painter.busy)
     window.grab().save(str(OUT / f"{theme}_running.png"))
     yield from wait_for(lambda: not painter.busy)
@@ -1040,16 +1306,18 @@ def pictures(theme):
     K.action("zoom_to_fit").trigger()
     yield 1000
     main.grab().save(str(OUT / f"{theme}_window.png"))
-    assert window.text.text().startswith("Done"), window.text.text()
+    assert message().startswith("Done"), message()
     assert (window.palette().window().color().lightness() > 128) == (theme == "light")
     main.resizeDocks([window], [1], Qt.Horizontal)
     window.fold.click()
     painter.settings.styles *= 2
     painter.changed.emit()
     yield 500
-    area = window.widget()
     main.grab().save(str(OUT / f"{theme}_narrow.png"))
-    assert area.widget().width() <= area.viewport().width(), "something is cut off where the docker is narrow"
+    body, gallery = window.area.widget(), window.styles.gallery
+    last = gallery.visualItemRect(gallery.item(gallery.count() - 1))
+    assert gallery.viewport().rect().contains(last), "not all styles are in sight"
+    assert body.width() <= window.area.viewport().width(), "something is cut off where the docker is narrow"
     yield from shut(document)
 
 

@@ -166,9 +166,9 @@ def tell(name, why):
 
 
 GROUPS = (
-    "formats through_krita profiles places selection two_documents refusals",
+    "formats through_krita profiles places selection two_documents refusals foot words history keys",
     "meanwhile kept again wheel hidden notices shapes idle worker_trouble choices drops large",
-    "pictures",
+    "draft draft_gives_way pictures",
 )
 WAYS = ("menu", "window", "term", "kill", "segv")
 

@@ -1,0 +1,97 @@
+"""The small picture in the docker: a draft, or a painting in work; and below it what it is."""
+
+from __future__ import annotations
+
+from .draft import LONGEST
+from .qt import (
+    QCheckBox,
+    QHBoxLayout,
+    QImage,
+    QLabel,
+    QPixmap,
+    Qt,
+    QVBoxLayout,
+    QWidget,
+    guarded,
+)
+
+SIDE = 240
+
+
+class Preview(QWidget):
+    """Shows what the painter and its draft have."""
+
+    def __init__(self, painter, draft) -> None:
+        super().__init__()
+        self.painter, self.draft, self.say = painter, draft, painter.say
+        self.picture, self.follow, self.caption = Picture(), QCheckBox("Preview"), QLabel()
+        self.follow.setChecked(painter.settings.preview)
+        self.follow.setToolTip(f"A draft of at most {LONGEST} pixels follows the controls; it makes no layer")
+        font = self.caption.font()
+        font.setPointSizeF(font.pointSizeF() * 0.85)
+        self.caption.setFont(font)
+        row, column = QHBoxLayout(), QVBoxLayout(self)
+        row.addWidget(self.follow)
+        row.addStretch(1)
+        row.addWidget(self.caption)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.picture)
+        column.addLayout(row)
+        self.follow.toggled.connect(self._follow)
+        draft.changed.connect(self.refresh)
+        painter.changed.connect(self.refresh)
+        painter.heard.connect(self.refresh)
+        self.refresh()
+
+    @guarded
+    def refresh(self) -> None:
+        """Show what there is now."""
+        self.follow.setChecked(self.painter.settings.preview)
+        draft = self.draft
+        drafted = not draft.image.isNull()
+        image = draft.image if drafted else self.painter.image
+        self.picture.set(image, draft.before if drafted else self.painter.before)
+        self.caption.setText(f"Draft at {max(image.width(), image.height())} pixels" if drafted else "")
+
+    @guarded
+    def _follow(self, on: bool) -> None:
+        self.painter.settings.preview = on
+        self.painter.settings.save()
+        self.draft.look()
+
+
+class Picture(QLabel):
+    """A picture in its own shape; while the mouse is held down on it, the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setToolTip("Press and hold the mouse to see the layer as it is")
+        self.setAccessibleName("Preview of the painting")
+        self._now, self._before, self._held = QImage(), QImage(), False
+        self.hide()
+
+    def set(self, now: QImage, before: QImage) -> None:
+        """Show `now`, or `before` while the mouse is held."""
+        if (now.cacheKey(), before.cacheKey()) != (self._now.cacheKey(), self._before.cacheKey()):
+            self._now, self._before = now, before
+            self._draw()
+
+    def mousePressEvent(self, event) -> None:
+        """Before."""
+        self._hold(event.button() == Qt.MouseButton.LeftButton)
+
+    def mouseReleaseEvent(self, event) -> None:
+        """Now."""
+        self._hold(False)
+
+    def _hold(self, held: bool) -> None:
+        self._held = held
+        self._draw()
+
+    def _draw(self) -> None:
+        image = self._before if self._held and not self._before.isNull() else self._now
+        self.setVisible(not self._now.isNull())
+        if not image.isNull():
+            how = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            self.setPixmap(QPixmap.fromImage(image.scaled(SIDE, SIDE, *how)))
