@@ -183,7 +183,7 @@ def test_a_painting_that_was_stopped_at_its_last_step_is_finished() -> None:
 def test_how_much_of_a_stage_is_done() -> None:
     matched, descended = Stage(128, 3, (64, 91, 128)), Stage(128, 10)
     for reached, first, second in (
-        (Reached(64), (64**2) / (64**2 + 91**2 + 128**2), 0),
+        (Reached(64), (64**2 + 160**2) / (64**2 + 91**2 + 128**2 + 3 * 160**2), 0),
         (Reached(128, 0), 1, 0),
         (Reached(128, 4), 1, 0.4),
         (Reached(128, 12), 1, 1),

@@ -13,7 +13,7 @@ from ..matching.hues import Hues, NearestHues
 from ..matching.matching import ROUNDS, Matching
 from ..objective.temporal import Warped
 from ..recipe.recipe import Recipe
-from ..recipe.schedule import Stage, guiding
+from ..recipe.schedule import Stage, guiding, matching_seconds
 from .live import Live
 from .loading import Loaded
 from .memory_fit import MemoryFitter
@@ -67,7 +67,7 @@ class MatchedStart:
         if self.live and self.live.fields:
             rounds, matching.known = LIVE_ROUNDS, self.live.known(self.scales)
         matching.picture = begun
-        work = [size**2 for size in stage.sizes]
+        work = [matching_seconds(size) for size in stage.sizes]
         for number, size in enumerate(stage.sizes, 1):
             view = View(self.scene, size, self.memory.loaded.device, self.scales)
             if begun is not None and size <= max(begun.shape[-2:]):

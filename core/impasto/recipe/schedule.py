@@ -35,8 +35,9 @@ FRAME = 3
 """A frame of a film after the first takes one in so many of the steps."""
 LIVE_SIZES, LIVE = 3, 6
 """From a picture that was painted with other knobs: sizes that are matched, and steps of an optimiser at most."""
-MATCHING = 8e-6
-"""Seconds that it takes for each pixel of each size, on two cores."""
+MATCHING, SEARCHED = 8e-6, 160
+"""Seconds that it takes for each pixel of each size, on two cores; and what any size takes besides, as long as so
+many pixels a side."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,14 @@ class Stage:
         unit: seconds that a network takes for each pixel and step.
         """
         if self.sizes:
-            return MATCHING * sum(size**2 for size in self.sizes)
+            return sum(map(matching_seconds, self.sizes))
         steps = self.steps + (COMPARING if self.compares else 0)
         return unit * steps * (self.size**2 + COARSEST**2)
+
+
+def matching_seconds(size: int) -> float:
+    """What matching a square picture at one size takes."""
+    return MATCHING * (size**2 + SEARCHED**2)
 
 
 class Reached(NamedTuple):
@@ -79,7 +85,8 @@ class Reached(NamedTuple):
         if stage.size < self.size or (stage.size == self.size and (stage.sizes or self.step is None)):
             return 1.0
         if stage.sizes:
-            return sum(size**2 for size in stage.sizes if size <= self.size) / sum(size**2 for size in stage.sizes)
+            taken = [(size, matching_seconds(size)) for size in stage.sizes]
+            return sum(seconds for size, seconds in taken if size <= self.size) / sum(seconds for _, seconds in taken)
         return self.steps(stage) / stage.steps
 
     def steps(self, stage: Stage) -> int:
