@@ -11,11 +11,13 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import client
-from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
+from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk, Pango
 
 import layers
 import painting
+import widgets
 from setup import SetUp
+from styles import StyleChooser
 
 TITLE = "Neural Style"
 KEEP = 1001
@@ -23,7 +25,6 @@ KEEP = 1001
 SIDE = 360
 """Longest side of the preview, in pixels."""
 MANUAL = Path(__file__).resolve().with_name("manual.html")
-FILE, LAYER, BUNDLED = "A picture file", "A layer", "A bundled style"
 WAIT = 300
 """Milliseconds after the last change before the cost is asked for."""
 
@@ -68,11 +69,11 @@ class Window:
     ) -> None:
         self.config, self.image, self.layer, self.active, self.worker = config, image, layer, active, worker
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self.cost, self.notice = _label("Starting..."), _label("")
+        self.cost, self.notice = widgets.label("Starting..."), widgets.label()
         self.help = Gtk.Button.new_with_mnemonic("_Help")
         self.picture = Gtk.Image()
         self.bar = Gtk.ProgressBar(show_text=True)
-        self.style = StyleChooser(config)
+        self.style = StyleChooser(config, worker)
         self.origin = Gtk.ComboBoxText()
         self.knobs: list[dict[str, Any]] = []
         self.waiting = 0
@@ -95,7 +96,7 @@ class Window:
         self.origin.set_active_id(str(self.layer.get_id()))
         self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
         self.origin.connect("changed", self._pick)
-        _row(self.style.box, 0, "Paint fro_m", self.origin)
+        widgets.row(self.style.box, 0, "Paint fro_m", self.origin)
         self.area.pack_start(self.style.box, False, False, 0)
         self.dialog.get_widget("strength", GimpUi.ScaleEntry)
         self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry)
@@ -107,7 +108,7 @@ class Window:
         self.area.pack_start(self.cost, False, False, 6)
         self.area.show_all()
         self._notice("")
-        _calm(self.area)
+        widgets.calm(self.area)
         self._changed()
 
     def run(self) -> Gimp.Layer:
@@ -124,12 +125,11 @@ class Window:
     # While settings are made
 
     def _news(self, event: client.Message) -> None:
+        self.style.hear(event)
         kind = event.type
         if kind == "description":
             self.knobs = event["knobs"]
             self._changed()
-        elif kind == "hello":
-            self.style.offer([style["name"] for style in event["styles"]])
         elif kind == "estimate":
             self.cost.set_text(painting.cost(event))
         elif kind == "failed":
@@ -195,7 +195,7 @@ class Window:
 
     def _progress(self, event: client.Message) -> None:
         if event.type == "preview":
-            self.picture.set_from_pixbuf(_pixbuf(event))
+            self.picture.set_from_pixbuf(widgets.fitted(widgets.pixbuf(event.picture()), SIDE, SIDE))
         elif event.type == "progress":
             self.keep.set_sensitive(True)
             self.bar.set_fraction(event["fraction"])
@@ -209,134 +209,3 @@ class Window:
             self.worker.finish()
         else:
             self.worker.cancel()
-
-
-class StyleChooser:
-    """Where the style comes from: a file with a thumbnail, a layer, or a bundled style. Kept in the config."""
-
-    def __init__(self, config: Gimp.ProcedureConfig) -> None:
-        self.config, self.choosing = config, False
-        self.kind = Gtk.ComboBoxText()
-        self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
-        self.layers = GimpUi.LayerComboBox.new(None)
-        self.names = Gtk.ComboBoxText()
-        self.thumbnail = Gtk.Image()
-        self.stack = {FILE: self.file, LAYER: self.layers, BUNDLED: self.names}
-        self.box = self._build()
-        self._show()
-        self.kind.connect("changed", self._chosen)
-        self.file.connect("file-set", self._chosen)
-        GObject.Object.connect(self.layers, "changed", self._chosen)  # its own connect() is another one
-        self.names.connect("changed", self._chosen)
-        config.connect("notify::style", self._reset)
-        config.connect("notify::style-layer", self._reset)
-
-    def _build(self) -> Gtk.Grid:
-        grid = Gtk.Grid(column_spacing=6, row_spacing=6)
-        for kind in (FILE, LAYER):
-            self.kind.append(kind, kind)
-        _row(grid, 1, "St_yle from", self.kind, 1)
-        pictures = Gtk.FileFilter()
-        pictures.set_name("Pictures")
-        pictures.add_mime_type("image/*")
-        self.file.add_filter(pictures)
-        for widget in self.stack.values():
-            widget.set_hexpand(True)
-            widget.set_no_show_all(True)
-            grid.attach(widget, 2, 1, 1, 1)
-        grid.attach(self.thumbnail, 0, 2, 3, 1)
-        return grid
-
-    def offer(self, names: list[str]) -> None:
-        """Add the styles that come with the worker."""
-        if names:
-            self.kind.append(BUNDLED, BUNDLED)
-            for name in names:
-                self.names.append(name, name)
-            self._show()
-
-    def _show(self) -> None:
-        """Show what the config holds."""
-        style, layer = self.config.get_property("style"), self.config.get_property("style-layer")
-        bundled = bool(style) and self.names.set_active_id(style)
-        self.kind.set_active_id(LAYER if layer else BUNDLED if bundled else FILE)
-        if layer:
-            self.layers.set_active(layer.get_id())
-        elif style and not bundled and Path(painting.path(style)).is_file():
-            self.file.set_filename(painting.path(style))
-        self._reveal()
-
-    def _reveal(self) -> None:
-        for kind, widget in self.stack.items():
-            widget.set_visible(kind == self.kind.get_active_id())
-        self.thumbnail.set_from_pixbuf(self._thumbnail())
-
-    def _thumbnail(self) -> GdkPixbuf.Pixbuf | None:
-        layer, style = self.config.get_property("style-layer"), self.config.get_property("style")
-        if layer:
-            return layer.get_thumbnail(160, 120, Gimp.PixbufTransparency.SMALL_CHECKS)
-        try:
-            return GdkPixbuf.Pixbuf.new_from_file_at_scale(painting.path(style), 160, 120, True) if style else None
-        except GLib.Error:
-            return None  # GIMP reads more kinds of files than this does
-
-    def _chosen(self, *_: Any) -> None:
-        kind, style, layer = self.kind.get_active_id(), "", None
-        if kind == LAYER:
-            _, number = self.layers.get_active()
-            layer = Gimp.Layer.get_by_id(number) if number > 0 else None
-        elif kind == BUNDLED:
-            style = self.names.get_active_id() or ""
-        else:
-            style = self.file.get_filename() or ""
-        self.choosing = True
-        self.config.set_property("style-layer", layer)
-        self.config.set_property("style", style)
-        self.choosing = False
-        self._reveal()
-
-    def _reset(self, *_: Any) -> None:
-        """The config was set from elsewhere: by the buttons for saved settings and defaults."""
-        if self.choosing:
-            return
-        if not self.config.get_property("style"):
-            self.file.unselect_all()
-        self._show()
-
-
-def _calm(widget: Gtk.Widget) -> None:
-    """Have the wheel change no control in `widget` that was not chosen before."""
-    if isinstance(widget, Gtk.SpinButton | Gtk.Scale | Gtk.ComboBox):
-        widget.connect("scroll-event", _unless_focused)
-    if isinstance(widget, Gtk.Container):
-        widget.forall(_calm)
-
-
-def _unless_focused(widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
-    focus = widget.get_toplevel().get_focus()
-    return focus is None or not (focus == widget or focus.is_ancestor(widget))
-
-
-def _row(grid: Gtk.Grid, row: int, title: str, widget: Gtk.Widget, width: int = 2) -> None:
-    label = Gtk.Label(xalign=0)
-    label.set_text_with_mnemonic(title)
-    label.set_mnemonic_widget(widget)
-    grid.attach(label, 0, row, 1, 1)
-    grid.attach(widget, 1, row, width, 1)
-
-
-def _label(text: str) -> Gtk.Label:
-    label = Gtk.Label(label=text, xalign=0, wrap=True, selectable=True)
-    label.set_max_width_chars(60)
-    return label
-
-
-def _pixbuf(event: client.Message) -> GdkPixbuf.Pixbuf:
-    """The preview, as large as the window has room for."""
-    picture = event.picture()
-    width, height, data = picture.width, picture.height, GLib.Bytes.new(picture.data)
-    pixbuf = GdkPixbuf.Pixbuf.new_from_bytes(data, GdkPixbuf.Colorspace.RGB, False, 8, width, height, width * 3)
-    scale = SIDE / max(width, height)
-    return pixbuf.scale_simple(
-        max(1, round(width * scale)), max(1, round(height * scale)), GdkPixbuf.InterpType.BILINEAR
-    )

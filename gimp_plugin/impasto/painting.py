@@ -29,7 +29,7 @@ WATCH = 250
 PLAIN = ("strength", "colour", "quality", "seed")
 OPTIONAL = ("size", "stroke-size", "network")
 """Settings whose 0 or "" leaves the choice to the worker."""
-PREVIEW = 512
+PREVIEW, THUMBNAIL = 512, 96
 
 
 class CancelledError(Exception):
@@ -87,6 +87,10 @@ class Painter:
         if self.knobs is not None and not self.broken:
             size = {"width": layer.get_width(), "height": layer.get_height()}
             self.worker.request("estimate", recipe=recipe(config, self.knobs), **size)
+
+    def thumbnail(self, name: str) -> str:
+        """Ask what a style of impasto's own looks like; the answer goes to `hear`, with the id that this gives back."""
+        return self.worker.request("thumbnail", style={"name": name}, longest=THUMBNAIL)
 
     def finish(self) -> None:
         """Stop, and keep the picture so far."""
@@ -236,6 +240,11 @@ def sentence(event: client.Message) -> str:
     return f"{event['message']} {event.fields.get('hint') or ''}".strip()
 
 
+def is_name(style: str) -> bool:
+    """Whether it is no file, but may be the name of one of impasto's own styles; the worker knows which there are."""
+    return bool(re.fullmatch(r"[\w-]+", style)) and not Path(path(style)).is_file()
+
+
 def path(style: str) -> str:
     """The path in a path or file URI."""
     return unquote(urlparse(style).path) if style.startswith("file://") else str(Path(style).expanduser())
@@ -267,10 +276,10 @@ def _style(config: Gimp.ProcedureConfig, colours: layers.Colours) -> tuple[str, 
     if chosen:
         return chosen.get_name(), {"picture": layers.pixels(chosen, colours)}
     if not style:
-        raise layers.RefusedError("Choose a style first: a picture file, or another layer.")
+        raise layers.RefusedError("Choose a style first: one of impasto's own, a picture file, or another layer.")
+    if is_name(style):
+        return style, {"name": style}
     file = Path(path(style))
-    if not file.is_file() and re.fullmatch(r"[\w-]+", style):
-        return style, {"name": style}  # one that comes with impasto; the worker knows which there are
     if not file.is_file():
         raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
     try:

@@ -175,15 +175,31 @@ def chosen(path=STYLE, over=DIALOG, opening="alt+y Tab space", chooser=CHOOSER):
     return False
 
 
-def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
-    LAST.unlink()
+def scenario_the_menu_leads_to_a_dialog_that_paints_at_once_and_in_other_styles_of_impastos_own():
+    LAST.write_text(f'(knobs "{QUICK}")\n')
     window("harbour")
     keys("alt+r a Up Up Up")  # it is the last but two
     shot("menu")
     ask()
-    keys("alt+p")
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    assert made()["style"] == "oil", made()
+    ask()
+    keys("alt+y Tab Right")
+    shot("gallery")
+    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    assert made()["style"] == "pointillism", made()
+    until(lambda: not leftovers.processes(), "end of the second")
+    window("harbour")
+    pressed("ctrl+f", lambda: "4 layers" in title(), "fourth layer")
+    assert made()["style"] == "pointillism", made()
+
+
+def scenario_a_picture_file_is_asked_for_and_the_advanced_knobs_fold():
+    LAST.unlink()
+    ask()
+    keys("alt+y Down alt+p")
     time.sleep(2)
-    assert visible(DIALOG) and not visible(AT_WORK), "it should not paint without a style"
+    assert visible(DIALOG) and not visible(AT_WORK), "it should not paint without a picture"
     until(chosen, "style chosen", 12 * AGAIN)
     window(DIALOG)
     folded = height(DIALOG)
@@ -191,8 +207,6 @@ def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
     until(lambda: height(DIALOG) > folded + 100, "advanced knobs", 30)
     keys("space")
     until(lambda: height(DIALOG) < folded + 100, "folding of the advanced knobs", 30)
-    time.sleep(2)  # for the screenshot
-    shot("dialog")
     paint()
     pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
 
@@ -276,13 +290,18 @@ def scenario_painting_again_paints_what_was_painted():
     assert len(set(seen())) == 3, "it did not paint what was chosen"
 
 
-def painted_with():
-    """Knobs of the topmost layer's recipe."""
-    recipe = meddle("""
+def made():
+    """What the topmost layer was made with."""
+    return meddle("""
 import json
 made = Gimp.get_images()[0].get_layers()[0].get_parasite("impasto-recipe")
-result = json.loads(bytes(made.get_data()))["recipe"]
+result = json.loads(bytes(made.get_data()))
 """)
+
+
+def painted_with():
+    """Knobs of the topmost layer's recipe."""
+    recipe = made()["recipe"]
     return {name: recipe[name] for name in ("strength", "stroke_size", "colour", "quality", "seed")}
 
 
