@@ -6,13 +6,13 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 from client import Pixels
-from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
+from gi.repository import Gdk, GdkPixbuf, GLib, GObject, Gtk
 
 
 def calm(widget: Gtk.Widget) -> None:
     """Have the wheel change no control in `widget` that was not chosen before."""
     if isinstance(widget, Gtk.SpinButton | Gtk.Scale | Gtk.ComboBox):
-        widget.connect("scroll-event", _unless_focused)
+        GObject.Object.connect(widget, "scroll-event", _unless_focused)  # for GIMP's own have another connect()
     if isinstance(widget, Gtk.Container):
         widget.forall(calm)
 
@@ -36,6 +36,11 @@ def label(text: str = "") -> Gtk.Label:
     made = Gtk.Label(label=text, xalign=0, wrap=True, selectable=True)
     made.set_max_width_chars(60)
     return made
+
+
+def small(text: str) -> str:
+    """Markup of a text in small letters."""
+    return f"<small>{GLib.markup_escape_text(text)}</small>"
 
 
 def pixbuf(picture: Pixels) -> GdkPixbuf.Pixbuf:
