@@ -148,13 +148,12 @@ class Gallery(Gtk.FlowBox):
     def offer(self, styles: list[dict[str, str]]) -> None:
         """Show these, as the worker describes them."""
         self.names = [style["name"] for style in styles]
-        small = Pango.AttrList()
-        small.insert(Pango.attr_scale_new(0.8))
         for style in styles:
             box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
             picture = self.pictures[style["name"]] = Gtk.Image()
             picture.set_size_request(SIDE, SIDE)  # so that nothing moves when it comes
-            name = Gtk.Label(label=style["name"], attributes=small, ellipsize=Pango.EllipsizeMode.END, width_chars=11)
+            text = widgets.small(style["name"])
+            name = Gtk.Label(label=text, use_markup=True, ellipsize=Pango.EllipsizeMode.END, width_chars=9)
             box.add(picture)
             box.add(name)
             box.set_tooltip_text(f"{style['name']}: {style['summary']}")
@@ -172,7 +171,7 @@ class Gallery(Gtk.FlowBox):
         return USUAL if USUAL in self.names else next(iter(self.names), "")
 
     def choose(self, name: str) -> None:
-        """Mark it, and have the arrow keys begin there."""
+        """Mark it."""
         if name in self.names:
             self.select_child(self.get_child_at_index(self.names.index(name)))
 
