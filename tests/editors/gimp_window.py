@@ -20,6 +20,8 @@ from meddling import meddle
 
 DISPLAY = ":9"
 WIDTH, HEIGHT = 1000, 760
+MIDDLE, ASIDE = (WIDTH // 2, HEIGHT // 2), (600, 508)
+"""Where the mouse rests, for what it is over has the keys: over every dialog, and where ours has nothing to tell."""
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
 DIALOG, AT_WORK, CHOOSER = "Neural Style$", "^[0-9]+ % - Neural Style$", "Choose a style"
@@ -372,8 +374,7 @@ def held():
     tool("mousemove", "--window", window(DIALOG), 200, 140, "mousedown", 1)
     time.sleep(1)
     seen = looks()
-    aside = (300, height(DIALOG) - 36)  # where no tooltip comes
-    tool("mouseup", 1, "mousemove", "--window", visible(DIALOG)[-1], *aside)
+    tool("mouseup", 1, "mousemove", *ASIDE)
     time.sleep(1)
     return seen
 
@@ -549,6 +550,7 @@ def as_opened():
 def run(name, scenario):
     try:
         remember()
+        tool("mousemove", *MIDDLE)
         if not as_opened():
             start()
         scenario()
