@@ -7,6 +7,7 @@ from typing import Any
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
@@ -15,17 +16,19 @@ from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pang
 
 import layers
 import painting
+import widgets
+from draft import Draft
 from setup import SetUp
+from styles import StyleChooser
+from view import USUAL, View
 
 TITLE = "Neural Style"
 KEEP = 1001
 """Response of "Stop and keep"."""
-SIDE = 360
-"""Longest side of the preview, in pixels."""
 MANUAL = Path(__file__).resolve().with_name("manual.html")
-FILE, LAYER, BUNDLED = "A picture file", "A layer", "A bundled style"
-WAIT = 300
-"""Milliseconds after the last change before the cost is asked for."""
+WAIT, FRAME, SCROLLED = 250, 40, 100
+"""Milliseconds after the last change before the cost and a draft are asked for; pixels that a window's frame may take,
+and the least height of what scrolls."""
 
 
 def show(
@@ -68,55 +71,102 @@ class Window:
     ) -> None:
         self.config, self.image, self.layer, self.active, self.worker = config, image, layer, active, worker
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self.cost, self.notice = _label("Starting..."), _label("")
+        self.area = self.dialog.get_content_area()
+        self.notice, self.said, self.cost = widgets.label(), widgets.label(), widgets.label("Starting...")
         self.help = Gtk.Button.new_with_mnemonic("_Help")
-        self.picture = Gtk.Image()
-        self.bar = Gtk.ProgressBar(show_text=True)
-        self.style = StyleChooser(config)
+        self.view, self.caption = View(), Gtk.Label(xalign=1)
+        self.follow = Gtk.CheckButton.new_with_mnemonic("Pre_view")
+        self.bar = Gtk.ProgressBar(show_text=True, no_show_all=True)
+        self.style = StyleChooser(config, worker)
         self.origin = Gtk.ComboBoxText()
-        self.knobs: list[dict[str, Any]] = []
-        self.waiting = 0
+        self.draft = Draft(worker, config, self.view.become, self._say)
+        self.waiting, self.asked = 0, ""
         self._fill()
         self.dialog.connect("key-press-event", self._pressed)
-        self.dialog.connect("focus-in-event", self._changed)  # the image may be another by now
+        self.dialog.connect("focus-in-event", self._come_back)
         worker.hear = self._news
         config.connect("notify", self._changed)
 
     def _fill(self) -> None:
+        """Beside one another the picture and the settings, which scroll; below them what is always in sight."""
+        self._buttons()
+        body = Gtk.Box(spacing=12)
+        body.pack_start(self._pictured(), True, True, 0)
+        body.pack_start(self._settings(), False, True, 0)
+        self.area.pack_start(body, True, True, 0)
+        for line in (self.notice, self.said, self.cost, self.bar):
+            self.area.pack_start(line, False, False, 0)
+        self.area.show_all()
+        self._tell(self.notice, "")
+        self._say("")
+        widgets.calm(self.area)
+        self._changed()
+
+    def _buttons(self) -> None:
         self.dialog.set_ok_label("_Paint")
         self.dialog.get_widget_for_response(Gtk.ResponseType.HELP).destroy()  # it leads into GIMP's own manual
         self.help.connect("clicked", self._show_manual)
         self.dialog.get_action_area().pack_start(self.help, False, False, 0)
         self.dialog.get_action_area().set_child_secondary(self.help, True)
-        self.area = self.dialog.get_content_area()
+
+    def _pictured(self) -> Gtk.Box:
+        """The picture, and below it whether it is a draft."""
+        both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
+        self.config.bind_property("preview", self.follow, "active", both)
+        self.follow.set_tooltip_text(self.config.find_property("preview").blurb)
+        self.below, self.column = Gtk.Box(spacing=6), Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self.below.pack_start(self.follow, False, False, 0)
+        self.below.pack_end(self.caption, False, False, 0)
+        self.column.pack_start(self.view, False, True, 0)
+        self.column.pack_start(self.below, False, False, 0)
+        self.view.begin(self._as_it_is())
+        return self.column
+
+    def _settings(self) -> Gtk.ScrolledWindow:
+        """All that is set; GIMP's own buttons for saved settings among it, for they take room."""
+        self._list_layers()
+        saved = [each for each in self.area.get_children() if not self.help.is_ancestor(each)]
+        for name in ("strength", "stroke-size"):
+            self.dialog.get_widget(name, GimpUi.ScaleEntry)
+        self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
+        self.dialog.get_label("more", "Advanced", False, False)
+        more = self.dialog.fill_expander("advanced", "more", False, "folded")
+        more.set_expanded(False)
+        knobs = self.dialog.fill_box("settings", ["strength", "stroke-size", "colour", "quality", "advanced"])
+        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
+        for widget in (self.style.box, knobs):
+            column.pack_start(widget, False, False, 0)
+        for widget in saved:
+            self.area.remove(widget)
+            column.pack_start(widget, False, False, 0)
+        self.scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=SCROLLED)
+        self.scrolled.set_propagate_natural_height(True)
+        self.scrolled.set_hexpand(False)  # room goes to the picture
+        self.scrolled.add(column)
+        more.connect("notify::expanded", self._fit)
+        self.style.gallery.connect("notify::visible", self._fit)
+        return self.scrolled
+
+    def _list_layers(self) -> None:
         for each in layers.walk(self.image.get_layers()):
             self.origin.append(str(each.get_id()), each.get_name())
-        self.origin.get_cells()[0].set_property("ellipsize", Pango.EllipsizeMode.MIDDLE)
+        cell = self.origin.get_cells()[0]  # as wide whatever the layers' names are
+        for name, value in (("ellipsize", Pango.EllipsizeMode.MIDDLE), ("width-chars", 24), ("max-width-chars", 24)):
+            cell.set_property(name, value)
         self.origin.set_active_id(str(self.layer.get_id()))
         self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
         self.origin.connect("changed", self._pick)
-        _row(self.style.box, 0, "Paint fro_m", self.origin)
-        self.area.pack_start(self.style.box, False, False, 0)
-        self.dialog.get_widget("strength", GimpUi.ScaleEntry)
-        self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry)
-        self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
-        self.dialog.get_label("more", "Advanced", False, False)
-        self.dialog.fill_expander("advanced", "more", False, "folded").set_expanded(False)
-        self.dialog.fill(["strength", "stroke-size", "colour", "quality", "advanced"])
-        self.area.pack_start(self.notice, False, False, 0)
-        self.area.pack_start(self.cost, False, False, 6)
-        self.area.show_all()
-        self._notice("")
-        _calm(self.area)
-        self._changed()
+        widgets.row(self.style.box, 0, "Paint fro_m", self.origin)
 
     def run(self) -> Gimp.Layer:
         """Ask, then paint with the picture growing in the window."""
         if not self.dialog.run():
             raise painting.CancelledError
-        self.dialog.disconnect_by_func(self._changed)
+        self.dialog.disconnect_by_func(self._come_back)
+        self.config.disconnect_by_func(self._changed)
         if self.waiting:
             GLib.source_remove(self.waiting)
+        self.draft.stop()
         self._paint_view()
         self.dialog.connect("response", self._response)
         return painting.paint(self.worker, self.config, self.image, self.layer, self.active, self._progress)
@@ -124,42 +174,91 @@ class Window:
     # While settings are made
 
     def _news(self, event: client.Message) -> None:
-        kind = event.type
-        if kind == "description":
-            self.knobs = event["knobs"]
+        self.style.hear(event)
+        if self.draft.hear(event):
+            return
+        if event.type == "hello":  # there is a gallery now
+            GLib.idle_add(self._resize, self.dialog.get_preferred_width()[1])
+        elif event.type == "description":
             self._changed()
-        elif kind == "hello":
-            self.style.offer([style["name"] for style in event["styles"]])
-        elif kind == "estimate":
+        elif event.type == "estimate":
             self.cost.set_text(painting.cost(event))
-        elif kind == "failed":
+        elif event.type == "failed" and event.id in (self.asked, None):
             self.cost.set_text(painting.sentence(event))
+            self._say(self.said.get_text())
 
     def _pick(self, *_: Any) -> None:
         self.layer = Gimp.Layer.get_by_id(int(self.origin.get_active_id()))
+        self.draft.stop()
+        self.view.become(None)
+        self.view.begin(self._as_it_is())
         self._changed()
 
+    def _come_back(self, *_: Any) -> None:
+        """The image may be another by now."""
+        self.draft.forget()
+        if self.layer.is_valid():
+            self.view.begin(self._as_it_is())
+        self._changed()
+
+    def _as_it_is(self) -> GdkPixbuf.Pixbuf:
+        return self.layer.get_thumbnail(USUAL, USUAL, Gimp.PixbufTransparency.SMALL_CHECKS)
+
     def _changed(self, *_: Any) -> None:
-        chosen = self.config.get_property("style") or self.config.get_property("style-layer")
-        self.dialog.set_response_sensitive(Gtk.ResponseType.OK, bool(chosen))
+        self.dialog.set_response_sensitive(Gtk.ResponseType.OK, self._has_style())
         if self.waiting:
             GLib.source_remove(self.waiting)
-        self.waiting = GLib.timeout_add(WAIT, self._estimate)
+        self.waiting = GLib.timeout_add(WAIT, self._settled)
 
-    def _estimate(self) -> bool:
+    def _has_style(self) -> bool:
+        return bool(self.config.get_property("style") or self.config.get_property("style-layer"))
+
+    def _settled(self) -> bool:
         self.waiting = 0
         try:
             layers.check(self.image, self.layer)
-            self._notice(layers.notices(self.image, self.layer, self.active))
-            self.worker.estimate(self.layer, self.config)
+            self._tell(self.notice, layers.notices(self.image, self.layer, self.active))
+            self.asked = self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
             self.cost.set_text(str(error))
             self.dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
+            self.draft.stop()
+        else:
+            self._preview()
         return bool(GLib.SOURCE_REMOVE)
 
-    def _notice(self, text: str) -> None:
-        self.notice.set_text(text)
-        self.notice.set_visible(bool(text))
+    def _preview(self) -> None:
+        """A draft of what is set now, if one is wanted and can be had."""
+        if not self.follow.get_active():
+            self.draft.stop()
+            self.view.become(None)
+            self.caption.set_text("")
+            self._say("")
+        elif self.worker.knobs is not None and not self.worker.broken:
+            try:
+                side = self.draft.ask(self.image, self.layer)
+                self.caption.set_markup(widgets.small(f"Draft at {side} pixels"))
+            except layers.RefusedError as error:
+                self.draft.stop()
+                self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        """Tell of the draft, but not what is told of its cost anyway."""
+        self._tell(self.said, "" if text == self.cost.get_text() else text)
+
+    def _tell(self, where: Gtk.Label, text: str) -> None:
+        where.set_text(text)
+        where.set_visible(bool(text))
+
+    def _fit(self, *_: Any) -> None:
+        """Make the window as high as what is in it, where the screen has room."""
+        GLib.idle_add(self._resize, self.dialog.get_size()[0])
+
+    def _resize(self, width: int) -> bool:
+        if window := self.dialog.get_window():
+            room = window.get_display().get_monitor_at_window(window).get_workarea().height - FRAME
+            self.dialog.resize(width, min(room, self.dialog.get_preferred_height_for_width(width)[1]))
+        return bool(GLib.SOURCE_REMOVE)
 
     def _pressed(self, _dialog: Gtk.Dialog, event: Gdk.EventKey) -> bool:
         return event.keyval == Gdk.KEY_F1 and self._show_manual()
@@ -168,38 +267,32 @@ class Window:
         try:
             Gtk.show_uri_on_window(self.dialog, MANUAL.as_uri(), Gdk.CURRENT_TIME)
         except GLib.Error:
-            self._notice(f"Nothing here shows web pages. The manual page is {MANUAL}.")
+            self._tell(self.notice, f"Nothing here shows web pages. The manual page is {MANUAL}.")
         return True
 
     # While it paints
 
     def _paint_view(self) -> None:
-        buttons = self.dialog.get_action_area()
-        for child in self.area.get_children():
-            if child is not buttons and not buttons.is_ancestor(child):
-                child.hide()
-        self.help.hide()
+        for widget in (self.scrolled, self.below, self.notice, self.said, self.cost, self.help):
+            widget.hide()
         for response in (Gtk.ResponseType.OK, 1):  # 1 is GIMP's own "Reset"
             if button := self.dialog.get_widget_for_response(response):
                 button.hide()
+        self.dialog.get_widget_for_response(Gtk.ResponseType.CANCEL).set_label("_Stop")
         self.keep = self.dialog.add_button("Stop and _keep", KEEP)
         self.keep.set_sensitive(False)
-        self.view = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
-        self.picture.set_from_pixbuf(self.layer.get_thumbnail(SIDE, SIDE, Gimp.PixbufTransparency.SMALL_CHECKS))
         self.bar.set_text("Starting...")
-        self.view.pack_start(self.picture, True, True, 0)
-        self.view.pack_start(self.bar, False, False, 0)
-        self.area.pack_start(self.view, True, True, 0)
-        self.view.show_all()
-        self.dialog.resize(1, 1)
+        self.bar.show()
+        self.column.set_child_packing(self.view, True, True, 0, Gtk.PackType.START)
+        GLib.idle_add(self._resize, self.dialog.get_preferred_width()[1])
 
     def _progress(self, event: client.Message) -> None:
         if event.type == "preview":
-            self.picture.set_from_pixbuf(_pixbuf(event))
+            self.view.become(widgets.pixbuf(event.picture()))
         elif event.type == "progress":
             self.keep.set_sensitive(True)
             self.bar.set_fraction(event["fraction"])
-            self.bar.set_text(painting.left(event))
+            self.bar.set_text(self.worker.left(event))
             self.dialog.set_title(f"{100 * event['fraction']:.0f} % - {TITLE}")  # seen where windows are listed
 
     def _response(self, _dialog: Gtk.Dialog, response: int) -> None:
@@ -209,134 +302,3 @@ class Window:
             self.worker.finish()
         else:
             self.worker.cancel()
-
-
-class StyleChooser:
-    """Where the style comes from: a file with a thumbnail, a layer, or a bundled style. Kept in the config."""
-
-    def __init__(self, config: Gimp.ProcedureConfig) -> None:
-        self.config, self.choosing = config, False
-        self.kind = Gtk.ComboBoxText()
-        self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
-        self.layers = GimpUi.LayerComboBox.new(None)
-        self.names = Gtk.ComboBoxText()
-        self.thumbnail = Gtk.Image()
-        self.stack = {FILE: self.file, LAYER: self.layers, BUNDLED: self.names}
-        self.box = self._build()
-        self._show()
-        self.kind.connect("changed", self._chosen)
-        self.file.connect("file-set", self._chosen)
-        GObject.Object.connect(self.layers, "changed", self._chosen)  # its own connect() is another one
-        self.names.connect("changed", self._chosen)
-        config.connect("notify::style", self._reset)
-        config.connect("notify::style-layer", self._reset)
-
-    def _build(self) -> Gtk.Grid:
-        grid = Gtk.Grid(column_spacing=6, row_spacing=6)
-        for kind in (FILE, LAYER):
-            self.kind.append(kind, kind)
-        _row(grid, 1, "St_yle from", self.kind, 1)
-        pictures = Gtk.FileFilter()
-        pictures.set_name("Pictures")
-        pictures.add_mime_type("image/*")
-        self.file.add_filter(pictures)
-        for widget in self.stack.values():
-            widget.set_hexpand(True)
-            widget.set_no_show_all(True)
-            grid.attach(widget, 2, 1, 1, 1)
-        grid.attach(self.thumbnail, 0, 2, 3, 1)
-        return grid
-
-    def offer(self, names: list[str]) -> None:
-        """Add the styles that come with the worker."""
-        if names:
-            self.kind.append(BUNDLED, BUNDLED)
-            for name in names:
-                self.names.append(name, name)
-            self._show()
-
-    def _show(self) -> None:
-        """Show what the config holds."""
-        style, layer = self.config.get_property("style"), self.config.get_property("style-layer")
-        bundled = bool(style) and self.names.set_active_id(style)
-        self.kind.set_active_id(LAYER if layer else BUNDLED if bundled else FILE)
-        if layer:
-            self.layers.set_active(layer.get_id())
-        elif style and not bundled and Path(painting.path(style)).is_file():
-            self.file.set_filename(painting.path(style))
-        self._reveal()
-
-    def _reveal(self) -> None:
-        for kind, widget in self.stack.items():
-            widget.set_visible(kind == self.kind.get_active_id())
-        self.thumbnail.set_from_pixbuf(self._thumbnail())
-
-    def _thumbnail(self) -> GdkPixbuf.Pixbuf | None:
-        layer, style = self.config.get_property("style-layer"), self.config.get_property("style")
-        if layer:
-            return layer.get_thumbnail(160, 120, Gimp.PixbufTransparency.SMALL_CHECKS)
-        try:
-            return GdkPixbuf.Pixbuf.new_from_file_at_scale(painting.path(style), 160, 120, True) if style else None
-        except GLib.Error:
-            return None  # GIMP reads more kinds of files than this does
-
-    def _chosen(self, *_: Any) -> None:
-        kind, style, layer = self.kind.get_active_id(), "", None
-        if kind == LAYER:
-            _, number = self.layers.get_active()
-            layer = Gimp.Layer.get_by_id(number) if number > 0 else None
-        elif kind == BUNDLED:
-            style = self.names.get_active_id() or ""
-        else:
-            style = self.file.get_filename() or ""
-        self.choosing = True
-        self.config.set_property("style-layer", layer)
-        self.config.set_property("style", style)
-        self.choosing = False
-        self._reveal()
-
-    def _reset(self, *_: Any) -> None:
-        """The config was set from elsewhere: by the buttons for saved settings and defaults."""
-        if self.choosing:
-            return
-        if not self.config.get_property("style"):
-            self.file.unselect_all()
-        self._show()
-
-
-def _calm(widget: Gtk.Widget) -> None:
-    """Have the wheel change no control in `widget` that was not chosen before."""
-    if isinstance(widget, Gtk.SpinButton | Gtk.Scale | Gtk.ComboBox):
-        widget.connect("scroll-event", _unless_focused)
-    if isinstance(widget, Gtk.Container):
-        widget.forall(_calm)
-
-
-def _unless_focused(widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
-    focus = widget.get_toplevel().get_focus()
-    return focus is None or not (focus == widget or focus.is_ancestor(widget))
-
-
-def _row(grid: Gtk.Grid, row: int, title: str, widget: Gtk.Widget, width: int = 2) -> None:
-    label = Gtk.Label(xalign=0)
-    label.set_text_with_mnemonic(title)
-    label.set_mnemonic_widget(widget)
-    grid.attach(label, 0, row, 1, 1)
-    grid.attach(widget, 1, row, width, 1)
-
-
-def _label(text: str) -> Gtk.Label:
-    label = Gtk.Label(label=text, xalign=0, wrap=True, selectable=True)
-    label.set_max_width_chars(60)
-    return label
-
-
-def _pixbuf(event: client.Message) -> GdkPixbuf.Pixbuf:
-    """The preview, as large as the window has room for."""
-    picture = event.picture()
-    width, height, data = picture.width, picture.height, GLib.Bytes.new(picture.data)
-    pixbuf = GdkPixbuf.Pixbuf.new_from_bytes(data, GdkPixbuf.Colorspace.RGB, False, 8, width, height, width * 3)
-    scale = SIDE / max(width, height)
-    return pixbuf.scale_simple(
-        max(1, round(width * scale)), max(1, round(height * scale)), GdkPixbuf.InterpType.BILINEAR
-    )

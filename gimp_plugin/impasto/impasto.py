@@ -89,6 +89,8 @@ def _arguments(procedure: Gimp.Procedure) -> None:
     add.add_int_argument("seed", "See_d", help_, 0, 2**31 - 1, 0, READWRITE)
     help_ = "Any knobs of the recipe, as: steps=50 tv_weight=1e-3"
     add.add_string_argument("knobs", "More kno_bs", help_, "", READWRITE)
+    help_ = "Show a small draft that follows what you set"  # of the dialog alone: no argument for scripts
+    add.add_boolean_aux_argument("preview", "Pre_view", help_, True, READWRITE)
 
 
 def _choice(words: dict[str, str]) -> Gimp.Choice:

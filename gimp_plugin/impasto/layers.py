@@ -174,6 +174,32 @@ def pixels(layer: Gimp.Layer, colours: Colours, linear: bool = False) -> Pixels:
     return Pixels(layer.get_width(), layer.get_height(), channels, kind, data, linear)
 
 
+def small(layer: Gimp.Layer, longest: int) -> Pixels:
+    """The same in sRGB of 8 bits, its longest side `longest` pixels at most."""
+    Gegl.init(None)
+    there, share = _shrunk(layer, longest)
+    channels = 4 if layer.has_alpha() else 3
+    form = "R'G'B'A u8" if channels == 4 else "R'G'B' u8"
+    data = layer.get_buffer().get(there, share, form, Gegl.AbyssPolicy.CLAMP)  # a last row may reach beyond
+    return Pixels(there.width, there.height, channels, "u8", data)
+
+
+def small_selection(image: Gimp.Image, layer: Gimp.Layer, longest: int) -> Pixels:
+    """How far each pixel of `small` is selected."""
+    there, share = _shrunk(layer, longest)
+    _, x, y = layer.get_offsets()
+    moved = Gegl.Rectangle.new(round(x * share), round(y * share), there.width, there.height)
+    data = image.get_selection().get_buffer().get(moved, share, "Y u8", Gegl.AbyssPolicy.NONE)
+    return Pixels(there.width, there.height, 1, "u8", data)
+
+
+def _shrunk(layer: Gimp.Layer, longest: int) -> tuple[Gegl.Rectangle, float]:
+    """The whole of a layer in pixels of the smaller one, and these beside its own."""
+    size = (layer.get_width(), layer.get_height())
+    share = min(1.0, longest / max(size))
+    return Gegl.Rectangle.new(0, 0, *(max(1, round(side * share)) for side in size)), share
+
+
 def _form(image: Gimp.Image) -> tuple[Any, ...]:
     """What samples of an image mean."""
     profile = image.get_effective_color_profile()

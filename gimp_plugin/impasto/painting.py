@@ -29,7 +29,7 @@ WATCH = 250
 PLAIN = ("strength", "colour", "quality", "seed")
 OPTIONAL = ("size", "stroke-size", "network")
 """Settings whose 0 or "" leaves the choice to the worker."""
-PREVIEW = 512
+PREVIEW, THUMBNAIL = 512, 96
 
 
 class CancelledError(Exception):
@@ -58,6 +58,8 @@ class Painter:
         self.broken: client.Message | None = None
         """Why there is no worker any more."""
         self.job = ""
+        self.whole = 0
+        """The longest side that is painted at last, as the last estimate tells."""
         self.parent = os.getppid()
         self.worker = client.Worker(_command()).start()
         # A bell for events, and a look now and then: at a worker that fell silent, and at GIMP.
@@ -71,6 +73,8 @@ class Painter:
         for event in self.worker.poll():
             if event.type == "description":
                 self.knobs = event["knobs"]
+            elif event.type == "estimate":
+                self.whole = event["size"]
             elif event.fields.get("code") in client.LOST:
                 self.broken = event
             self.hear(event)
@@ -82,11 +86,22 @@ class Painter:
             os._exit(1)
         return self._poll()
 
-    def estimate(self, layer: Gimp.Layer, config: Gimp.ProcedureConfig) -> None:
-        """Ask what painting `layer` would cost; the answer goes to `hear`."""
-        if self.knobs is not None and not self.broken:
-            size = {"width": layer.get_width(), "height": layer.get_height()}
-            self.worker.request("estimate", recipe=recipe(config, self.knobs), **size)
+    def estimate(self, layer: Gimp.Layer, config: Gimp.ProcedureConfig) -> str:
+        """Ask what painting `layer` would cost; the answer goes to `hear`, with the id that this gives back."""
+        if self.knobs is None or self.broken:
+            return ""
+        size = {"width": layer.get_width(), "height": layer.get_height()}
+        return self.worker.request("estimate", recipe=recipe(config, self.knobs), **size)
+
+    def left(self, event: client.Message) -> str:
+        """What of the picture is being painted, and how long all of it will take."""
+        early, late = 2 * event["size"] < self.whole, event["stage"] == event["stages"] and event["size"] >= self.whole
+        part = "Rough shapes" if early else "Fine strokes" if late else "Details"
+        return part if event["remaining"] is None else f"{part}, {_clock(event['remaining'])} left"
+
+    def thumbnail(self, name: str) -> str:
+        """Ask what a style of impasto's own looks like; the answer goes to `hear`, with the id that this gives back."""
+        return self.worker.request("thumbnail", style={"name": name}, longest=THUMBNAIL)
 
     def finish(self) -> None:
         """Stop, and keep the picture so far."""
@@ -127,10 +142,11 @@ def paint(
     nothing is changed then.
     """
     layers.check(image, layer)
-    name, style = _style(config, layers.Colours.of(layer))
+    colours = layers.Colours.of(layer)
+    name, look = style(config, lambda chosen: layers.pixels(chosen, colours))
     source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
-    done = _work(painter, config, source, style, hear)
+    done = _work(painter, config, source, look, hear)
     made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
     new, place = source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
     if place:
@@ -139,7 +155,7 @@ def paint(
 
 
 def _work(
-    painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, style: dict[str, Any], hear: Hear
+    painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, look: dict[str, Any], hear: Hear
 ) -> client.Message:
     """The event `done`. Runs the main loop until the worker is done with the painting, one way or another."""
     loop, ends, space = GLib.MainLoop(), [], source.colours.lattice()
@@ -154,15 +170,19 @@ def _work(
         except layers.RefusedError as error:  # the main loop would swallow it, and wait on
             end(error)
         else:
-            painter.job = painter.worker.paint(source.pixels, [style], wanted, source.mask, PREVIEW, space=space)
+            painter.whole = painter.whole or max(source.pixels.width, source.pixels.height)
+            painter.estimate(source.layer, config)  # which tells it better
+            painter.job = painter.worker.paint(source.pixels, [look], wanted, source.mask, PREVIEW, space=space)
 
     def got(event: client.Message) -> None:
-        if event.type in client.ENDS and event.id in (painter.job, None):
-            end(event)
-        elif event.type == "description":
+        if event.type == "description":
             send()
+        elif event.id not in (painter.job, None):
+            return  # of a draft that has not ended yet
+        elif event.type in client.ENDS:
+            end(event)
         elif event.type == "progress":
-            Gimp.progress_set_text(left(event))
+            Gimp.progress_set_text(painter.left(event))
             Gimp.progress_update(event["fraction"])
         hear(event)
 
@@ -224,16 +244,14 @@ def cost(event: client.Message) -> str:
     return f"At {event['size']} pixels about {taken}{about}."
 
 
-def left(event: client.Message) -> str:
-    """How far it is, and how long it will take."""
-    if event["remaining"] is None:
-        return "Painting..."
-    return f"{event['size']} pixels, {_clock(event['remaining'])} left"
-
-
 def sentence(event: client.Message) -> str:
     """What went wrong and what to do."""
     return f"{event['message']} {event.fields.get('hint') or ''}".strip()
+
+
+def is_name(style: str) -> bool:
+    """Whether it is no file, but may be the name of one of impasto's own styles; the worker knows which there are."""
+    return bool(re.fullmatch(r"[\w-]+", style)) and not Path(path(style)).is_file()
 
 
 def path(style: str) -> str:
@@ -256,21 +274,21 @@ def _command() -> list[str]:
         raise MissingError(str(error)) from None
 
 
-def _style(config: Gimp.ProcedureConfig, colours: layers.Colours) -> tuple[str, dict[str, Any]]:
-    """The style's name, and what to send, as numbers of `colours`.
+def style(config: Gimp.ProcedureConfig, read: Callable[[Gimp.Layer], client.Pixels]) -> tuple[str, dict[str, Any]]:
+    """The style's name, and what to send, where that is a picture as `read` gives it.
 
-    GIMP reads files: all kinds that it opens, and for a worker far away too.
+    GIMP reads files: all kinds that it opens, and for a worker far away too. Raises `layers.RefusedError`.
     """
-    chosen, style = config.get_property("style-layer"), config.get_property("style")
-    if chosen and style:
+    chosen, wanted = config.get_property("style-layer"), config.get_property("style")
+    if chosen and wanted:
         raise layers.RefusedError("Choose a style picture or a style layer, not both.")
     if chosen:
-        return chosen.get_name(), {"picture": layers.pixels(chosen, colours)}
-    if not style:
-        raise layers.RefusedError("Choose a style first: a picture file, or another layer.")
-    file = Path(path(style))
-    if not file.is_file() and re.fullmatch(r"[\w-]+", style):
-        return style, {"name": style}  # one that comes with impasto; the worker knows which there are
+        return chosen.get_name(), {"picture": read(chosen)}
+    if not wanted:
+        raise layers.RefusedError("Choose a style first: one of impasto's own, a picture file, or another layer.")
+    if is_name(wanted):
+        return wanted, {"name": wanted}
+    file = Path(path(wanted))
     if not file.is_file():
         raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
     try:
@@ -280,6 +298,6 @@ def _style(config: Gimp.ProcedureConfig, colours: layers.Colours) -> tuple[str, 
     if opened is None:
         raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
     try:
-        return file.stem, {"picture": layers.pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE), colours)}
+        return file.stem, {"picture": read(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
     finally:
         opened.delete()

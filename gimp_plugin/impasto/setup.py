@@ -12,6 +12,8 @@ import locate
 from gi.repository import Gdk, Gio, GLib, Gtk
 from installer import Installer, command
 
+import widgets
+
 FOLDER, MANUAL, LOOK = Path(__file__).resolve().parent, "manual.html", 200
 """The plug-in's folder, its page in it, and milliseconds between looks at how installing goes."""
 INSTALL, FIND, COPY = 1, 2, 3
@@ -36,7 +38,7 @@ class SetUp:
                 ("_Cancel", Gtk.ResponseType.CANCEL),
             )
         }
-        self.what, self.said, self.bar = _label(), _label(why), Gtk.ProgressBar()
+        self.what, self.said, self.bar = widgets.label(), widgets.label(why), Gtk.ProgressBar()
         area = self.dialog.get_content_area()
         for widget in (self.what, self.bar, self.said):
             area.pack_start(widget, False, False, 6)
@@ -125,9 +127,3 @@ class SetUp:
             self._take(command(work.place))
         except (LookupError, OSError) as error:
             self.said.set_text(str(error))
-
-
-def _label(text: str = "") -> Gtk.Label:
-    label = Gtk.Label(label=text, xalign=0, wrap=True, selectable=True)
-    label.set_max_width_chars(60)
-    return label

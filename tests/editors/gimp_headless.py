@@ -395,6 +395,9 @@ def scenario_the_last_values_are_used_again():
     with Scene() as scene, last_values(33) as again:
         status, message, new = scene.paint(**again)
         assert status == Success and new.get_name() == "summer 33 %", message
+    with Scene() as scene, last_values(33, style="woodcut") as again:
+        status, message, new = scene.paint(**again)
+        assert status == Success and new.get_name() == "woodcut 33 %", message
     with Scene() as scene, last_values(33, style="") as again:  # which is what GIMP keeps of a style layer
         scene.refused("forgets style layers", "Ctrl+Shift+F", **again)
 

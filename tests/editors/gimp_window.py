@@ -20,6 +20,8 @@ from meddling import meddle
 
 DISPLAY = ":9"
 WIDTH, HEIGHT = 1000, 760
+MIDDLE, ASIDE = (WIDTH // 2, HEIGHT // 2), (600, 508)
+"""Where the mouse rests, for what it is over has the keys: over every dialog, and where ours has nothing to tell."""
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
 DIALOG, AT_WORK, CHOOSER = "Neural Style$", "^[0-9]+ % - Neural Style$", "Choose a style"
@@ -38,6 +40,18 @@ for scene, path in zip((larger, Scene(Precision.U16_NON_LINEAR, GRAY, False)), O
     scene.image.delete()
 """
 """Images with a soft selection: a layer in a group, larger than the canvas, and a grey one of 16 bits."""
+MANAGER = """
+RandomPlacement
+NoGrabServer
+DecorateTransients
+TitleFont "fixed"
+MenuFont "fixed"
+IconFont "fixed"
+ResizeFont "fixed"
+IconManagerFont "fixed"
+Color { BorderColor "gray15" DefaultBackground "gray15" TitleBackground "gray15" TitleForeground "gray85" }
+"""
+"""The window manager's settings. Dialogs have frames, as on a screen."""
 OPENED = Path("/scratch/opened")
 BROWSER = {
     Path("/scratch/browser"): f'#!/bin/sh\necho "$1" > {OPENED}\n',
@@ -175,15 +189,32 @@ def chosen(path=STYLE, over=DIALOG, opening="alt+y Tab space", chooser=CHOOSER):
     return False
 
 
-def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
-    LAST.unlink()
+def scenario_the_menu_leads_to_a_dialog_that_paints_at_once_and_in_other_styles_of_impastos_own():
+    LAST.write_text(f'(knobs "{QUICK}")\n')
     window("harbour")
     keys("alt+r a Up Up Up")  # it is the last but two
     shot("menu")
     ask()
-    keys("alt+p")
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    assert made()["style"] == "oil", made()
+    ask()
+    becomes(held(), "draft")  # so that there is a gallery too
+    keys("alt+y Tab Right")
+    shot("gallery")
+    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    assert made()["style"] == "hatching", made()
+    until(lambda: not leftovers.processes(), "end of the second")
+    window("harbour")
+    pressed("ctrl+f", lambda: "4 layers" in title(), "fourth layer")
+    assert made()["style"] == "hatching", made()
+
+
+def scenario_a_picture_file_is_asked_for_and_the_advanced_knobs_fold():
+    LAST.unlink()
+    ask()
+    keys("alt+y Down alt+p")
     time.sleep(2)
-    assert visible(DIALOG) and not visible(AT_WORK), "it should not paint without a style"
+    assert visible(DIALOG) and not visible(AT_WORK), "it should not paint without a picture"
     until(chosen, "style chosen", 12 * AGAIN)
     window(DIALOG)
     folded = height(DIALOG)
@@ -191,9 +222,6 @@ def scenario_the_menu_leads_to_a_dialog_that_asks_for_a_style():
     until(lambda: height(DIALOG) > folded + 100, "advanced knobs", 30)
     keys("space")
     until(lambda: height(DIALOG) < folded + 100, "folding of the advanced knobs", 30)
-    time.sleep(2)  # for the screenshot
-    shot("dialog")
-    paint()
     pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
 
 
@@ -213,11 +241,11 @@ def scenario_stop_and_keep_keeps_the_picture_so_far_and_one_undo_takes_it_back()
     untouched()
 
 
-def scenario_cancel_in_the_dialog_leaves_nothing():
+def scenario_stop_in_the_dialog_leaves_nothing():
     ask()
     paint()
-    window(DIALOG)
-    pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
+    window(AT_WORK)
+    pressed("alt+s", lambda: not visible(AT_WORK), "end of the dialog")
     leftovers.none(FILES)
     untouched()
 
@@ -276,13 +304,18 @@ def scenario_painting_again_paints_what_was_painted():
     assert len(set(seen())) == 3, "it did not paint what was chosen"
 
 
-def painted_with():
-    """Knobs of the topmost layer's recipe."""
-    recipe = meddle("""
+def made():
+    """What the topmost layer was made with."""
+    return meddle("""
 import json
 made = Gimp.get_images()[0].get_layers()[0].get_parasite("impasto-recipe")
-result = json.loads(bytes(made.get_data()))["recipe"]
+result = json.loads(bytes(made.get_data()))
 """)
+
+
+def painted_with():
+    """Knobs of the topmost layer's recipe."""
+    recipe = made()["recipe"]
     return {name: recipe[name] for name in ("strength", "stroke_size", "colour", "quality", "seed")}
 
 
@@ -311,6 +344,95 @@ def scenario_the_wheel_changes_only_what_has_the_focus():
     shot("notice")
     pressed("alt+p", lambda: "3 layers" in title(), "third layer")
     assert painted_with() == {**usual, "quality": "fine"}, painted_with()
+
+
+def looks():
+    """The picture in the dialog, as a few colours."""
+    seen = subprocess.run(["import", "-window", visible(DIALOG)[-1], "png:-"], capture_output=True, check=True).stdout
+    small = ["convert", "png:-", "-crop", "340x200+30+30", "+repage", "-scale", "17x10!", "-depth", "8", "rgb:-"]
+    return subprocess.run(small, input=seen, capture_output=True, check=True).stdout
+
+
+def far(one, other):
+    """How much two of these differ, 0 to 255."""
+    return max(abs(first - second) for first, second in zip(one, other, strict=True))
+
+
+def becomes(unlike, what):
+    """What the picture is like once it stays as it is, and is not like that."""
+
+    def still():
+        seen = looks()
+        time.sleep(2)
+        return seen if far(seen, unlike) > 16 and far(seen, looks()) < 4 else None
+
+    return until(still, what)
+
+
+def held():
+    """What the picture is like while the mouse is held down on it."""
+    tool("mousemove", "--window", window(DIALOG), 200, 140, "mousedown", 1)
+    time.sleep(1)
+    seen = looks()
+    tool("mouseup", 1, "mousemove", *ASIDE)
+    time.sleep(1)
+    return seen
+
+
+def strength(percent):
+    keys("alt+g ctrl+a")
+    tool("type", str(percent))
+    keys("Tab")
+
+
+def scenario_a_draft_follows_the_settings_and_makes_no_layer():
+    LAST.write_text('(style "oil")\n')
+    start()
+    ask()
+    layer = held()
+    draft = becomes(layer, "draft")
+    shot("dialog")
+    assert far(held(), layer) < 4, "held down it should show the layer as it is"
+    assert far(looks(), draft) < 4, "let go it should show the draft"
+    strength(90)
+    stronger = becomes(draft, "other draft")
+    strength(0)
+    weakest = becomes(stronger, "draft of strength 0")
+    assert far(weakest, layer) < 24, far(weakest, layer)  # scaled down and up again
+    untouched()
+    strength(70)
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")  # while a draft is in work
+    assert (painted_with()["strength"], painted_with()["quality"]) == (70, "normal"), painted_with()
+    until(lambda: not leftovers.processes(), "end of it")
+    ask()
+    draft = becomes(layer, "draft")
+    keys("alt+v")
+    plain = becomes(draft, "layer as it is")
+    assert far(plain, layer) < 4, far(plain, layer)
+    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    until(lambda: not leftovers.processes(), "end of that")
+    ask()
+    time.sleep(5)
+    assert far(looks(), layer) < 4, "that no draft was wanted should be remembered"
+    pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
+
+
+def scenario_a_low_screen_has_everything_in_sight_that_paints():
+    ask()
+    number = window(DIALOG)
+    tool("windowsize", number, 820, 300)
+    until(lambda: height(DIALOG) == 300, "low dialog", 30)
+    shot("low")
+    keys("alt+q")
+    shot("low_scrolled")
+    tool("mousemove", "--window", number, 820 - 80, 300 - 36, "click", 1)
+    number = until(lambda: visible(AT_WORK), "first step")[-1]
+    tool("windowsize", number, 420, 300)
+    until(lambda: height(AT_WORK) == 300, "low dialog", 30)
+    time.sleep(1)
+    shot("low_running")
+    tool("mousemove", "--window", number, 420 - 80, 300 - 36, "click", 1)
+    until(lambda: "2 layers" in title(), "second layer")
 
 
 def scenario_help_opens_our_page():
@@ -428,6 +550,7 @@ def as_opened():
 def run(name, scenario):
     try:
         remember()
+        tool("mousemove", *MIDDLE)
         if not as_opened():
             start()
         scenario()
@@ -438,7 +561,7 @@ def run(name, scenario):
 
 
 os.environ["DISPLAY"] = DISPLAY
-Path("/tmp/twmrc").write_text("RandomPlacement\nNoGrabServer\n")
+Path("/tmp/twmrc").write_text(MANAGER)
 for path, text in BROWSER.items():
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

@@ -1,0 +1,83 @@
+"""The picture in the window."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
+
+import widgets
+
+LEAST, USUAL = (200, 110), 384
+"""The least width and height that a picture has, and the usual width, in pixels."""
+
+
+class View(Gtk.EventBox):
+    """A picture, as large as there is room for; while the mouse is held down on it, what was there before."""
+
+    def __init__(self) -> None:
+        super().__init__(above_child=True, tooltip_text="Hold the mouse down here to see the layer as it is")
+        self.image, self.room = Gtk.Image(), (0, 0)
+        self.before: GdkPixbuf.Pixbuf | None = None
+        self.after: GdkPixbuf.Pixbuf | None = None
+        self.held = False
+        hidden = Gtk.PolicyType.EXTERNAL  # for an image alone would allow the window to grow, and never to shrink
+        self.frame = Gtk.ScrolledWindow(hscrollbar_policy=hidden, vscrollbar_policy=hidden)
+        self.frame.add(self.image)
+        self.add(self.frame)
+        self.add_events(Gdk.EventMask.BUTTON_PRESS_MASK | Gdk.EventMask.BUTTON_RELEASE_MASK)
+        self.connect("button-press-event", self._hold, True)
+        self.connect("button-release-event", self._hold, False)
+        self.connect("size-allocate", self._placed)
+
+    def begin(self, before: GdkPixbuf.Pixbuf | None) -> None:
+        """The layer as it is, which is shown until something becomes of it."""
+        self.before = before
+        self.queue_resize()
+        self._draw()
+
+    def become(self, after: GdkPixbuf.Pixbuf | None) -> None:
+        """Show what becomes of it; None shows the layer."""
+        self.after = after
+        self._draw()
+
+    def do_get_request_mode(self) -> Gtk.SizeRequestMode:
+        """Its height follows from its width."""
+        return Gtk.SizeRequestMode.HEIGHT_FOR_WIDTH
+
+    def do_get_preferred_width(self) -> tuple[int, int]:
+        """The least, and the usual."""
+        self.frame.get_preferred_width()  # Gtk wants everything asked that it is to place
+        return LEAST[0], USUAL
+
+    def do_get_preferred_width_for_height(self, _height: int) -> tuple[int, int]:
+        """The same."""
+        return self.do_get_preferred_width()
+
+    def do_get_preferred_height(self) -> tuple[int, int]:
+        """The least, and that of the picture in its own shape."""
+        return self.do_get_preferred_height_for_width(USUAL)
+
+    def do_get_preferred_height_for_width(self, width: int) -> tuple[int, int]:
+        """The same."""
+        self.frame.get_preferred_height()
+        high = width * self.before.get_height() // self.before.get_width() if self.before else 0
+        return LEAST[1], max(LEAST[1], min(high, USUAL))
+
+    def _hold(self, _view: Gtk.Widget, event: Gdk.EventButton, held: bool) -> bool:
+        if event.button == Gdk.BUTTON_PRIMARY:
+            self.held = held
+            self._draw()
+        return True
+
+    def _placed(self, _view: Gtk.Widget, room: Gdk.Rectangle) -> None:
+        if self.room != (room.width, room.height):
+            self.room = (room.width, room.height)
+            GLib.idle_add(self._draw)
+
+    def _draw(self) -> bool:
+        picture = self.before if self.held or not self.after else self.after
+        if picture and min(self.room) > 1:
+            self.image.set_from_pixbuf(widgets.fitted(picture, *self.room))
+        return bool(GLib.SOURCE_REMOVE)
