@@ -182,8 +182,7 @@ def _work(
         elif event.type in client.ENDS:
             end(event)
         elif event.type == "progress":
-            Gimp.progress_set_text(painter.left(event))
-            Gimp.progress_update(event["fraction"])
+            _show(event["fraction"], painter.left(event))
         hear(event)
 
     if painter.broken:
@@ -195,6 +194,12 @@ def _work(
     loop.run()
     GLib.source_remove(watch)
     return _ended(ends[0])
+
+
+def _show(fraction: float, said: str) -> None:
+    """How far it is, in GIMP's own bar."""
+    Gimp.progress_set_text(said)
+    Gimp.progress_update(fraction)
 
 
 def _watch(image: Gimp.Image, end: Callable[[Exception], None]) -> int:

@@ -58,8 +58,7 @@ def film(
 ) -> int:
     """Paint FILM, a video, an animated picture or a folder of frames, in the manner of STYLE, one or several.
 
-    Times and sound are those of FILM. Painted frames are kept in the folder OUT.frames until all are done: after
-    Ctrl-C, or whatever else ended it, the same command goes on.
+    Times and sound are those of FILM. Frames lie in OUT.frames until all are done; the same command goes on there.
     """
     _check_can(cluster, preview)
     from ..memory.process import freeze_gc_after_torch
