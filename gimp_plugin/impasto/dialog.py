@@ -127,7 +127,7 @@ class Window:
         self._list_layers()
         saved = [each for each in self.area.get_children() if not self.help.is_ancestor(each)]
         for name in ("strength", "stroke-size"):
-            self.dialog.get_widget(name, GimpUi.ScaleEntry)
+            self.dialog.get_widget(name, GimpUi.ScaleEntry).set_digits(0)
         self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
         self.dialog.get_label("more", "Advanced", False, False)
         more = self.dialog.fill_expander("advanced", "more", False, "folded")
@@ -237,7 +237,7 @@ class Window:
         elif self.worker.knobs is not None and not self.worker.broken:
             try:
                 side = self.draft.ask(self.image, self.layer)
-                self.caption.set_markup(widgets.small(f"Draft at {side} pixels"))
+                self.caption.set_markup(widgets.small(f"Rough draft at {side} pixels"))
             except layers.RefusedError as error:
                 self.draft.stop()
                 self._say(str(error))

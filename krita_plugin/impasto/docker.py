@@ -39,8 +39,8 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
-TITLES = ("Stren&gth", "Stroke wi&dth", "Colo&urs", "&Quality", "Network", "Seed")
-"""Those of `SHOWN`. The letters are none that Krita's menus and usual dockers have."""
+TITLES = {"strength": "Stren&gth", "stroke_size": "Stroke wi&dth", "colour": "Colo&urs", "quality": "&Quality"}
+"""Of what is always there. The letters are none that Krita's menus and usual dockers have."""
 TIPS = {
     "strength": "How far towards the style: 0 leaves the layer as it is, 100 forgets it",
     "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
@@ -80,7 +80,7 @@ class Docker(DockWidget):
         self.preview, self.foot = Preview(self.painter, self.draft), Foot(self.painter)
         self.origin, self.layers = QPushButton(), QMenu(self)
         self.notice = QLabel()
-        self.fold, self.folded = QToolButton(), QWidget()
+        self.rest, self.fold, self.folded = QWidget(), QToolButton(), QWidget()
         self.history = History(self.painter)
         self.area = QScrollArea()
         self.escape = QShortcut(QKeySequence("Esc"), self)
@@ -126,10 +126,7 @@ class Docker(DockWidget):
         body, whole = QWidget(), QWidget()
         column, rows = QVBoxLayout(body), QVBoxLayout(whole)
         column.setContentsMargins(6, 6, 6, 6)
-        for widget in (self.setup, self.styles, self.preview):
-            column.addWidget(widget)
-        column.addLayout(self._form())
-        for widget in (self.fold, self.folded, self.history):
+        for widget in (self.setup, self._chosen()):
             column.addWidget(widget)
         column.addStretch(1)
         self.area.setWidgetResizable(True)
@@ -143,6 +140,17 @@ class Docker(DockWidget):
         self.setWidget(whole)
         self.setAcceptDrops(True)
 
+    def _chosen(self) -> QWidget:
+        """What one chooses and looks at; of no use where there is no worker."""
+        column = QVBoxLayout(self.rest)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.styles, self.preview):
+            column.addWidget(widget)
+        column.addLayout(self._form())
+        for widget in (self.fold, self.folded, self.history):
+            column.addWidget(widget)
+        return self.rest
+
     def _form(self) -> QFormLayout:
         """What is set before painting: the layer, and the controls that are always there."""
         form = QFormLayout()
@@ -153,7 +161,7 @@ class Docker(DockWidget):
         form.addRow("Paint fro&m", self.origin)
         self.notice.setWordWrap(True)
         form.addRow(self.notice)
-        for name, title in zip(SHOWN, TITLES):
+        for name, title in TITLES.items():
             form.addRow(title, self.controls[name])
             self.controls[name].call(title.replace("&", ""))
         self.fold.setText("Advanced")
@@ -247,11 +255,13 @@ class Docker(DockWidget):
         kind = event.type
         if kind == "hello":
             self.setup.end()
+            self.rest.show()
             self._networks(event["networks"])
             self.styles.refresh()
         elif kind == "description":
             self._offer(event["knobs"])
         elif kind == "failed" and event.fields.get("code") == "not_started":
+            self.rest.hide()
             self.setup.offer()
 
     def _networks(self, networks: list) -> None:
@@ -264,7 +274,7 @@ class Docker(DockWidget):
         self._loading = False
 
     def _offer(self, knobs: list) -> None:
-        """Controls for all other knobs of this worker."""
+        """Controls for all other knobs of this worker, folded away."""
         for knob in knobs:
             if knob["name"] in SHOWN:
                 known = self.controls[knob["name"]].toolTip()
@@ -276,14 +286,16 @@ class Docker(DockWidget):
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         group = ""
         for knob in knobs:
-            if knob["name"] in SHOWN or knob["name"] == "style_weights":
+            if knob["name"] in TITLES or knob["name"] == "style_weights":
                 continue
             if knob["group"] != group:
                 group = knob["group"]
                 form.addRow(QLabel(f"<b>{group}</b>"))
-            each = self.controls[knob["name"]] = control(knob)
-            each.setToolTip(TIPS.get(knob["name"]) or about(knob))
-            each.edited.connect(self._edited)
+            if knob["name"] not in SHOWN:
+                each = self.controls[knob["name"]] = control(knob)
+                each.setToolTip(TIPS.get(knob["name"]) or about(knob))
+                each.edited.connect(self._edited)
+            each = self.controls[knob["name"]]
             title = knob["name"].replace("_", " ")
             each.call(title)
             form.addRow(title, each)

@@ -51,7 +51,7 @@ class Preview(QWidget):
         drafted = not draft.image.isNull()
         image = draft.image if drafted else self.painter.image
         self.picture.set(image, draft.before if drafted else self.painter.before)
-        self.caption.setText(f"Draft at {max(image.width(), image.height())} pixels" if drafted else "")
+        self.caption.setText(f"Rough draft at {max(image.width(), image.height())} pixels" if drafted else "")
 
     @guarded
     def _follow(self, on: bool) -> None:

@@ -695,7 +695,7 @@ def scenario_keys():
     window, painter, before = dock(), settings(strength=50, steps=100000), names(document.rootNode())
     window.setFloating(True)
     window.activateWindow()
-    box = window.controls["seed"].spin
+    box = window.controls["strength"].spin
     box.setFocus()
     yield from wait_for(box.hasFocus, 5, "the focus")
     press("alt+a")
@@ -751,7 +751,7 @@ def scenario_draft():
     strength, preview = dock().controls["strength"], dock().preview
     first = yield from drafted(lambda: preview.follow.setChecked(True))
     assert (first.width(), first.height()) == (384, 288), first.size()
-    assert preview.caption.text() == "Draft at 384 pixels" and preview.picture.isVisible()
+    assert preview.caption.text() == "Rough draft at 384 pixels" and preview.picture.isVisible()
     source = draft._source
     second = yield from drafted(lambda: strength.set(90))
     assert second != first and draft._source is source, "the layer was read again"
@@ -867,6 +867,7 @@ def scenario_set_up():
     assert panel.what.text().startswith("impasto, the program that paints, is not here yet. pip would put it into")
     assert "into ~/data/impasto/worker" in panel.what.text() and "GB to download" in panel.what.text()
     assert "impasto is neither on the PATH nor in" in message()
+    assert not dock().styles.isVisible() and not dock().origin.isVisible()
     yield 300
     dock().setFloating(True)
     dock().resize(300, 420)
@@ -889,6 +890,7 @@ def scenario_set_up():
     yield from wait_for(lambda: painter.hello, what="the worker")
     took = time.monotonic() - begin
     assert not panel.isVisible() and place.exists() and not message(), message()
+    assert dock().styles.isVisible() and dock().origin.isVisible()
     dock().setFloating(False)
     assert [each.title for each in painter.settings.styles] == ["oil"] and dock().foot.go.isEnabled()
     known = json.loads((OUT / "data/krita/pykrita/impasto/impasto.json").read_text())
