@@ -91,8 +91,7 @@ def _found() -> list[str]:
     found = shutil.which("impasto", path=os.pathsep.join(places))
     if found is None:
         raise LookupError(
-            f"impasto is neither on the PATH nor in {place}. Install it, or run `impasto install gimp` "
-            "or `impasto install krita` where it is."
+            f"impasto is neither on the PATH nor in {place}. Install it, or run `impasto install` where it is."
         )
     return [found, "worker"]
 
