@@ -19,6 +19,8 @@ from PIL import Image
 from local_server import Server, serving
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "images"
 Run = Callable[..., Result]
