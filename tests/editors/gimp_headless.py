@@ -558,8 +558,10 @@ def scenario_a_worker_that_is_missing_dies_or_babbles():
     with Scene() as scene:
         with Talking(None):
             away = COMMAND.rename(COMMAND.with_name("away"))
-            scene.refused("impasto install gimp")
-            away.rename(COMMAND)
+            try:
+                scene.refused("run `impasto install` where it is")
+            finally:
+                away.rename(COMMAND)
         with Talking("import sys; sys.exit('No module named impasto')"):
             scene.refused("No module named impasto")
         with Talking("while True: print('complete rubbish', flush=True)"):

@@ -1103,7 +1103,7 @@ def scenario_worker_trouble():
         (["/bin/sh", "-c", "echo hello there; exec sleep 60"], "does not answer as it should"),
         (["/nowhere/impasto", "worker"], "cannot be started"),
         (["/bin/sh", "-c", "echo no torch >&2; exit 3"], "no torch"),
-        (None, "impasto install krita"),
+        (None, "run `impasto install` where it is"),
     ]:
         painter.process.close()
         known.write_text(json.dumps({"worker": command}) if command else "{}")
