@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto.pictures.bundled_styles import FOLDER
 
-COUNT, PROCESSES, SIZE = 16, 2, 256
+COUNT, PROCESSES, SIZE = 48, 2, 384
 OPTIONS = (
     "--style",
     "oil",

@@ -92,7 +92,9 @@ def _local(count: int) -> LocalCluster:
 
     told = os.environ.get("OMP_NUM_THREADS", "")
     threads = max(1, (int(told) if told.isdecimal() else CPU_COUNT) // count)
-    with dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREADS}):
+    settings = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREADS}
+    # Else Dask looks a hundred times a second at where a worker is, which takes 2 % of a painting.
+    with dask.config.set(settings | {"distributed.worker.profile.enabled": False}):
         return LocalCluster(
             n_workers=count,
             threads_per_worker=threads,
