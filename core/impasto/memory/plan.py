@@ -33,7 +33,7 @@ UNKNOWN = Cost(2e-5, 2500, 2500, 40, 96, math.inf)
 PICTURE_BYTES, LOSSES_BYTES = 66, 115
 """Bytes for each pixel of the picture: those of images and gradients, which are there all the time; and these with what
 the optimiser or a loss on all pixels takes for a moment. Without tiles the network takes more than that anyway."""
-SAMPLED_SHARE = 1.4
+SAMPLED_SHARE = 1.6
 """What a network takes in profile strotss beside Gram matrices: gradients of all sampled layers at once."""
 SHARED_BYTES = 60
 """Bytes for each pixel that a rank has of those of other ranks: content, targets, and the start of each size."""
