@@ -206,7 +206,7 @@ class Docker(DockWidget):
             self.controls["size"].line.setPlaceholderText(str(self.painter.painted_size(node.bounds())))
         room = max(40, self.origin.width() - 30)
         self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
-        self.foot.tries.setVisible(trial is not None and not self.painter.busy)
+        self.foot.offer(trial is not None)
         self.draft.look()
 
     @guarded

@@ -97,13 +97,28 @@ def run(wait=True, **knobs):
     """Press Paint, and wait for the end; or for the first progress."""
     painter, moved = settings(**knobs), []
     painter.heard.connect(lambda event: moved.append(event.type))
-    assert dock().foot.go.isEnabled()
-    dock().foot.go.click()
+    paint()
     yield from wait_for(lambda: not painter.busy or (not wait and "progress" in moved), what="painting")
     yield 60
     return message()
 
 
+def paint():
+    """Press Paint; the last result is kept first, if there is one, for else there is no such button."""
+    foot = dock().foot
+    if not foot.accept.isHidden():
+        foot.accept.click()
+    assert row() == ["Paint"], row()
+    foot.go.click()
+
+
+def row():
+    """The buttons that are there."""
+    buttons = dock().foot.row.findChildren(QPushButton)
+    return [each.text().replace("&", "") for each in buttons if not each.isHidden()]
+
+
+KEPT = ["Discard", "Try again", "Keep"]
 LONG = {"steps": 100000, "wait": False, "strength": 50}
 
 
@@ -291,7 +306,7 @@ def scenario_profiles():
         assert said.startswith("Done") and new.name() == "red 80 %", said
         dock().styles._choose_layer(layer, layer.rootNode().childNodes()[0])
         yield from choose(document, node)
-        dock().foot.go.click()
+        paint()
         yield from wait_for(lambda: not dock().painter.busy)
         other = document.rootNode().childNodes()[2]
         pair = new.pixelData(0, 0, 64, 48).data()[1::2], other.pixelData(0, 0, 64, 48).data()[1::2]
@@ -410,7 +425,7 @@ def scenario_two_documents():
     before = names(one.rootNode()), names(other.rootNode())
     yield from run(**LONG)
     yield from look_at(other)
-    assert not dock().foot.go.isEnabled()
+    assert row() == ["Stop", "Stop and keep"], row()
     dock().foot.keep.click()
     yield from wait_for(lambda: not dock().painter.busy)
     assert K.activeDocument() == other
@@ -435,7 +450,7 @@ def scenario_refusals():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     dock().painter.settings.styles = []
-    dock().foot.go.click()
+    paint()
     assert "Choose a style first" in message()
     empty = document.createNode("void", "paintlayer")
     document.rootNode().addChildNode(empty, None)
@@ -555,10 +570,10 @@ def scenario_again():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     data, root = node.pixelData(0, 0, 48, 32).data(), document.rootNode()
-    buttons = {each.text().replace("&", ""): each for each in dock().foot.tries.findChildren(QPushButton)}
+    foot = dock().foot
     yield from run(strength=60, steps=20)
     yield from wait_for(lambda: document.activeNode().name() == "red 60 %", 10, "Krita")
-    yield from wait_for(lambda: dock().foot.tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
+    yield from wait_for(lambda: row() == KEPT and dock().origin.text() == "photo", 5, "the docker")
     assert root.childNodes()[-1].pixelData(0, 0, 48, 32).data() != data
     settings(strength=0)
     K.action("impasto_again").trigger()
@@ -570,18 +585,18 @@ def scenario_again():
         node.uniqueId().toString()
     )
     settings(strength=10)
-    buttons["Try again"].click()
+    foot.retry.click()
     yield from wait_for(lambda: not dock().painter.busy)
     yield 300
     assert names(root) == ["Background", "photo", "red 10 %", "red 60 %"], names(root)
-    buttons["Discard"].click()
+    foot.discard.click()
     yield 300
-    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().foot.tries.isVisible(), names(root)
+    assert names(root) == ["Background", "photo", "red 60 %"] and row() == ["Paint"], names(root)
     assert undo_text() == "Undo Remove Layer", undo_text()
     yield from run()
-    yield from wait_for(lambda: dock().foot.tries.isVisible(), 5, "the docker")
-    buttons["Keep"].click()
-    assert not dock().foot.tries.isVisible()
+    yield from wait_for(lambda: row() == KEPT, 5, "the docker")
+    foot.accept.click()
+    assert row() == ["Paint"], row()
     yield 200
     assert names(root) == ["Background", "photo", "red 0 %", "red 60 %"], names(root)
     dock()._list_layers()
@@ -602,7 +617,7 @@ def scenario_again():
 
 
 def scenario_foot():
-    """At 280 x 300 pixels all that begins and ends a painting is in sight, and what is said."""
+    """One row of buttons, of what can be done now, in sight at 280 x 300 pixels with what is said and in one place."""
     yield from show()
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
@@ -611,19 +626,38 @@ def scenario_foot():
     window.resize(280, 300)
     yield 400
     assert (window.width(), window.height()) == (280, 300), window.size()
-    yield from seen(foot.go, foot.stop, foot.keep)
-    yield from run(**LONG)
-    yield from seen(foot.go, foot.stop, foot.keep, foot.bar)
-    foot.keep.click()
-    yield from wait_for(foot.tries.isVisible, 60, "the result")
-    yield from seen(foot.go, foot.message.label, *foot.tries.findChildren(QPushButton))
+    yield from seen(foot.go)
+    place = foot.row.mapTo(window, QPoint())
+    before = names(document.rootNode())
+    settings(strength=50, steps=100000)
+    yield from click(foot.go, 2)
+    yield from wait_for(foot.keep.isEnabled, 60, "painting")
+    assert row() == ["Stop", "Stop and keep"] and foot.hasFocus(), row()
+    yield from seen(foot.stop, foot.keep, foot.bar)
+    assert foot.row.mapTo(window, QPoint()) == place, "the buttons have moved"
+    yield from click(foot.keep)
+    yield from wait_for(lambda: row() == KEPT, 60, "the result")
+    yield from seen(foot.message.label, foot.discard, foot.retry, foot.accept)
+    assert foot.row.mapTo(window, QPoint()) == place, "the buttons have moved"
     foot.say("A sentence that is long. " * 40)
     yield 200
-    yield from seen(foot.go, *foot.tries.findChildren(QPushButton))
+    yield from seen(foot.discard, foot.retry, foot.accept)
     assert 30 < foot.message.label.visibleRegion().boundingRect().height() < foot.message.label.height()
     assert window.area.height() >= 60 and window.height() == 300, window.area.size()
+    foot.say("")
+    yield from click(foot.accept, 2)
+    yield from wait_for(lambda: row() == ["Paint"], 5, "keeping it")
+    assert not dock().painter.busy and len(names(document.rootNode())) == len(before) + 1, "it has painted once more"
     window.setFloating(False)
     yield from shut(document)
+
+
+def click(widget, times=1):
+    """The mouse, on the middle of a widget."""
+    place = widget.mapToGlobal(widget.rect().center())
+    at = [str(place.x()), str(place.y())]
+    subprocess.Popen(["xdotool", "mousemove", *at, "click", "--repeat", str(times), "--delay", "60", "1"])
+    yield 150 + 100 * times
 
 
 def press(keys):
@@ -812,7 +846,7 @@ def scenario_draft_gives_way():
     job = draft._job
     dock().controls["strength"].set(60)
     assert job in session.jobs
-    dock().foot.go.click()
+    paint()
     assert draft.image.isNull() and not draft._job
     yield from wait_for(lambda: not painter.busy)
     assert message().startswith("Done"), message()
@@ -1012,7 +1046,7 @@ def scenario_shapes():
     yield from run(**LONG)
     dock().foot.stop.click()
     settings()
-    dock().foot.go.click()
+    paint()
     assert (painter.image.width(), painter.image.height()) == (256, 64), painter.image.size()
     yield from wait_for(lambda: not painter.busy)
     dock().styles._choose_layer(document, node)
@@ -1021,7 +1055,7 @@ def scenario_shapes():
     boxes = dock().controls
     for name in ("stroke_size", "seed"):
         assert str(boxes[name].spin.maximum()) in boxes[name].toolTip(), boxes[name].toolTip()
-    for each in (boxes["strength"], boxes["quality"], dock().foot.go, dock().foot.stop, dock().foot.keep):
+    for each in (boxes["strength"], boxes["quality"], *dock().foot.row.findChildren(QPushButton)):
         assert each.toolTip()
     assert "recoloured" not in boxes["colour"].toolTip(), boxes["colour"].toolTip()
     yield from shut(document)
@@ -1206,7 +1240,7 @@ def scenario_drops():
     assert titles() == ["scream"] and Path(painter.settings.styles[0].value).is_file(), titles()
     document = yield from open_(32, 24)
     yield from filled(document)
-    dock().foot.go.click()
+    paint()
     yield from wait_for(lambda: not painter.busy)
     assert message().startswith("Done"), message()
     yield from shut(document)
@@ -1249,7 +1283,7 @@ def scenario_large():
     painter.settings.knobs = {name: value for name, value in painter.settings.knobs.items() if name not in QUICK}
     painter.heard.connect(lambda event: marks.setdefault(event.type, time.monotonic() - begin))
     begin = time.monotonic()
-    dock().foot.go.click()
+    paint()
     yield from wait_for(lambda: "preview" in marks, what="the first preview")
     dock().foot.stop.click()
     timer.stop()
@@ -1293,7 +1327,7 @@ def pictures(theme):
     window.grab().save(str(OUT / f"{theme}_idle.png"))
     seen = []
     painter.heard.connect(lambda event: seen.append(event.type))
-    window.foot.go.click()
+    paint()
     yield from wait_for(lambda: seen.count("preview") > 2 or not painter.busy)
     window.grab().save(str(OUT / f"{theme}_running.png"))
     yield from wait_for(lambda: not painter.busy)
