@@ -33,7 +33,7 @@ class Foot(QWidget):
         self.stop = Button("St&op", "Stop, and keep nothing (Escape)", painter.cancel)
         self.keep = Button("Stop and &keep", "Stop, and make a layer of the picture so far", painter.finish)
         self.discard = Button("Dis&card", "Take the new layer away", painter.discard)
-        self.retry = Button("Tr&y again", "Paint once more, in place of the new layer", painter.retry)
+        self.retry = Button("Try &again", "Paint once more, in place of the new layer", painter.retry)
         self.accept = Button("&Keep", "The new layer stays, whatever is painted next", painter.keep)
         self.bar, self.message, self.row = QProgressBar(), Message(), QWidget()
         self.go.setDefault(True)

@@ -15,7 +15,8 @@ from .qt import (
     guarded,
 )
 
-SIDE = 240
+WIDE, TALL = 384, 240
+"""Pixels that the picture has at most."""
 
 
 class Preview(QWidget):
@@ -68,8 +69,15 @@ class Picture(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setToolTip("Press and hold the mouse to see the layer as it is")
         self.setAccessibleName("Preview of the painting")
-        self._now, self._before, self._held = QImage(), QImage(), False
+        self._now, self._before, self._held, self._room = QImage(), QImage(), False, TALL
         self.hide()
+
+    def fit(self, room: int) -> None:
+        """Be no wider than that."""
+        room = max(40, min(WIDE, room))
+        if room != self._room:
+            self._room = room
+            self._draw()
 
     def set(self, now: QImage, before: QImage) -> None:
         """Show `now`, or `before` while the mouse is held."""
@@ -94,4 +102,4 @@ class Picture(QLabel):
         self.setVisible(not self._now.isNull())
         if not image.isNull():
             how = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-            self.setPixmap(QPixmap.fromImage(image.scaled(SIDE, SIDE, *how)))
+            self.setPixmap(QPixmap.fromImage(image.scaled(self._room, TALL, *how)))

@@ -617,19 +617,20 @@ def scenario_again():
 
 
 def scenario_foot():
-    """One row of buttons, of what can be done now, in sight at 280 x 300 pixels with what is said and in one place."""
+    """One row of buttons, of what can be done now, in sight at 250 x 300 pixels with what is said and in one place."""
     yield from show()
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
     window, foot = dock(), dock().foot
     window.setFloating(True)
-    window.resize(280, 300)
+    window.resize(250, 300)
     yield 400
-    assert (window.width(), window.height()) == (280, 300), window.size()
+    assert (window.width(), window.height()) == (250, 300), window.size()
     yield from seen(foot.go)
     place = foot.row.mapTo(window, QPoint())
     before = names(document.rootNode())
     settings(strength=50, steps=100000)
+    window.activateWindow()
     yield from click(foot.go, 2)
     yield from wait_for(foot.keep.isEnabled, 60, "painting")
     assert row() == ["Stop", "Stop and keep"] and foot.hasFocus(), row()
@@ -660,9 +661,59 @@ def click(widget, times=1):
     yield 150 + 100 * times
 
 
-def press(keys):
+def press(keys, how="key"):
     """Keys of the keyboard."""
-    subprocess.Popen(["xdotool", "key", keys])
+    subprocess.Popen(["xdotool", how, keys])
+
+
+def scenario_form():
+    """What is set stands in the order and the words of GIMP's dialog; the style is said, and framed in the gallery."""
+    yield from show(preview=True)
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    window, styles, painter = dock(), dock().styles, settings(strength=50)
+    window.setFloating(True)
+    window.resize(300, 800)
+    gallery, knobs = (
+        styles.gallery,
+        [window.controls[name] for name in ("strength", "stroke_size", "colour", "quality")],
+    )
+    yield from wait_for(lambda: not gallery.item(gallery.count() - 1).icon().isNull(), 30, "the thumbnails")
+    yield from drafted(lambda: styles._picked(gallery.item(3)))
+    yield 200
+    body = window.area.widget()
+    order = [window.origin, styles.kind, gallery, window.preview.picture, *knobs, window.fold]
+    places = [each.mapTo(body, QPoint()).y() for each in order]
+    assert places == sorted(places) and all(each.isVisible() for each in order), places
+    labels = [each for each in window.rest.findChildren(QLabel) if each.isVisible() and each.buddy()]
+    words = [each.text().replace("&", "") for each in sorted(labels, key=lambda each: each.mapTo(body, QPoint()).y())]
+    assert words == ["Paint from", "Style from", "Strength", "Stroke width", "Colours", "Quality"], words
+    assert styles.kind.text() == "impasto's own" and not styles.rows.count(), styles.kind.text()
+    place = gallery.visualItemRect(gallery.item(3))
+    chosen = gallery.viewport().grab(place).toImage()
+    styles._picked(gallery.item(2))
+    yield 100
+    other = gallery.viewport().grab(place).toImage()
+    inner = QRect(4, 4, place.width() - 8, place.height() - 8)
+    assert chosen != other and chosen.copy(inner) == other.copy(inner), "the chosen style is not as it is"
+    kinds = {each.text(): each for each in styles.kind.menu().actions()}
+    assert list(kinds) == ["impasto's own", "A picture file...", "A layer"], kinds
+    drop(style())
+    assert styles.kind.text() == "A picture file" and styles.rows.count() == 1
+    styles._choose_layer(document, node)
+    assert styles.kind.text() == "A layer" and styles.rows.count() == 1
+    kinds["impasto's own"].trigger()
+    assert styles.kind.text() == "impasto's own" and [each.title for each in painter.settings.styles] == ["oil"]
+    styles.choose(painter.settings.styles[0], add=True)
+    styles._choose_file(style(), add=True)
+    assert styles.kind.text() == "Several, mixed" and styles.rows.count() == 2
+    settings()
+    for width in (250, 420):
+        window.resize(width, 800)
+        yield 300
+        assert window.width() == width and body.width() <= window.area.viewport().width(), (width, body.width())
+    window.setFloating(False)
+    yield from shut(document)
 
 
 def seen(*widgets):
@@ -898,10 +949,14 @@ def scenario_set_up():
     dock().raise_()
     panel, place, painter = dock().setup, OUT / "data/impasto/worker", dock().painter
     yield from wait_for(panel.isVisible, 30, "the offer")
-    assert panel.what.text().startswith("impasto, the program that paints, is not here yet. pip would put it into")
-    assert "into ~/data/impasto/worker" in panel.what.text() and "GB to download" in panel.what.text()
-    assert "impasto is neither on the PATH nor in" in message()
-    assert not dock().styles.isVisible() and not dock().origin.isVisible()
+    assert panel.what.text().startswith("Painting is done by a program of its own, impasto, which is not here yet.")
+    assert "GB to download" in panel.what.text() and str(place) in panel.install.toolTip()
+    assert not message(), message()
+    for each in (dock().styles, dock().origin, dock().foot.row, dock().foot.bar):
+        assert not each.isVisible(), each
+    for each in dock().findChildren((QAbstractButton, QLabel)):
+        assert "gimp" not in (each.text() + each.toolTip()).lower(), each.text()
+    assert panel.install.isDefault()
     yield 300
     dock().setFloating(True)
     dock().resize(300, 420)
@@ -919,12 +974,12 @@ def scenario_set_up():
     begin = time.monotonic()
     panel.install.click()
     yield from wait_for(lambda: panel.line.text(), 60, "the first line")
-    assert panel.bar.isVisible() and not panel.install.isVisible()
+    assert panel.bar.isVisible() and not panel.install.isVisible() and "Go on drawing" in panel.what.text()
     dock().grab().save(str(OUT / "set_up_work.png"))
     yield from wait_for(lambda: painter.hello, what="the worker")
     took = time.monotonic() - begin
     assert not panel.isVisible() and place.exists() and not message(), message()
-    assert dock().styles.isVisible() and dock().origin.isVisible()
+    assert dock().styles.isVisible() and dock().origin.isVisible() and dock().foot.go.isVisible()
     dock().setFloating(False)
     assert [each.title for each in painter.settings.styles] == ["oil"] and dock().foot.go.isEnabled()
     known = json.loads((OUT / "data/krita/pykrita/impasto/impasto.json").read_text())
@@ -1319,7 +1374,7 @@ def pictures(theme):
     dock().styles._picked(dock().styles.gallery.item(3))
     window = dock()
     window.setFloating(True)
-    window.resize(300, 800)
+    window.resize(300, 740)
     yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
     window.say("")
     yield from wait_for(lambda: not window.draft.image.isNull() and not window.draft._job, 60, "a draft")
