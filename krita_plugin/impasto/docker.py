@@ -10,7 +10,7 @@ from .foot import Foot
 from .history import History
 from .layers import notices
 from .painter import Painter, State
-from .preview import Preview
+from .preview import Before, Preview
 from .qt import (
     QFormLayout,
     QKeySequence,
@@ -88,6 +88,8 @@ class Docker(DockWidget):
         self.watch = QTimer(self)
         self._loading, self._looked = False, ""
         self._build()
+        self.before = Before(self.preview.picture)
+        self.before.watch(self)
         self._connect()
         self._load()
         self._changed()
@@ -314,6 +316,7 @@ class Docker(DockWidget):
             title = knob["name"].replace("_", " ")
             each.call(title)
             form.addRow(title, each)
+        self.before.watch(self.folded)
         self._load()
 
     @guarded

@@ -716,6 +716,51 @@ def scenario_form():
     yield from shut(document)
 
 
+def scenario_before():
+    """Holding B shows the layer as it is, whatever of the docker has the focus; letters are typed where they can be."""
+    yield from show()
+    document = yield from open_(600, 450)
+    yield from filled(document, 600, 450)
+    settings(strength=80)
+    window, picture = dock(), dock().preview.picture
+    yield from drafted(lambda: window.preview.follow.setChecked(True))
+    window.setFloating(True)
+    window.resize(300, 800)
+    yield 300
+    window.activateWindow()
+    shown = lambda: picture.pixmap().toImage()  # noqa: E731
+    after = shown()
+    assert "key B" in picture.toolTip()
+    for widget in (picture, window.controls["strength"].spin, window.controls["quality"].box, window.styles.gallery):
+        widget.setFocus()
+        yield from wait_for(widget.hasFocus, 5, "the focus")
+        value, chosen = window.controls["strength"].value(), window.styles.gallery.currentRow()
+        press("b", "keydown")
+        yield from wait_for(lambda: shown() != after, 5, "the layer")
+        before = shown()
+        yield 1200  # the keyboard repeats it
+        assert shown() == before, type(widget).__name__
+        press("b", "keyup")
+        yield from wait_for(lambda: shown() == after, 5, "the painting")
+        assert (value, chosen) == (window.controls["strength"].value(), window.styles.gallery.currentRow())
+    press("b", "keydown")
+    yield from wait_for(lambda: shown() == before, 5, "the layer")
+    picture.setFocus()
+    assert shown() == after, "the focus has gone, and it is still held"
+    press("b", "keyup")
+    window.fold.setChecked(True)
+    line = window.controls["tv_weight"].line
+    line.setFocus()
+    yield from wait_for(line.hasFocus, 5, "the focus")
+    press("b")
+    yield from wait_for(lambda: line.text() == "b", 5, "a letter")
+    line.clear()
+    window.fold.setChecked(False)
+    window.setFloating(False)
+    window.preview.follow.setChecked(False)
+    yield from shut(document)
+
+
 def seen(*widgets):
     """Each of them is whole within the docker."""
     yield 100
