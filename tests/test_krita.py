@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -23,15 +24,19 @@ TYPES = {"B": "u1", "H": "<u2", "e": "<f2", "f": "<f4"}
 
 
 @pytest.fixture(scope="session")
-def results(
-    tmp_path_factory: pytest.TempPathFactory, record_testsuite_property: Callable[[str, object], None]
-) -> dict[str, str]:
-    """What each scenario came to: "PASS", or why not. Pictures of the docker lie in the folder `krita`."""
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with impasto from this checkout, for the root filesystem."""
     there = subprocess.run([EDITORS / "rootfs.sh", "check"], capture_output=True, text=True, check=False)
     if there.returncode:
         pytest.skip(there.stdout.strip())
-    scratch = tmp_path_factory.mktemp("krita")
-    subprocess.run([EDITORS / "rootfs.sh", "install", scratch], check=True, timeout=HANGS)
+    folder = tmp_path_factory.mktemp("krita")
+    subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def results(scratch: Path, record_testsuite_property: Callable[[str, object], None]) -> dict[str, str]:
+    """What each scenario came to: "PASS", or why not. Pictures of the docker lie in the folder `krita`."""
     start = [EDITORS / "rootfs.sh", "run", scratch, "python3", "/checkout/tests/editors/krita_session.py"]
     done = subprocess.run(start, capture_output=True, text=True, timeout=HANGS, check=False)
     lines = re.findall(r"^(PASS|FAIL) scenario_(\w+) (.*)$", done.stdout, re.MULTILINE)
@@ -61,6 +66,21 @@ def test_nothing_is_left_of_the_worker(results: dict[str, str], way: str) -> Non
 def test_every_krita_ends_well_and_quietly(results: dict[str, str]) -> None:
     ends = {name: state for name, state in results.items() if name.endswith("_ends_well")}
     assert len(ends) == 7 and set(ends.values()) == {"PASS"}, ends
+
+
+@pytest.mark.slow
+@pytest.mark.window
+def test_from_an_empty_home_to_a_painting_without_a_terminal(
+    scratch: Path, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """By mouse and keyboard in Krita's own windows. Each step waits for what the one before has brought about."""
+    command = [EDITORS / "rootfs.sh", "run", scratch, "python3", "/checkout/tests/editors/krita_empty_home.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
+    assert not done.returncode, done.stdout + done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    record_testsuite_property("krita_empty_home", done.stdout.splitlines()[-1])
+    assert found["layers"] == ["oil 50 %", "Background"], found
+    assert found["said"].endswith("the new layer is oil 50 %."), found
 
 
 @pytest.fixture(scope="module")

@@ -49,10 +49,11 @@ def test_a_plugin_looks_for_its_worker(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(LookupError, match="impasto is neither on the PATH nor in"):
         worker_command(tmp_path)
+    assert locate.known(tmp_path) == []
     command = program(tmp_path / ".local/bin/impasto", "#!/bin/sh")
     assert worker_command(tmp_path) == [str(command), "worker"]
     (tmp_path / "impasto.json").write_text('{"worker": ["ssh", "box"]}')
-    assert worker_command(tmp_path) == ["ssh", "box"]
+    assert worker_command(tmp_path) == locate.known(tmp_path) == ["ssh", "box"]
 
 
 def test_snap_hides_folders_that_begin_with_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

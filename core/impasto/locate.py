@@ -47,6 +47,14 @@ def _within_reach(command: list[str]) -> list[str]:
     return command
 
 
+def known(folder: Path) -> list[str]:
+    """The command that the plug-in in `folder` was told, or else found; nothing where there is none. Starts nothing."""
+    try:
+        return _told(folder) or _found()
+    except LookupError:
+        return []
+
+
 def remember(folder: Path, command: list[str]) -> None:
     """Tell the plug-in in `folder` its worker's command. Raises `LookupError` if that does not start, and `OSError`."""
     if _within_reach(command) == command and not _starts(command):

@@ -10,7 +10,7 @@ from .foot import Foot
 from .history import History
 from .layers import notices
 from .painter import Painter, State
-from .preview import Preview
+from .preview import Before, Preview
 from .qt import (
     QFormLayout,
     QKeySequence,
@@ -19,6 +19,7 @@ from .qt import (
     QPushButton,
     QScrollArea,
     QShortcut,
+    QStyle,
     Qt,
     QTimer,
     QToolButton,
@@ -52,8 +53,8 @@ TIPS = {
     "The result is as large as the layer in any case",
 }
 """What is said of controls in place of the worker's words, which are those of its command line."""
-WIDTH, LEAST = 272, 60
-"""Pixels of what scrolls at least, with margins and a scroll bar, so that the docker may have 280 x 300."""
+WIDTH, LEAST, MARGIN = 242, 60, 6
+"""Pixels of what scrolls at least, with margins and a scroll bar, so that the docker may have 250 x 300."""
 LOOK = 300
 """Milliseconds between looks at which layer is active: Krita does not tell."""
 _painters: list[tuple[Painter, Draft]] = []
@@ -87,6 +88,8 @@ class Docker(DockWidget):
         self.watch = QTimer(self)
         self._loading, self._looked = False, ""
         self._build()
+        self.before = Before(self.preview.picture)
+        self.before.watch(self)
         self._connect()
         self._load()
         self._changed()
@@ -107,6 +110,13 @@ class Docker(DockWidget):
         self.draft.rest()
 
     @guarded
+    def resizeEvent(self, event) -> None:
+        """The picture is as wide as there is room beside a scroll bar, be there one now or not."""
+        super().resizeEvent(event)
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.preview.picture.fit(self.width() - 2 * MARGIN - bar - 8)
+
+    @guarded
     def dragEnterEvent(self, event) -> None:
         """Pictures may be dropped, anywhere on the docker."""
         if event.mimeData().hasUrls() or event.mimeData().hasImage():
@@ -125,7 +135,7 @@ class Docker(DockWidget):
     def _build(self) -> None:
         body, whole = QWidget(), QWidget()
         column, rows = QVBoxLayout(body), QVBoxLayout(whole)
-        column.setContentsMargins(6, 6, 6, 6)
+        column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         for widget in (self.setup, self._chosen()):
             column.addWidget(widget)
         column.addStretch(1)
@@ -144,16 +154,15 @@ class Docker(DockWidget):
         """What one chooses and looks at; of no use where there is no worker."""
         column = QVBoxLayout(self.rest)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.styles, self.preview):
-            column.addWidget(widget)
         column.addLayout(self._form())
         for widget in (self.fold, self.folded, self.history):
             column.addWidget(widget)
         return self.rest
 
     def _form(self) -> QFormLayout:
-        """What is set before painting: the layer, and the controls that are always there."""
+        """What is set before painting, in the order of GIMP's dialog, with the preview amid it, so in sight of all."""
         form = QFormLayout()
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.origin.setMenu(self.layers)
         self.origin.setMinimumWidth(40)
@@ -161,6 +170,9 @@ class Docker(DockWidget):
         form.addRow("Paint fro&m", self.origin)
         self.notice.setWordWrap(True)
         form.addRow(self.notice)
+        form.addRow("St&yle from", self.styles.source)
+        form.addRow(self.styles)
+        form.addRow(self.preview)
         for name, title in TITLES.items():
             form.addRow(title, self.controls[name])
             self.controls[name].call(title.replace("&", ""))
@@ -206,7 +218,7 @@ class Docker(DockWidget):
             self.controls["size"].line.setPlaceholderText(str(self.painter.painted_size(node.bounds())))
         room = max(40, self.origin.width() - 30)
         self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
-        self.foot.tries.setVisible(trial is not None and not self.painter.busy)
+        self.foot.offer(trial is not None)
         self.draft.look()
 
     @guarded
@@ -256,13 +268,18 @@ class Docker(DockWidget):
         if kind == "hello":
             self.setup.end()
             self.rest.show()
+            self.foot.row.show()
+            self.area.setMinimumHeight(LEAST)
             self._networks(event["networks"])
             self.styles.refresh()
         elif kind == "description":
             self._offer(event["knobs"])
         elif kind == "failed" and event.fields.get("code") == "not_started":
             self.rest.hide()
-            self.setup.offer()
+            self.foot.row.hide()
+            if self.setup.offer():
+                self.say("")
+            self.area.setMinimumHeight(self.setup.layout().heightForWidth(WIDTH - 2 * MARGIN) + 2 * MARGIN)
 
     def _networks(self, networks: list) -> None:
         self._loading = True
@@ -299,6 +316,7 @@ class Docker(DockWidget):
             title = knob["name"].replace("_", " ")
             each.call(title)
             form.addRow(title, each)
+        self.before.watch(self.folded)
         self._load()
 
     @guarded

@@ -24,20 +24,27 @@ TALL = 84
 
 
 class Foot(QWidget):
-    """Buttons, bar, message, and what may be done with the last result."""
+    """Bar, message, and one row of buttons: those of what can be done now."""
 
     def __init__(self, painter) -> None:
         super().__init__()
-        self.painter = painter
-        self.go, self.stop, self.keep = QPushButton("P&aint"), QPushButton("St&op"), QPushButton("Stop and &keep")
-        self.bar, self.message, self.tries = QProgressBar(), Message(), QWidget()
+        self.painter, self._done = painter, False
+        self.go = Button("P&aint", "Paint the layer, as a new layer above it", self._paint)
+        self.stop = Button("St&op", "Stop, and keep nothing (Escape)", painter.cancel)
+        self.keep = Button("Stop and &keep", "Stop, and make a layer of the picture so far", painter.finish)
+        self.discard = Button("Dis&card", "Take the new layer away", painter.discard)
+        self.retry = Button("Try &again", "Paint once more, in place of the new layer", painter.retry)
+        self.accept = Button("&Keep", "The new layer stays, whatever is painted next", painter.keep)
+        self.bar, self.message, self.row = QProgressBar(), Message(), QWidget()
+        self.go.setDefault(True)
         self.bar.setAccessibleName("How far the painting is")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(6, 4, 6, 4)
+        column, row = QVBoxLayout(self), QHBoxLayout(self.row)
+        column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(4)
-        column.addLayout(self._buttons())
-        self._offer_tries()
-        for widget in (self.bar, self.tries, self.message):
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.go, self.stop, self.keep, self.discard, self.retry, self.accept):
+            row.addWidget(button)
+        for widget in (self.bar, self.message, self.row):  # so the buttons stay where they are, whatever is said
             column.addWidget(widget)
         painter.heard.connect(self._hear)
         painter.said.connect(self.say)
@@ -49,31 +56,11 @@ class Foot(QWidget):
         """Tell the one who paints."""
         self.message.tell(text)
 
-    def _buttons(self) -> QHBoxLayout:
-        buttons = QHBoxLayout()
-        for button, slot, tip in (
-            (self.go, self._paint, "Paint the layer, as a new layer above it"),
-            (self.stop, self.painter.cancel, "Stop, and keep nothing (Escape)"),
-            (self.keep, self.painter.finish, "Stop, and make a layer of the picture so far"),
-        ):
-            button.setToolTip(tip)
-            button.clicked.connect(slot)
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # some styles want more
-            buttons.addWidget(button)
-        return buttons
-
-    def _offer_tries(self) -> None:
-        row = QHBoxLayout(self.tries)
-        row.setContentsMargins(0, 0, 0, 0)
-        for title, slot, tip in (
-            ("&Keep", self.painter.keep, "The new layer stays, whatever is painted next"),
-            ("Tr&y again", self.painter.retry, "Paint once more, in place of the new layer"),
-            ("Dis&card", self.painter.discard, "Take the new layer away"),
-        ):
-            button = QPushButton(title)
-            button.setToolTip(tip)
-            button.clicked.connect(slot)
-            row.addWidget(button)
+    def offer(self, done: bool) -> None:
+        """Whether there is a last result, to be kept, tried again or discarded."""
+        if done != self._done:
+            self._done = done
+            self.refresh()
 
     @guarded
     def _paint(self) -> None:
@@ -95,13 +82,40 @@ class Foot(QWidget):
     def refresh(self) -> None:
         """Show what can be done now."""
         state = self.painter.state
-        self.go.setEnabled(state is State.IDLE)
         self.stop.setEnabled(state in (State.READING, State.PAINTING))
         self.keep.setEnabled(state is State.PAINTING)
+        if state in STATES:
+            self._swap(self.stop, self.keep)
+        elif self._done:
+            self._swap(self.discard, self.retry, self.accept)
+        else:
+            self._swap(self.go)
         self.bar.setVisible(state in STATES)
         if state in STATES:
             self.bar.setRange(0, 0)
             self.bar.setFormat(STATES[state])
+
+    def _swap(self, *shown: QPushButton) -> None:
+        """Only these buttons. The focus of one that goes stays here: it would go on to a control, or to Stop."""
+        buttons = self.row.findChildren(QPushButton)
+        if any(each.hasFocus() and each not in shown for each in buttons):
+            self.setFocus()
+        for each in buttons:
+            each.setVisible(each in shown)
+
+
+class Button(QPushButton):
+    """One that a double click does not press a second time: by then another one may stand in its place."""
+
+    def __init__(self, title: str, tip: str, slot) -> None:
+        super().__init__(title)
+        self.setToolTip(tip)
+        self.clicked.connect(slot)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance(title) + 16)  # some styles want more than there is
+
+    def mouseDoubleClickEvent(self, event) -> None:
+        """The second press."""
+        event.accept()
 
 
 class Message(QScrollArea):

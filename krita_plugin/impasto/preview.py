@@ -5,9 +5,12 @@ from __future__ import annotations
 from .draft import LONGEST
 from .qt import (
     QCheckBox,
+    QEvent,
     QHBoxLayout,
     QImage,
     QLabel,
+    QLineEdit,
+    QObject,
     QPixmap,
     Qt,
     QVBoxLayout,
@@ -15,7 +18,8 @@ from .qt import (
     guarded,
 )
 
-SIDE = 240
+WIDE, TALL = 384, 240
+"""Pixels that the picture has at most."""
 
 
 class Preview(QWidget):
@@ -60,38 +64,78 @@ class Preview(QWidget):
         self.draft.look()
 
 
+class Before(QObject):
+    """Shows the picture as it was as long as the key B is held in what this watches, except where letters are typed."""
+
+    KINDS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def watch(self, whole: QWidget) -> None:
+        """All that is in `whole`."""
+        for each in (whole, *whole.findChildren(QWidget)):
+            each.removeEventFilter(self)
+            each.installEventFilter(self)
+
+    def eventFilter(self, widget, event) -> bool:
+        """Krita has B for its brush, and lists look for a name with it: neither gets to know."""
+        kind = event.type()
+        if kind == QEvent.Type.FocusOut:
+            self.picture.hold(False)  # where the key is let go of is not told here
+        if kind not in self.KINDS or event.key() != Qt.Key.Key_B or isinstance(widget, QLineEdit):
+            return False
+        if event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            return False
+        event.accept()
+        if kind != QEvent.Type.ShortcutOverride and not event.isAutoRepeat():
+            self.picture.hold(kind == QEvent.Type.KeyPress)
+        return True
+
+
 class Picture(QLabel):
-    """A picture in its own shape; while the mouse is held down on it, the one before."""
+    """A picture in its own shape; while the mouse is held down on it, or a key, the one before."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setToolTip("Press and hold the mouse to see the layer as it is")
+        self.setToolTip("Hold the mouse down here, or hold the key B, to see the layer as it is")
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # so that the keyboard is the docker's after a click
         self.setAccessibleName("Preview of the painting")
-        self._now, self._before, self._held = QImage(), QImage(), False
+        self._now, self._before, self._held, self._room = QImage(), QImage(), False, TALL
         self.hide()
 
+    def fit(self, room: int) -> None:
+        """Be no wider than that."""
+        room = max(40, min(WIDE, room))
+        if room != self._room:
+            self._room = room
+            self._draw()
+
     def set(self, now: QImage, before: QImage) -> None:
-        """Show `now`, or `before` while the mouse is held."""
+        """Show `now`, or `before` while the mouse or B is held."""
         if (now.cacheKey(), before.cacheKey()) != (self._now.cacheKey(), self._before.cacheKey()):
             self._now, self._before = now, before
             self._draw()
 
     def mousePressEvent(self, event) -> None:
         """Before."""
-        self._hold(event.button() == Qt.MouseButton.LeftButton)
+        self.hold(event.button() == Qt.MouseButton.LeftButton)
 
     def mouseReleaseEvent(self, event) -> None:
         """Now."""
-        self._hold(False)
+        self.hold(False)
 
-    def _hold(self, held: bool) -> None:
-        self._held = held
-        self._draw()
+    def hold(self, held: bool) -> None:
+        """Before, or now again."""
+        if held != self._held:
+            self._held = held
+            self._draw()
 
     def _draw(self) -> None:
         image = self._before if self._held and not self._before.isNull() else self._now
         self.setVisible(not self._now.isNull())
         if not image.isNull():
             how = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-            self.setPixmap(QPixmap.fromImage(image.scaled(SIDE, SIDE, *how)))
+            self.setPixmap(QPixmap.fromImage(image.scaled(self._room, TALL, *how)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import locate
-from .installer import Installer, command
+from .installer import Installer, command, means, size
 from .qt import (
     QApplication,
     QDesktopServices,
@@ -23,8 +23,17 @@ from .qt import (
     guarded,
 )
 
-FOLDER, MANUAL, LOOK = Path(__file__).resolve().parent, "manual.html", 200
-"""The plug-in's folder, its page in it, and milliseconds between looks at how installing goes."""
+FOLDER, MANUAL, LOOK, OTHER = Path(__file__).resolve().parent, "manual.html", 200, 10
+"""The plug-in's folder, its page in it, milliseconds between looks at how installing goes, and every how many of them
+whether a worker has come from elsewhere."""
+MISSING = (
+    "Painting is done by a program of its own, impasto, which is not here yet.\n\nPress Install it to have it: some "
+    "{download:g} GB to download, {disk:g} GB on disk."
+)
+BROKEN = (
+    "Painting is done by a program of its own, impasto, which does not start.\n\nInstall it anew, or show where it is."
+)
+WORKING = "impasto is being installed, which takes some minutes. Go on drawing meanwhile."
 FILES = "impasto, or its wheel (impasto*);;All files (*)"
 
 
@@ -37,7 +46,8 @@ class SetUp(QWidget):
         self.what, self.line, self.bar = QLabel(), QLabel(), QProgressBar()
         self.install, self.find = QPushButton("Install it"), QPushButton("Find it...")
         self.copy, self.help, self.stop = QPushButton("Copy the command"), QPushButton("Help"), QPushButton("Cancel")
-        self.watch = QTimer(self)
+        self.watch, self._looks = QTimer(self), 0
+        self._known: list = []
         self._build()
         self.hide()
 
@@ -48,17 +58,16 @@ class SetUp(QWidget):
         self.bar.setRange(0, 0)
         column, grid = QVBoxLayout(self), QGridLayout()
         column.setContentsMargins(0, 0, 0, 0)
-        for number, (button, slot, tip) in enumerate(
-            (
-                (self.install, self._install, "Get it from the Python Package Index, into a folder of your own"),
-                (self.find, self._find, "Where the program impasto is, or a wheel of it to install"),
-                (self.copy, self._copy, "The commands that install it, for a terminal"),
-                (self.help, self._help, "What this is, and other ways"),
-            )
+        for button, slot, tip, place in (
+            (self.install, self._install, "Get it, into a folder of your own", (0, 0, 1, 2)),
+            (self.find, self._find, "Where the program impasto is, or a wheel of it to install", (1, 0)),
+            (self.help, self._help, "What this is, and other ways", (1, 1)),
+            (self.copy, self._copy, "The commands that install it, for a terminal", (2, 0, 1, 2)),
         ):
             button.setToolTip(tip)
             button.clicked.connect(slot)
-            grid.addWidget(button, number // 2, number % 2)
+            grid.addWidget(button, *place)
+        self.install.setDefault(True)
         self.stop.setToolTip("Stop, and take away what was installed")
         self.stop.clicked.connect(self._cancel)
         self.watch.timeout.connect(self._look)
@@ -69,12 +78,16 @@ class SetUp(QWidget):
         self.say("")
 
     @guarded
-    def offer(self) -> None:
-        """Show what can be done."""
-        self.what.clear()
+    def offer(self) -> bool:
+        """Show what can be done; whether that is all there is to say, as there is no worker that could be started."""
+        self._known = locate.known(FOLDER)
+        self.install.setToolTip(
+            f"By {means()}, with all that it needs, into a folder of your own: {locate.own_place()}"
+        )
         self.show()
         self.watch.start(LOOK)
         self._look()
+        return not self._known
 
     def say(self, text: str) -> None:
         """Tell how it goes, here where one looks."""
@@ -116,6 +129,7 @@ class SetUp(QWidget):
             locate.remember(FOLDER, worker)
         except (LookupError, OSError) as error:
             raise RefusedError(str(error)) from None
+        self._known = locate.known(FOLDER)
         self.painter.say("")
         self.painter.process.close()
         self.painter.warm()
@@ -140,17 +154,33 @@ class SetUp(QWidget):
     def _installer(self) -> Installer:
         return self.painter.installer or Installer(locate.own_place(), locate.wanted(FOLDER))
 
+    def _state(self) -> str:
+        if self.painter.installer:
+            return WORKING
+        download, disk = size()
+        return BROKEN if self._known else MISSING.format(download=download, disk=disk)
+
+    def _look_elsewhere(self) -> None:
+        """Somebody may have installed one meanwhile, or told of one: there is no button to say so."""
+        self._looks += 1
+        if self._looks % OTHER == 0:
+            known, before = locate.known(FOLDER), self._known
+            self._known = known
+            if known and known != before:
+                self.painter.process.close()
+                self.painter.warm()
+
     @guarded
     def _look(self) -> None:
         """Show how installing goes; at its end, take what there is then."""
         installer = self.painter.installer
-        for button in (self.install, self.find, self.copy):
+        for button in (self.install, self.find, self.copy, self.help):
             button.setVisible(installer is None)
         for widget in (self.bar, self.stop):
             widget.setVisible(installer is not None)
-        self.what.setVisible(installer is None)
+        self.what.setText(self._state())
         if installer is None:
-            self.what.setText(self.what.text() or self._installer().offer())
+            self._look_elsewhere()
             return
         lines = installer.poll()
         if lines:

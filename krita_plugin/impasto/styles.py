@@ -23,9 +23,12 @@ from .qt import (
     QListWidget,
     QListWidgetItem,
     QMenu,
+    QPen,
     QPixmap,
     QPushButton,
     QSize,
+    QStyle,
+    QStyledItemDelegate,
     Qt,
     QToolButton,
     QVBoxLayout,
@@ -33,12 +36,14 @@ from .qt import (
     guarded,
     pyqtSignal,
 )
-from .settings import DROPPED, StyleChoice, folder
+from .settings import DROPPED, STYLE, StyleChoice, folder
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
 ROW, TALL = 4, SIDE + 18
 """Styles in a row of the gallery, and its height in pixels."""
+OWN, FILE, LAYER, SEVERAL = "impasto's own", "A picture file", "A layer", "Several, mixed"
+KINDS = {"name": OWN, "file": FILE, "layer": LAYER}
 FILES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)"
 
 
@@ -53,24 +58,34 @@ class Styles(QWidget):
         self.gallery = _gallery()
         self.gallery.itemClicked.connect(self._picked)
         self.gallery.itemActivated.connect(self._picked)  # by the keyboard
-        self.file, self.layer, self.mix = QPushButton("Picture..."), QPushButton("Layer"), QCheckBox("Mix")
-        self.file.setToolTip("A picture file; you can also drop one here")
-        self.file.clicked.connect(self._browse)
-        self.layer.setToolTip("Another layer, of this document or another one")
-        self.menu = QMenu(self)
-        self.menu.aboutToShow.connect(self._list_layers)
-        self.layer.setMenu(self.menu)
+        self.kind, self.mix, self.source = QPushButton(), QCheckBox("Mix"), QWidget()
+        self.menu = self._kinds()
         self.mix.setToolTip("Add to the styles chosen before, instead of taking their place")
-        buttons = QHBoxLayout()
-        for widget in (self.file, self.layer, self.mix):
-            buttons.addWidget(widget)
+        row = QHBoxLayout(self.source)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.kind, 1)
+        row.addWidget(self.mix)
+        self.source.setFocusProxy(self.kind)
         self.rows = QVBoxLayout()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.gallery)
-        column.addLayout(buttons)
         column.addLayout(self.rows)
         self._shown: list = []
+
+    def _kinds(self) -> QMenu:
+        """Where a style may come from, on the button for that. Returns the part for layers."""
+        kinds = QMenu(self)
+        kinds.addAction(OWN).triggered.connect(self._own)
+        kinds.addAction(f"{FILE}...").triggered.connect(self._browse)
+        layers = kinds.addMenu(LAYER)
+        layers.aboutToShow.connect(self._list_layers)
+        self.kind.setMenu(kinds)
+        self.kind.setMinimumWidth(40)
+        self.kind.setToolTip(
+            "One of those below, a picture file, which you can also drop here, or another layer, of any document"
+        )
+        return layers
 
     def refresh(self) -> None:
         """Show what the painter knows now."""
@@ -117,13 +132,18 @@ class Styles(QWidget):
         if state == self._shown:
             return
         self._shown = state
+        self.kind.setText(SEVERAL if len(styles) > 1 else KINDS[styles[0].kind] if styles else "")
         self._mark()
         while self.rows.count():
             old = self.rows.takeAt(0).widget()
             old.hide()
             old.deleteLater()
-        for style in styles or [None]:
-            self.rows.addWidget(self._row(style, len(styles) > 1) if style else QLabel("Choose a style."))
+        several = len(styles) > 1
+        for style in styles:
+            if several or style.kind != "name":  # the gallery has a frame around it
+                self.rows.addWidget(self._row(style, several))
+        if not styles:
+            self.rows.addWidget(QLabel("Choose a style."))
 
     def _mark(self) -> None:
         """Show in the gallery which of impasto's own is chosen, the last one of several."""
@@ -184,6 +204,13 @@ class Styles(QWidget):
         self.choose(StyleChoice("name", item.text(), item.text()))
 
     @guarded
+    def _own(self) -> None:
+        """The usual one; the others are a click away."""
+        names = [self.gallery.item(number).text() for number in range(self.gallery.count())]
+        if names:
+            self._picked(self.gallery.item(names.index(STYLE) if STYLE in names else 0))
+
+    @guarded
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose a style picture", "", FILES)
         if path:
@@ -242,8 +269,24 @@ def _stored(image: QImage) -> str:
     return str(path)
 
 
+class Framed(QStyledItemDelegate):
+    """Draws a frame around the chosen style: a tint would change the colours of its picture."""
+
+    def paint(self, painter, option, index) -> None:
+        """As any other one, and the frame."""
+        chosen = option.state & QStyle.StateFlag.State_Selected
+        option.state &= ~(QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus)
+        super().paint(painter, option, index)
+        if chosen:
+            painter.save()
+            painter.setPen(QPen(option.palette.highlight(), 2))
+            painter.drawRect(option.rect.adjusted(1, 1, -1, -1))
+            painter.restore()
+
+
 def _gallery() -> QListWidget:
     gallery = QListWidget()
+    gallery.setItemDelegate(Framed(gallery))
     gallery.setViewMode(QListView.ViewMode.IconMode)
     gallery.setIconSize(QSize(SIDE, SIDE))
     gallery.setMovement(QListView.Movement.Static)

@@ -97,13 +97,28 @@ def run(wait=True, **knobs):
     """Press Paint, and wait for the end; or for the first progress."""
     painter, moved = settings(**knobs), []
     painter.heard.connect(lambda event: moved.append(event.type))
-    assert dock().foot.go.isEnabled()
-    dock().foot.go.click()
+    paint()
     yield from wait_for(lambda: not painter.busy or (not wait and "progress" in moved), what="painting")
     yield 60
     return message()
 
 
+def paint():
+    """Press Paint; the last result is kept first, if there is one, for else there is no such button."""
+    foot = dock().foot
+    if not foot.accept.isHidden():
+        foot.accept.click()
+    assert row() == ["Paint"], row()
+    foot.go.click()
+
+
+def row():
+    """The buttons that are there."""
+    buttons = dock().foot.row.findChildren(QPushButton)
+    return [each.text().replace("&", "") for each in buttons if not each.isHidden()]
+
+
+KEPT = ["Discard", "Try again", "Keep"]
 LONG = {"steps": 100000, "wait": False, "strength": 50}
 
 
@@ -291,7 +306,7 @@ def scenario_profiles():
         assert said.startswith("Done") and new.name() == "red 80 %", said
         dock().styles._choose_layer(layer, layer.rootNode().childNodes()[0])
         yield from choose(document, node)
-        dock().foot.go.click()
+        paint()
         yield from wait_for(lambda: not dock().painter.busy)
         other = document.rootNode().childNodes()[2]
         pair = new.pixelData(0, 0, 64, 48).data()[1::2], other.pixelData(0, 0, 64, 48).data()[1::2]
@@ -410,7 +425,7 @@ def scenario_two_documents():
     before = names(one.rootNode()), names(other.rootNode())
     yield from run(**LONG)
     yield from look_at(other)
-    assert not dock().foot.go.isEnabled()
+    assert row() == ["Stop", "Stop and keep"], row()
     dock().foot.keep.click()
     yield from wait_for(lambda: not dock().painter.busy)
     assert K.activeDocument() == other
@@ -435,7 +450,7 @@ def scenario_refusals():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     dock().painter.settings.styles = []
-    dock().foot.go.click()
+    paint()
     assert "Choose a style first" in message()
     empty = document.createNode("void", "paintlayer")
     document.rootNode().addChildNode(empty, None)
@@ -555,10 +570,10 @@ def scenario_again():
     document = yield from open_(48, 32)
     node = yield from filled(document, 48, 32)
     data, root = node.pixelData(0, 0, 48, 32).data(), document.rootNode()
-    buttons = {each.text().replace("&", ""): each for each in dock().foot.tries.findChildren(QPushButton)}
+    foot = dock().foot
     yield from run(strength=60, steps=20)
     yield from wait_for(lambda: document.activeNode().name() == "red 60 %", 10, "Krita")
-    yield from wait_for(lambda: dock().foot.tries.isVisible() and dock().origin.text() == "photo", 5, "the docker")
+    yield from wait_for(lambda: row() == KEPT and dock().origin.text() == "photo", 5, "the docker")
     assert root.childNodes()[-1].pixelData(0, 0, 48, 32).data() != data
     settings(strength=0)
     K.action("impasto_again").trigger()
@@ -570,18 +585,18 @@ def scenario_again():
         node.uniqueId().toString()
     )
     settings(strength=10)
-    buttons["Try again"].click()
+    foot.retry.click()
     yield from wait_for(lambda: not dock().painter.busy)
     yield 300
     assert names(root) == ["Background", "photo", "red 10 %", "red 60 %"], names(root)
-    buttons["Discard"].click()
+    foot.discard.click()
     yield 300
-    assert names(root) == ["Background", "photo", "red 60 %"] and not dock().foot.tries.isVisible(), names(root)
+    assert names(root) == ["Background", "photo", "red 60 %"] and row() == ["Paint"], names(root)
     assert undo_text() == "Undo Remove Layer", undo_text()
     yield from run()
-    yield from wait_for(lambda: dock().foot.tries.isVisible(), 5, "the docker")
-    buttons["Keep"].click()
-    assert not dock().foot.tries.isVisible()
+    yield from wait_for(lambda: row() == KEPT, 5, "the docker")
+    foot.accept.click()
+    assert row() == ["Paint"], row()
     yield 200
     assert names(root) == ["Background", "photo", "red 0 %", "red 60 %"], names(root)
     dock()._list_layers()
@@ -602,33 +617,148 @@ def scenario_again():
 
 
 def scenario_foot():
-    """At 280 x 300 pixels all that begins and ends a painting is in sight, and what is said."""
+    """One row of buttons, of what can be done now, in sight at 250 x 300 pixels with what is said and in one place."""
     yield from show()
     document = yield from open_(48, 32)
     yield from filled(document, 48, 32)
     window, foot = dock(), dock().foot
     window.setFloating(True)
-    window.resize(280, 300)
+    window.resize(250, 300)
     yield 400
-    assert (window.width(), window.height()) == (280, 300), window.size()
-    yield from seen(foot.go, foot.stop, foot.keep)
-    yield from run(**LONG)
-    yield from seen(foot.go, foot.stop, foot.keep, foot.bar)
-    foot.keep.click()
-    yield from wait_for(foot.tries.isVisible, 60, "the result")
-    yield from seen(foot.go, foot.message.label, *foot.tries.findChildren(QPushButton))
+    assert (window.width(), window.height()) == (250, 300), window.size()
+    yield from seen(foot.go)
+    place = foot.row.mapTo(window, QPoint())
+    before = names(document.rootNode())
+    settings(strength=50, steps=100000)
+    window.activateWindow()
+    yield from click(foot.go, 2)
+    yield from wait_for(foot.keep.isEnabled, 60, "painting")
+    assert row() == ["Stop", "Stop and keep"] and foot.hasFocus(), row()
+    yield from seen(foot.stop, foot.keep, foot.bar)
+    assert foot.row.mapTo(window, QPoint()) == place, "the buttons have moved"
+    yield from click(foot.keep)
+    yield from wait_for(lambda: row() == KEPT, 60, "the result")
+    yield from seen(foot.message.label, foot.discard, foot.retry, foot.accept)
+    assert foot.row.mapTo(window, QPoint()) == place, "the buttons have moved"
     foot.say("A sentence that is long. " * 40)
     yield 200
-    yield from seen(foot.go, *foot.tries.findChildren(QPushButton))
+    yield from seen(foot.discard, foot.retry, foot.accept)
     assert 30 < foot.message.label.visibleRegion().boundingRect().height() < foot.message.label.height()
     assert window.area.height() >= 60 and window.height() == 300, window.area.size()
+    foot.say("")
+    yield from click(foot.accept, 2)
+    yield from wait_for(lambda: row() == ["Paint"], 5, "keeping it")
+    assert not dock().painter.busy and len(names(document.rootNode())) == len(before) + 1, "it has painted once more"
     window.setFloating(False)
     yield from shut(document)
 
 
-def press(keys):
+def click(widget, times=1):
+    """The mouse, on the middle of a widget."""
+    place = widget.mapToGlobal(widget.rect().center())
+    at = [str(place.x()), str(place.y())]
+    subprocess.Popen(["xdotool", "mousemove", *at, "click", "--repeat", str(times), "--delay", "60", "1"])
+    yield 150 + 100 * times
+
+
+def press(keys, how="key"):
     """Keys of the keyboard."""
-    subprocess.Popen(["xdotool", "key", keys])
+    subprocess.Popen(["xdotool", how, keys])
+
+
+def scenario_form():
+    """What is set stands in the order and the words of GIMP's dialog; the style is said, and framed in the gallery."""
+    yield from show(preview=True)
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    window, styles, painter = dock(), dock().styles, settings(strength=50)
+    window.setFloating(True)
+    window.resize(300, 800)
+    gallery, knobs = (
+        styles.gallery,
+        [window.controls[name] for name in ("strength", "stroke_size", "colour", "quality")],
+    )
+    yield from wait_for(lambda: not gallery.item(gallery.count() - 1).icon().isNull(), 30, "the thumbnails")
+    yield from drafted(lambda: styles._picked(gallery.item(3)))
+    yield 200
+    body = window.area.widget()
+    order = [window.origin, styles.kind, gallery, window.preview.picture, *knobs, window.fold]
+    places = [each.mapTo(body, QPoint()).y() for each in order]
+    assert places == sorted(places) and all(each.isVisible() for each in order), places
+    labels = [each for each in window.rest.findChildren(QLabel) if each.isVisible() and each.buddy()]
+    words = [each.text().replace("&", "") for each in sorted(labels, key=lambda each: each.mapTo(body, QPoint()).y())]
+    assert words == ["Paint from", "Style from", "Strength", "Stroke width", "Colours", "Quality"], words
+    assert styles.kind.text() == "impasto's own" and not styles.rows.count(), styles.kind.text()
+    place = gallery.visualItemRect(gallery.item(3))
+    chosen = gallery.viewport().grab(place).toImage()
+    styles._picked(gallery.item(2))
+    yield 100
+    other = gallery.viewport().grab(place).toImage()
+    inner = QRect(4, 4, place.width() - 8, place.height() - 8)
+    assert chosen != other and chosen.copy(inner) == other.copy(inner), "the chosen style is not as it is"
+    kinds = {each.text(): each for each in styles.kind.menu().actions()}
+    assert list(kinds) == ["impasto's own", "A picture file...", "A layer"], kinds
+    drop(style())
+    assert styles.kind.text() == "A picture file" and styles.rows.count() == 1
+    styles._choose_layer(document, node)
+    assert styles.kind.text() == "A layer" and styles.rows.count() == 1
+    kinds["impasto's own"].trigger()
+    assert styles.kind.text() == "impasto's own" and [each.title for each in painter.settings.styles] == ["oil"]
+    styles.choose(painter.settings.styles[0], add=True)
+    styles._choose_file(style(), add=True)
+    assert styles.kind.text() == "Several, mixed" and styles.rows.count() == 2
+    settings()
+    for width in (250, 420):
+        window.resize(width, 800)
+        yield 300
+        assert window.width() == width and body.width() <= window.area.viewport().width(), (width, body.width())
+    window.setFloating(False)
+    yield from shut(document)
+
+
+def scenario_before():
+    """Holding B shows the layer as it is, whatever of the docker has the focus; letters are typed where they can be."""
+    yield from show()
+    document = yield from open_(600, 450)
+    yield from filled(document, 600, 450)
+    settings(strength=80)
+    window, picture = dock(), dock().preview.picture
+    yield from drafted(lambda: window.preview.follow.setChecked(True))
+    window.setFloating(True)
+    window.resize(300, 800)
+    yield 300
+    window.activateWindow()
+    shown = lambda: picture.pixmap().toImage()  # noqa: E731
+    after = shown()
+    assert "key B" in picture.toolTip()
+    for widget in (picture, window.controls["strength"].spin, window.controls["quality"].box, window.styles.gallery):
+        widget.setFocus()
+        yield from wait_for(widget.hasFocus, 5, "the focus")
+        value, chosen = window.controls["strength"].value(), window.styles.gallery.currentRow()
+        press("b", "keydown")
+        yield from wait_for(lambda: shown() != after, 5, "the layer")
+        before = shown()
+        yield 1200  # the keyboard repeats it
+        assert shown() == before, type(widget).__name__
+        press("b", "keyup")
+        yield from wait_for(lambda: shown() == after, 5, "the painting")
+        assert (value, chosen) == (window.controls["strength"].value(), window.styles.gallery.currentRow())
+    press("b", "keydown")
+    yield from wait_for(lambda: shown() == before, 5, "the layer")
+    picture.setFocus()
+    assert shown() == after, "the focus has gone, and it is still held"
+    press("b", "keyup")
+    window.fold.setChecked(True)
+    line = window.controls["tv_weight"].line
+    line.setFocus()
+    yield from wait_for(line.hasFocus, 5, "the focus")
+    press("b")
+    yield from wait_for(lambda: line.text() == "b", 5, "a letter")
+    line.clear()
+    window.fold.setChecked(False)
+    window.setFloating(False)
+    window.preview.follow.setChecked(False)
+    yield from shut(document)
 
 
 def seen(*widgets):
@@ -812,7 +942,7 @@ def scenario_draft_gives_way():
     job = draft._job
     dock().controls["strength"].set(60)
     assert job in session.jobs
-    dock().foot.go.click()
+    paint()
     assert draft.image.isNull() and not draft._job
     yield from wait_for(lambda: not painter.busy)
     assert message().startswith("Done"), message()
@@ -864,10 +994,14 @@ def scenario_set_up():
     dock().raise_()
     panel, place, painter = dock().setup, OUT / "data/impasto/worker", dock().painter
     yield from wait_for(panel.isVisible, 30, "the offer")
-    assert panel.what.text().startswith("impasto, the program that paints, is not here yet. pip would put it into")
-    assert "into ~/data/impasto/worker" in panel.what.text() and "GB to download" in panel.what.text()
-    assert "impasto is neither on the PATH nor in" in message()
-    assert not dock().styles.isVisible() and not dock().origin.isVisible()
+    assert panel.what.text().startswith("Painting is done by a program of its own, impasto, which is not here yet.")
+    assert "GB to download" in panel.what.text() and str(place) in panel.install.toolTip()
+    assert not message(), message()
+    for each in (dock().styles, dock().origin, dock().foot.row, dock().foot.bar):
+        assert not each.isVisible(), each
+    for each in dock().findChildren((QAbstractButton, QLabel)):
+        assert "gimp" not in (each.text() + each.toolTip()).lower(), each.text()
+    assert panel.install.isDefault()
     yield 300
     dock().setFloating(True)
     dock().resize(300, 420)
@@ -885,12 +1019,12 @@ def scenario_set_up():
     begin = time.monotonic()
     panel.install.click()
     yield from wait_for(lambda: panel.line.text(), 60, "the first line")
-    assert panel.bar.isVisible() and not panel.install.isVisible()
+    assert panel.bar.isVisible() and not panel.install.isVisible() and "Go on drawing" in panel.what.text()
     dock().grab().save(str(OUT / "set_up_work.png"))
     yield from wait_for(lambda: painter.hello, what="the worker")
     took = time.monotonic() - begin
     assert not panel.isVisible() and place.exists() and not message(), message()
-    assert dock().styles.isVisible() and dock().origin.isVisible()
+    assert dock().styles.isVisible() and dock().origin.isVisible() and dock().foot.go.isVisible()
     dock().setFloating(False)
     assert [each.title for each in painter.settings.styles] == ["oil"] and dock().foot.go.isEnabled()
     known = json.loads((OUT / "data/krita/pykrita/impasto/impasto.json").read_text())
@@ -1012,7 +1146,7 @@ def scenario_shapes():
     yield from run(**LONG)
     dock().foot.stop.click()
     settings()
-    dock().foot.go.click()
+    paint()
     assert (painter.image.width(), painter.image.height()) == (256, 64), painter.image.size()
     yield from wait_for(lambda: not painter.busy)
     dock().styles._choose_layer(document, node)
@@ -1021,7 +1155,7 @@ def scenario_shapes():
     boxes = dock().controls
     for name in ("stroke_size", "seed"):
         assert str(boxes[name].spin.maximum()) in boxes[name].toolTip(), boxes[name].toolTip()
-    for each in (boxes["strength"], boxes["quality"], dock().foot.go, dock().foot.stop, dock().foot.keep):
+    for each in (boxes["strength"], boxes["quality"], *dock().foot.row.findChildren(QPushButton)):
         assert each.toolTip()
     assert "recoloured" not in boxes["colour"].toolTip(), boxes["colour"].toolTip()
     yield from shut(document)
@@ -1206,7 +1340,7 @@ def scenario_drops():
     assert titles() == ["scream"] and Path(painter.settings.styles[0].value).is_file(), titles()
     document = yield from open_(32, 24)
     yield from filled(document)
-    dock().foot.go.click()
+    paint()
     yield from wait_for(lambda: not painter.busy)
     assert message().startswith("Done"), message()
     yield from shut(document)
@@ -1249,7 +1383,7 @@ def scenario_large():
     painter.settings.knobs = {name: value for name, value in painter.settings.knobs.items() if name not in QUICK}
     painter.heard.connect(lambda event: marks.setdefault(event.type, time.monotonic() - begin))
     begin = time.monotonic()
-    dock().foot.go.click()
+    paint()
     yield from wait_for(lambda: "preview" in marks, what="the first preview")
     dock().foot.stop.click()
     timer.stop()
@@ -1285,7 +1419,7 @@ def pictures(theme):
     dock().styles._picked(dock().styles.gallery.item(3))
     window = dock()
     window.setFloating(True)
-    window.resize(300, 800)
+    window.resize(300, 740)
     yield from wait_for(lambda: not window.styles.gallery.item(7).icon().isNull(), 30)
     window.say("")
     yield from wait_for(lambda: not window.draft.image.isNull() and not window.draft._job, 60, "a draft")
@@ -1293,7 +1427,7 @@ def pictures(theme):
     window.grab().save(str(OUT / f"{theme}_idle.png"))
     seen = []
     painter.heard.connect(lambda event: seen.append(event.type))
-    window.foot.go.click()
+    paint()
     yield from wait_for(lambda: seen.count("preview") > 2 or not painter.busy)
     window.grab().save(str(OUT / f"{theme}_running.png"))
     yield from wait_for(lambda: not painter.busy)

@@ -166,7 +166,7 @@ def tell(name, why):
 
 
 GROUPS = (
-    "formats through_krita profiles places selection two_documents refusals foot words history keys",
+    "formats through_krita profiles places selection two_documents refusals foot form before words history keys",
     "meanwhile kept again wheel hidden notices shapes idle worker_trouble choices drops large",
     "draft draft_gives_way pictures",
 )
