@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +45,29 @@ class Draft:
         self.read: dict[Any, Any] = {}
 
     def ask(self, image: Gimp.Image, layer: Gimp.Layer) -> int:
-        """Have a draft of `layer` made, unless the last one is the same; its longest side.
+        """Have a draft of `layer` made, and give its longest side; 0 if nothing has changed since the last one.
 
         It takes the place of one in work. Raises `layers.RefusedError`.
         """
+        wanted = content, style, recipe, mask = self._wanted(image, layer)
+        if wanted == self.asked:
+            return 0
+        self.asked = wanted
+        self.say("")
+        self.job = self.painter.worker.paint(content, [style], recipe, mask, SIDE, live=True)
+        return max(content.width, content.height)
+
+    def skip(self, image: Gimp.Image, layer: Gimp.Layer) -> None:
+        """Ask for none until something changes: there is a painting of what is set."""
+        with suppress(layers.RefusedError):
+            self.asked = self._wanted(image, layer)
+
+    def _wanted(self, image: Gimp.Image, layer: Gimp.Layer) -> tuple[Any, ...]:
+        """What a draft is made of."""
+        layers.check(image, layer)
         content, mask = self._once(("layer", layer.get_id()), lambda: _layer(image, layer))
         known = painting.recipe(self.config, self.painter.knobs or [])
-        recipe = small(known, max(layer.get_width(), layer.get_height()))
-        wanted = (content, self._style(), recipe, mask)
-        if wanted != self.asked:
-            self.asked = wanted
-            self.say("")
-            self.job = self.painter.worker.paint(content, [wanted[1]], recipe, mask, SIDE, live=True)
-        return max(content.width, content.height)
+        return content, self._style(), small(known, max(layer.get_width(), layer.get_height())), mask
 
     def stop(self) -> None:
         """End the one in work."""

@@ -65,7 +65,7 @@ class StyleChooser:
 
     def hear(self, event: client.Message) -> None:
         """What the worker says of its styles."""
-        if event.type == "hello":
+        if event.type == "hello" and not self.gallery.names:  # it is not that of another worker
             self.gallery.offer(event["styles"])
             self.asked = {self.worker.thumbnail(name): name for name in self.gallery.names}
             if not self.gallery.names:
