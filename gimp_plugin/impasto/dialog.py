@@ -146,7 +146,8 @@ class Window:
         self.scrolled.set_hexpand(False)  # room goes to the picture
         self.scrolled.add(column)
         more.connect("notify::expanded", self._fit)
-        self.style.gallery.connect("notify::visible", self._fit)
+        for part in (self.style.gallery, self.style.shares):
+            part.connect("notify::visible", self._fit)
         return self.scrolled
 
     def _source(self) -> None:

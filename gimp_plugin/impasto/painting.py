@@ -7,27 +7,26 @@ reports a worker that dies or falls silent.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 import client
-from gi.repository import Gimp, Gio, GLib
+from gi.repository import Gimp, GLib
 from locate import worker_command
 
 import layers
+import looks
 
 Hear = Callable[[client.Message], None]
 WATCH = 250
 """Milliseconds between looks whether GIMP still lives, and the image."""
 PLAIN = ("strength", "colour", "quality", "seed")
-OPTIONAL = ("size", "stroke-size", "network")
+OPTIONAL = ("size", "stroke-size", "network", "style-weights")
 """Settings whose 0 or "" leaves the choice to the worker."""
 PREVIEW, THUMBNAIL = 512, 96
 
@@ -160,7 +159,7 @@ def paint(
     """
     layers.check(image, layer)
     colours = layers.Colours.of(layer)
-    name, look = style(config, lambda chosen: layers.pixels(chosen, colours))
+    name, look = looks.read(config, lambda chosen: layers.pixels(chosen, colours))
     source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
     try:
@@ -178,7 +177,7 @@ class _Work:
     """A painting in work; `run` gives its event `done`. Other events go to whoever heard the worker before."""
 
     def __init__(
-        self, painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, look: dict[str, Any], hear: Hear
+        self, painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, look: looks.Looks, hear: Hear
     ) -> None:
         self.painter, self.config, self.source, self.look, self.hear = painter, config, source, look, hear
         self.loop, self.space = GLib.MainLoop(), source.colours.lattice()
@@ -217,7 +216,7 @@ class _Work:
             painter.whole = painter.whole or max(content.width, content.height)
             painter.estimate(self.source.layer, self.config)  # which tells it better
             mask = self.source.mask
-            painter.job = painter.worker.paint(content, [self.look], wanted, mask, PREVIEW, space=self.space)
+            painter.job = painter.worker.paint(content, self.look, wanted, mask, PREVIEW, space=self.space)
 
     def _got(self, event: client.Message) -> None:
         if event.type == "description":
@@ -290,16 +289,6 @@ def sentence(event: client.Message) -> str:
     return f"{event['message']} {event.fields.get('hint') or ''}".strip()
 
 
-def is_name(style: str) -> bool:
-    """Whether it is no file, but may be the name of one of impasto's own styles; the worker knows which there are."""
-    return bool(re.fullmatch(r"[\w-]+", style)) and not Path(path(style)).is_file()
-
-
-def path(style: str) -> str:
-    """The path in a path or file URI."""
-    return unquote(urlparse(style).path) if style.startswith("file://") else str(Path(style).expanduser())
-
-
 def _clock(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
@@ -313,34 +302,3 @@ def _command() -> list[str]:
         return worker_command(Path(__file__).resolve().parent)
     except LookupError as error:
         raise MissingError(str(error)) from None
-
-
-def style(config: Gimp.ProcedureConfig, read: Callable[[Gimp.Layer], client.Pixels]) -> tuple[str, dict[str, Any]]:
-    """The style's name, and what to send, where that is a picture as `read` gives it.
-
-    GIMP reads files: all kinds that it opens, and for a worker far away too. Raises `layers.RefusedError`.
-    """
-    chosen, wanted = config.get_property("style-layer"), config.get_property("style")
-    if chosen and wanted:
-        raise layers.RefusedError("Choose a style picture or a style layer, not both.")
-    if chosen:
-        if not chosen.is_valid():
-            raise layers.RefusedError("The style layer is not there any more: choose another one.")
-        return chosen.get_name(), {"picture": read(chosen)}
-    if not wanted:
-        raise layers.RefusedError("Choose a style first: one of impasto's own, a picture file, or another layer.")
-    if is_name(wanted):
-        return wanted, {"name": wanted}
-    file = Path(path(wanted))
-    if not file.is_file():
-        raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
-    try:
-        opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
-    except GLib.Error as error:
-        raise layers.RefusedError(f"The style picture {file} cannot be read: {error.message}") from None
-    if opened is None:
-        raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
-    try:
-        return file.stem, {"picture": read(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
-    finally:
-        opened.delete()

@@ -224,6 +224,45 @@ def scenario_the_menu_leads_to_a_dialog_that_paints_at_once_and_in_other_styles_
     assert made()["style"] == "hatching", made()
 
 
+def scenario_several_styles_of_the_gallery_are_mixed_and_remembered():
+    LAST.write_text(f'(style "hatching")\n(knobs "{QUICK}")\n')
+    start()
+    ask()
+    becomes(held(), "draft")
+    keys("alt+y Tab Right ctrl+Right ctrl+space")
+    shot("mixed")
+    painted(2)
+    assert layer_names()[0] == "hatching + mosaic 50 %", layer_names()
+    assert made()["recipe"]["style_weights"] == [50, 50], made()
+    ask()
+    becomes(held(), "draft")
+    shot("mixed_again")
+    tool("mousemove", 680, 366, "click", 1, "mousemove", *ASIDE)  # left of the first share's knob
+    painted(3)
+    assert layer_names()[0] == "hatching + mosaic 50 % #1", layer_names()
+    hatching, mosaic = made()["recipe"]["style_weights"]
+    assert hatching < 40 and mosaic == 50, (hatching, mosaic)
+    window("harbour")
+    pressed("ctrl+f", lambda: "4 layers" in title(), "fourth layer")
+    assert layer_names()[0] == "hatching + mosaic 50 % #2", layer_names()
+    assert made()["recipe"]["style_weights"] == [hatching, mosaic], made()
+    ask()
+    becomes(held(), "draft")
+    tool("mousemove", 556, 205, "click", 1, "keydown", "ctrl", "mousemove", 821, 205, "click", 1, "keyup", "ctrl")
+    shot("mixed_by_mouse")
+    painted(5)
+    assert layer_names()[0] == "charcoal + oil 50 %", layer_names()
+    ask()
+    becomes(held(), "draft")
+    tool("mousemove", 821, 290, "click", 1)
+    painted(6)
+    assert layer_names()[0] == "woodcut 50 %" and made()["recipe"]["style_weights"] is None, layer_names()
+
+
+def layer_names():
+    return meddle("result = [layer.get_name() for layer in Gimp.get_images()[0].get_layers()]")
+
+
 def scenario_a_picture_file_is_asked_for_and_the_advanced_knobs_fold():
     LAST.unlink()
     ask()
