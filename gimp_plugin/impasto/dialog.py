@@ -91,6 +91,7 @@ class Window:
             ("delete-event", lambda *_: True),  # it is told as a response, and the dialog is there until `show` ends
         ):
             self.dialog.connect(signal, hear)
+        self.view.listen(self.dialog)
         worker.hear = self._news
         config.connect("notify", self._changed)
 
@@ -130,11 +131,12 @@ class Window:
         saved = [each for each in self.area.get_children() if not self.foot.help.is_ancestor(each)]
         for name in ("strength", "stroke-size"):
             self.dialog.get_widget(name, GimpUi.ScaleEntry).set_digits(0)
+        widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), "as in the style")
         self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
         self.dialog.get_label("more", "Advanced", False, False)
         more = self.dialog.fill_expander("advanced", "more", False, "folded")
         more.set_expanded(False)
-        knobs = self.dialog.fill_box("settings", ["strength", "stroke-size", "colour", "quality", "advanced"])
+        knobs = self.dialog.fill_box("settings", ["strength", "colour", "stroke-size", "quality", "advanced"])
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
         for widget in (self.style.box, knobs):
             column.pack_start(widget, False, False, 0)

@@ -539,6 +539,23 @@ def held():
     return seen
 
 
+def held_by_a_key():
+    """The same while B is."""
+    window(DIALOG)
+    tool("keydown", "b")
+    time.sleep(1)
+    seen = looks()
+    tool("keyup", "b")
+    time.sleep(1)
+    return seen
+
+
+def written(field):
+    """The text of a field, by its key."""
+    keys(f"{field} ctrl+a")
+    return output("/usr/bin/python3", "-c", SELECTED)
+
+
 def strength(percent):
     keys("alt+g ctrl+a")
     tool("type", str(percent))
@@ -552,7 +569,8 @@ def scenario_a_draft_follows_the_settings_and_makes_no_layer():
     layer = held()
     draft = becomes(layer, "draft")
     shot("dialog")
-    assert far(held(), layer) < 4, "held down it should show the layer as it is"
+    for seen_while in (held, held_by_a_key):
+        assert far(seen_while(), layer) < 4, f"it should show the layer as it is: {seen_while.__name__}"
     assert far(looks(), draft) < 4, "let go it should show the draft"
     strength(90)
     stronger = becomes(draft, "other draft")
@@ -575,6 +593,24 @@ def scenario_a_draft_follows_the_settings_and_makes_no_layer():
     time.sleep(5)
     assert far(looks(), layer) < 4, "that no draft was wanted should be remembered"
     pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
+
+
+def scenario_no_stroke_width_reads_as_what_it_is():
+    remember(QUICK)
+    start()
+    ask()
+    assert written("alt+k") == "as in the style"
+    tool("type", "12")
+    keys("Tab")
+    assert written("alt+k") == "12"
+    painted(2)
+    assert painted_with()["stroke_size"] == 12, painted_with()
+    ask()
+    assert written("alt+k") == "12", "it should be remembered"
+    tool("type", "0")
+    keys("Tab")
+    assert written("alt+k") == "as in the style"
+    leave()
 
 
 def scenario_a_low_screen_has_everything_in_sight_that_paints():
