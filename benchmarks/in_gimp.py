@@ -60,7 +60,7 @@ def paint(worker, config, image, layer, name, first=False):
         if first and event.type == "preview":
             worker.finish()
 
-    painting.paint(worker, config, image, layer, hear)
+    painting.paint(worker, config, image, layer, layer, hear)
     whole = time.perf_counter() - began
     said(f"{name}-preview", seen["preview"])
     said(f"{name}-whole", whole)

@@ -90,7 +90,7 @@ def test_script_fu_gets_the_layer(scratch: Path) -> None:
         *("gimp-console", "-idfs", "--batch-interpreter", "plug-in-script-fu-eval"),
         *("-b", f'(load "/checkout/tests/editors/{SCHEME.name}")', "--quit"),
     )
-    assert "LAYER summer 40 % OF 2" in said, said
+    assert "LAYER summer + oil 40 % OF 2" in said, said
 
 
 def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
@@ -109,7 +109,7 @@ def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
     command.parent.mkdir(parents=True)
     command.symlink_to("/scratch/venv/bin/impasto")
     said = enter(scratch, *console)
-    assert "LAYER summer 40 % OF 2" in said, said
+    assert "LAYER summer + oil 40 % OF 2" in said, said
 
 
 def test_check_says_what_is_wrong_and_uninstall_takes_it_out(scratch: Path) -> None:

@@ -1,4 +1,4 @@
-"""The window: settings, what they will cost, and then the picture as it grows."""
+"""The window to paint in: settings, what they will cost, the picture as it grows, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import layers
 import painting
 import widgets
 from draft import Draft
+from foot import AGAIN, AT_WORK, DISCARD, DONE, FINISH, IDLE, KEEP, PAINT, STOP, Foot
 from setup import SetUp
 from styles import StyleChooser
+from tries import Tries
 from view import USUAL, View
 
-TITLE = "Neural Style"
-KEEP = 1001
-"""Response of "Stop and keep"."""
+TITLE, PAINTED = "Neural Style", "The new layer"
 MANUAL = Path(__file__).resolve().with_name("manual.html")
 WAIT, FRAME, SCROLLED = 250, 40, 100
 """Milliseconds after the last change before the cost and a draft are asked for; pixels that a window's frame may take,
@@ -37,10 +37,11 @@ def show(
     image: Gimp.Image,
     layer: Gimp.Layer,
     active: Gimp.Layer,
-) -> Gimp.Layer:
-    """Let the painter set things, paint `layer` or another one, and return the new layer.
+) -> Gimp.Layer | None:
+    """Let the painter set things, and paint `layer` or others, until the window is closed.
 
-    Raises what `painting.paint` raises.
+    The last layer that was kept, or None if that is not there any more. Raises `painting.CancelledError` if none was,
+    and what `painting.paint` raises where there is nothing left to paint.
     """
     GimpUi.init("impasto")
     try:
@@ -58,7 +59,7 @@ def show(
 
 
 class Window:
-    """A ProcedureDialog that stays open while the worker paints `layer`; `active` is the one that is selected."""
+    """A ProcedureDialog that stays open from painting to painting of `layer`; `active` is the one that is selected."""
 
     def __init__(
         self,
@@ -69,70 +70,73 @@ class Window:
         active: Gimp.Layer,
         worker: painting.Painter,
     ) -> None:
-        self.config, self.image, self.layer, self.active, self.worker = config, image, layer, active, worker
+        self.config, self.image, self.layer, self.worker = config, image, layer, worker
+        self.tries = Tries(image, active)
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self.area = self.dialog.get_content_area()
-        self.notice, self.said, self.cost = widgets.label(), widgets.label(), widgets.label("Starting...")
-        self.help = Gtk.Button.new_with_mnemonic("_Help")
+        self.notice, self.said, self.wrong = widgets.label(), widgets.label(), widgets.label()
+        self.cost = widgets.label("Starting...")
         self.view, self.caption = View(), Gtk.Label(xalign=1)
         self.follow = Gtk.CheckButton.new_with_mnemonic("Pre_view")
-        self.bar = Gtk.ProgressBar(show_text=True, no_show_all=True)
         self.style = StyleChooser(config, worker)
         self.origin = Gtk.ComboBoxText()
         self.draft = Draft(worker, config, self.view.become, self._say)
-        self.waiting, self.asked = 0, ""
+        self.waiting, self.asked, self.answer, self.closing = 0, "", 0, False
+        self.listed: list[tuple[str, str]] = []
         self._fill()
-        self.dialog.connect("key-press-event", self._pressed)
-        self.dialog.connect("focus-in-event", self._come_back)
+        for signal, hear in (
+            ("key-press-event", self._pressed),
+            ("focus-in-event", self._come_back),
+            ("response", self._response),
+            ("delete-event", lambda *_: True),  # it is told as a response, and the dialog is there until `show` ends
+        ):
+            self.dialog.connect(signal, hear)
+        self.view.listen(self.dialog)
         worker.hear = self._news
         config.connect("notify", self._changed)
 
     def _fill(self) -> None:
         """Beside one another the picture and the settings, which scroll; below them what is always in sight."""
-        self._buttons()
+        self.foot = Foot(self.dialog)
+        self.foot.help.connect("clicked", self._show_manual)
         body = Gtk.Box(spacing=12)
         body.pack_start(self._pictured(), True, True, 0)
         body.pack_start(self._settings(), False, True, 0)
         self.area.pack_start(body, True, True, 0)
-        for line in (self.notice, self.said, self.cost, self.bar):
-            self.area.pack_start(line, False, False, 0)
         self.area.show_all()
-        self._tell(self.notice, "")
+        self.foot.show(IDLE)
+        for label in (self.notice, self.wrong):
+            self._tell(label, "")
         self._say("")
         widgets.calm(self.area)
         self._changed()
 
-    def _buttons(self) -> None:
-        self.dialog.set_ok_label("_Paint")
-        self.dialog.get_widget_for_response(Gtk.ResponseType.HELP).destroy()  # it leads into GIMP's own manual
-        self.help.connect("clicked", self._show_manual)
-        self.dialog.get_action_area().pack_start(self.help, False, False, 0)
-        self.dialog.get_action_area().set_child_secondary(self.help, True)
-
     def _pictured(self) -> Gtk.Box:
-        """The picture, and below it whether it is a draft."""
+        """The picture, and below it whether it is a draft, and all that is said."""
         both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
         self.config.bind_property("preview", self.follow, "active", both)
         self.follow.set_tooltip_text(self.config.find_property("preview").blurb)
-        self.below, self.column = Gtk.Box(spacing=6), Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self.below.pack_start(self.follow, False, False, 0)
-        self.below.pack_end(self.caption, False, False, 0)
-        self.column.pack_start(self.view, False, True, 0)
-        self.column.pack_start(self.below, False, False, 0)
+        below, column = Gtk.Box(spacing=6), Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        below.pack_start(self.follow, False, False, 0)
+        below.pack_end(self.caption, False, False, 0)
+        column.pack_start(self.view, True, True, 0)
+        for line in (below, self.notice, self.said, self.wrong, self.cost, self.foot.bar):
+            column.pack_start(line, False, False, 0)
         self.view.begin(self._as_it_is())
-        return self.column
+        return column
 
     def _settings(self) -> Gtk.ScrolledWindow:
         """All that is set; GIMP's own buttons for saved settings among it, for they take room."""
-        self._list_layers()
-        saved = [each for each in self.area.get_children() if not self.help.is_ancestor(each)]
+        self._source()
+        saved = [each for each in self.area.get_children() if not self.foot.help.is_ancestor(each)]
         for name in ("strength", "stroke-size"):
             self.dialog.get_widget(name, GimpUi.ScaleEntry).set_digits(0)
+        widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), "as in the style")
         self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
         self.dialog.get_label("more", "Advanced", False, False)
         more = self.dialog.fill_expander("advanced", "more", False, "folded")
         more.set_expanded(False)
-        knobs = self.dialog.fill_box("settings", ["strength", "stroke-size", "colour", "quality", "advanced"])
+        knobs = self.dialog.fill_box("settings", ["strength", "colour", "stroke-size", "quality", "advanced"])
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
         for widget in (self.style.box, knobs):
             column.pack_start(widget, False, False, 0)
@@ -144,32 +148,46 @@ class Window:
         self.scrolled.set_hexpand(False)  # room goes to the picture
         self.scrolled.add(column)
         more.connect("notify::expanded", self._fit)
-        self.style.gallery.connect("notify::visible", self._fit)
+        for part in (self.style.gallery, self.style.shares):
+            part.connect("notify::visible", self._fit)
         return self.scrolled
 
-    def _list_layers(self) -> None:
-        for each in layers.walk(self.image.get_layers()):
-            self.origin.append(str(each.get_id()), each.get_name())
+    def _source(self) -> None:
         cell = self.origin.get_cells()[0]  # as wide whatever the layers' names are
         for name, value in (("ellipsize", Pango.EllipsizeMode.MIDDLE), ("width-chars", 24), ("max-width-chars", 24)):
             cell.set_property(name, value)
-        self.origin.set_active_id(str(self.layer.get_id()))
+        self._list_layers()
         self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
         self.origin.connect("changed", self._pick)
         widgets.row(self.style.box, 0, "Paint fro_m", self.origin)
 
-    def run(self) -> Gimp.Layer:
-        """Ask, then paint with the picture growing in the window."""
-        if not self.dialog.run():
-            raise painting.CancelledError
-        self.dialog.disconnect_by_func(self._come_back)
-        self.config.disconnect_by_func(self._changed)
-        if self.waiting:
-            GLib.source_remove(self.waiting)
-        self.draft.stop()
-        self._paint_view()
-        self.dialog.connect("response", self._response)
-        return painting.paint(self.worker, self.config, self.image, self.layer, self.active, self._progress)
+    def _list_layers(self) -> None:
+        """Those that the image has now; none is chosen if the one that was is gone."""
+        found = layers.walk(self.image.get_layers()) if self.image.is_valid() else ()
+        now = [(str(each.get_id()), each.get_name()) for each in found]
+        if now != self.listed:
+            self.listed = now
+            self.origin.remove_all()
+            for number, name in now:
+                self.origin.append(number, name)
+            self.origin.set_active_id(str(self.layer.get_id()))
+
+    def run(self) -> Gimp.Layer | None:
+        """Let the painter paint and try until the window is closed; the last layer that was kept."""
+        while not self.closing:
+            self.answer = 0
+            self.dialog.run()
+            if self.answer in (PAINT, AGAIN):
+                self._paint()
+            elif self.answer == KEEP:
+                self.tries.keep()
+                self._ready()
+            elif self.answer == DISCARD:
+                self._discard()
+            else:
+                self.closing = True
+        self._calm()
+        return self.tries.last()
 
     # While settings are made
 
@@ -188,8 +206,13 @@ class Window:
             self._say(self.said.get_text())
 
     def _pick(self, *_: Any) -> None:
-        self.layer = Gimp.Layer.get_by_id(int(self.origin.get_active_id()))
+        number = self.origin.get_active_id()
+        found = Gimp.Layer.get_by_id(int(number)) if number else None
+        if found in (None, self.layer):  # as when they are listed anew
+            return
+        self.layer = found
         self.draft.stop()
+        self.caption.set_text("")
         self.view.become(None)
         self.view.begin(self._as_it_is())
         self._changed()
@@ -197,15 +220,19 @@ class Window:
     def _come_back(self, *_: Any) -> None:
         """The image may be another by now."""
         self.draft.forget()
+        self._list_layers()
         if self.layer.is_valid():
             self.view.begin(self._as_it_is())
         self._changed()
 
     def _as_it_is(self) -> GdkPixbuf.Pixbuf:
-        return self.layer.get_thumbnail(USUAL, USUAL, Gimp.PixbufTransparency.SMALL_CHECKS)
+        return self._thumbnail(self.layer)
+
+    def _thumbnail(self, layer: Gimp.Layer) -> GdkPixbuf.Pixbuf:
+        return layer.get_thumbnail(USUAL, USUAL, Gimp.PixbufTransparency.SMALL_CHECKS)
 
     def _changed(self, *_: Any) -> None:
-        self.dialog.set_response_sensitive(Gtk.ResponseType.OK, self._has_style())
+        self.foot.allow(self._has_style())
         if self.waiting:
             GLib.source_remove(self.waiting)
         self.waiting = GLib.timeout_add(WAIT, self._settled)
@@ -215,13 +242,17 @@ class Window:
 
     def _settled(self) -> bool:
         self.waiting = 0
+        if self.foot.state == AT_WORK:
+            return bool(GLib.SOURCE_REMOVE)
         try:
             layers.check(self.image, self.layer)
-            self._tell(self.notice, layers.notices(self.image, self.layer, self.active))
+            self._tell(self.notice, layers.notices(self.image, self.layer, self.tries.top))
             self.asked = self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
             self.cost.set_text(str(error))
-            self.dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
+            for label in (self.wrong, self.said):  # which it is the reason of
+                self._tell(label, "")
+            self.foot.allow(False)
             self.draft.stop()
         else:
             self._preview()
@@ -231,13 +262,14 @@ class Window:
         """A draft of what is set now, if one is wanted and can be had."""
         if not self.follow.get_active():
             self.draft.stop()
-            self.view.become(None)
-            self.caption.set_text("")
+            if self.caption.get_text() != PAINTED:
+                self.view.become(None)
+                self.caption.set_text("")
             self._say("")
         elif self.worker.knobs is not None and not self.worker.broken:
             try:
-                side = self.draft.ask(self.image, self.layer)
-                self.caption.set_markup(widgets.small(f"Rough draft at {side} pixels"))
+                if side := self.draft.ask(self.image, self.layer):
+                    self.caption.set_markup(widgets.small(f"Rough draft at {side} pixels"))
             except layers.RefusedError as error:
                 self.draft.stop()
                 self._say(str(error))
@@ -261,6 +293,9 @@ class Window:
         return bool(GLib.SOURCE_REMOVE)
 
     def _pressed(self, _dialog: Gtk.Dialog, event: Gdk.EventKey) -> bool:
+        if event.keyval == Gdk.KEY_Escape and self.foot.state == AT_WORK:
+            self.worker.cancel()
+            return True
         return event.keyval == Gdk.KEY_F1 and self._show_manual()
 
     def _show_manual(self, *_: Any) -> bool:
@@ -270,35 +305,75 @@ class Window:
             self._tell(self.notice, f"Nothing here shows web pages. The manual page is {MANUAL}.")
         return True
 
-    # While it paints
+    # While it paints, and then
 
-    def _paint_view(self) -> None:
-        for widget in (self.scrolled, self.below, self.notice, self.said, self.cost, self.help):
-            widget.hide()
-        for response in (Gtk.ResponseType.OK, 1):  # 1 is GIMP's own "Reset"
-            if button := self.dialog.get_widget_for_response(response):
-                button.hide()
-        self.dialog.get_widget_for_response(Gtk.ResponseType.CANCEL).set_label("_Stop")
-        self.keep = self.dialog.add_button("Stop and _keep", KEEP)
-        self.keep.set_sensitive(False)
-        self.bar.set_text("Starting...")
-        self.bar.show()
-        self.column.set_child_packing(self.view, True, True, 0, Gtk.PackType.START)
-        GLib.idle_add(self._resize, self.dialog.get_preferred_width()[1])
+    def _calm(self) -> None:
+        """Ask the worker for nothing more that was not asked for."""
+        if self.waiting:
+            GLib.source_remove(self.waiting)
+        self.waiting = 0
+        self.draft.stop()
+
+    def _paint(self) -> None:
+        self._calm()
+        for label in (self.notice, self.said, self.wrong):
+            self._tell(label, "")
+        self.cost.hide()
+        self.caption.set_text("")
+        self._lock(True)
+        self.foot.show(AT_WORK)
+        wrong = ""
+        try:
+            self.tries.paint(self.worker, self.config, self.layer, self._progress)
+        except painting.CancelledError:
+            pass
+        except (layers.RefusedError, painting.FailedError) as error:
+            if not self.image.is_valid():
+                raise
+            wrong = str(error)
+        self._ready(wrong)
+
+    def _lock(self, locked: bool) -> None:
+        for widget in (self.scrolled, self.follow):
+            widget.set_sensitive(not locked)
+
+    def _ready(self, said: str = "") -> None:
+        """What there is now is in the painter's hands: the new layer, if there is one, and the settings."""
+        new = self.tries.new
+        self._lock(False)
+        self.foot.show(DONE if new else IDLE)
+        self.dialog.set_title(TITLE)
+        self.cost.show()
+        self._tell(self.wrong, said)
+        if new and new.is_valid():
+            self.view.become(self._thumbnail(new))
+            self.caption.set_markup(widgets.small(PAINTED))
+            self.draft.skip(self.image, self.layer)
+        elif self.caption.get_text() != PAINTED:
+            self.view.become(None)
+        self._come_back()
+
+    def _discard(self) -> None:
+        there = self.tries.discard()
+        self.draft.stop()
+        self.caption.set_text("")
+        self._ready("" if there else "The new layer is not there any more.")
 
     def _progress(self, event: client.Message) -> None:
         if event.type == "preview":
             self.view.become(widgets.pixbuf(event.picture()))
         elif event.type == "progress":
-            self.keep.set_sensitive(True)
-            self.bar.set_fraction(event["fraction"])
-            self.bar.set_text(self.worker.left(event))
+            self.foot.tell(event["fraction"], self.worker.left(event))
             self.dialog.set_title(f"{100 * event['fraction']:.0f} % - {TITLE}")  # seen where windows are listed
 
     def _response(self, _dialog: Gtk.Dialog, response: int) -> None:
-        if response == KEEP:
-            self.keep.set_sensitive(False)
-            self.bar.set_text("Stopping...")
+        self.answer = response
+        if self.foot.state != AT_WORK:
+            return
+        if response == FINISH:
+            self.dialog.set_response_sensitive(FINISH, False)
+            self.foot.bar.set_text("Stopping...")
             self.worker.finish()
         else:
+            self.closing = response != STOP
             self.worker.cancel()

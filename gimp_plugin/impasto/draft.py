@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import gi
@@ -14,6 +14,7 @@ import client
 from gi.repository import GdkPixbuf, Gimp
 
 import layers
+import looks
 import painting
 import widgets
 
@@ -44,19 +45,29 @@ class Draft:
         self.read: dict[Any, Any] = {}
 
     def ask(self, image: Gimp.Image, layer: Gimp.Layer) -> int:
-        """Have a draft of `layer` made, unless the last one is the same; its longest side.
+        """Have a draft of `layer` made, and give its longest side; 0 if nothing has changed since the last one.
 
         It takes the place of one in work. Raises `layers.RefusedError`.
         """
+        wanted = content, styles, recipe, mask = self._wanted(image, layer)
+        if wanted == self.asked:
+            return 0
+        self.asked = wanted
+        self.say("")
+        self.job = self.painter.worker.paint(content, styles, recipe, mask, SIDE, live=True)
+        return max(content.width, content.height)
+
+    def skip(self, image: Gimp.Image, layer: Gimp.Layer) -> None:
+        """Ask for none until something changes: there is a painting of what is set."""
+        with suppress(layers.RefusedError):
+            self.asked = self._wanted(image, layer)
+
+    def _wanted(self, image: Gimp.Image, layer: Gimp.Layer) -> tuple[Any, ...]:
+        """What a draft is made of."""
+        layers.check(image, layer)
         content, mask = self._once(("layer", layer.get_id()), lambda: _layer(image, layer))
         known = painting.recipe(self.config, self.painter.knobs or [])
-        recipe = small(known, max(layer.get_width(), layer.get_height()))
-        wanted = (content, self._style(), recipe, mask)
-        if wanted != self.asked:
-            self.asked = wanted
-            self.say("")
-            self.job = self.painter.worker.paint(content, [wanted[1]], recipe, mask, SIDE, live=True)
-        return max(content.width, content.height)
+        return content, self._styles(), small(known, max(layer.get_width(), layer.get_height())), mask
 
     def stop(self) -> None:
         """End the one in work."""
@@ -79,12 +90,10 @@ class Draft:
             self.read = {**{known: found for known, found in self.read.items() if known[0] != key[0]}, key: read()}
         return self.read[key]
 
-    def _style(self) -> dict[str, Any]:
-        style, layer = self.config.get_property("style"), self.config.get_property("style-layer")
-        file = Path(painting.path(style or ""))
-        stamp = file.stat().st_mtime_ns if style and file.is_file() else 0
-        key = ("style", style, layer and layer.get_id(), stamp)
-        return self._once(key, lambda: painting.style(self.config, lambda found: layers.small(found, STYLE))[1])
+    def _styles(self) -> looks.Looks:
+        texts, layer = looks.texts(self.config), self.config.get_property("style-layer")
+        key = ("styles", layer and layer.get_id(), *((text, looks.stamp(text)) for text in texts))
+        return self._once(key, lambda: looks.read(self.config, lambda one: layers.small(one, STYLE))[1])
 
 
 def _layer(image: Gimp.Image, layer: Gimp.Layer) -> tuple[client.Pixels, client.Pixels | None]:

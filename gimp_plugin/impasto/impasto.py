@@ -68,6 +68,10 @@ def _arguments(procedure: Gimp.Procedure) -> None:
     add = procedure
     add.add_string_argument("style", "Style pict_ure", "A picture file, or the name of a bundled style", "", READWRITE)
     add.add_layer_argument("style-layer", "Style la_yer", "A layer to take the style from", True, READWRITE)
+    help_ = "Files or names of bundled styles that are mixed with the style"
+    add.add_string_array_argument("more-styles", "More styles", help_, READWRITE)
+    help_ = "How much each style counts, as: 2,1; empty: all the same"
+    add.add_string_argument("style-weights", "Shares", help_, "", READWRITE)
     help_ = "How far towards the style: 0 leaves the layer as it is, 100 forgets it"
     add.add_double_argument("strength", "Stren_gth", help_, 0, 100, 50, READWRITE)
     help_ = "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style"

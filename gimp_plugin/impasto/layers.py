@@ -122,6 +122,15 @@ def _converted(data: bytes, side: tuple[int, int], start: str, end: str) -> byte
     return bytes(buffer.get(whole, 1.0, end, Gegl.AbyssPolicy.NONE))
 
 
+def remove(layer: Gimp.Layer) -> bool:
+    """Take a layer out of its image, in one step of undo; whether it was in one."""
+    there = bool(layer.is_valid())
+    if there:
+        layer.get_image().remove_layer(layer)
+        Gimp.displays_flush()
+    return there
+
+
 def resolve(drawables: list[Gimp.Drawable]) -> Gimp.Layer:
     """The one layer meant by what is selected: a layer mask means its layer."""
     if len(drawables) != 1:
@@ -226,10 +235,13 @@ class Source:
         data = self.image.get_selection().get_buffer().get(there, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
         return Pixels(there.width, there.height, 1, "u8", data)
 
-    def above(self, name: str, painted: Pixels, made: dict[str, Any]) -> tuple[Gimp.Layer, str]:
+    def above(
+        self, name: str, painted: Pixels, made: dict[str, Any], before: Gimp.Layer | None = None
+    ) -> tuple[Gimp.Layer, str]:
         """A new layer above, in one step of undo, and what is to be said of its place, should it not lie there.
 
-        Where nothing was selected it is the source to the bit. Nothing touches the image before the layer is whole.
+        It takes the place of `before`, if that is in the image. Where nothing was selected it is the source to the bit.
+        Nothing touches the image before the layer is whole.
         """
         lost = not self.image.is_valid() or _form(self.image) != self.form
         if lost:
@@ -242,9 +254,13 @@ class Source:
         new.set_offsets(*offsets)
         made = made if lost else {**made, "tattoo": new.get_tattoo(), "source": self.tattoo}
         new.attach_parasite(Gimp.Parasite.new(RECIPE, PERSISTENT, list(json.dumps(made).encode())))
+        old = before if before and before.is_valid() and before.get_image() == self.image else None
+        below = old or below
         parent, position = (below.get_parent(), self.image.get_item_position(below)) if below else (None, 0)
         self.image.undo_group_start()
         try:
+            if old:  # first, for its name
+                self.image.remove_layer(old)
             self.image.insert_layer(new, parent, position)
         finally:
             self.image.undo_group_end()

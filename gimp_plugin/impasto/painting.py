@@ -7,27 +7,26 @@ reports a worker that dies or falls silent.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 import client
-from gi.repository import Gimp, Gio, GLib
+from gi.repository import Gimp, GLib
 from locate import worker_command
 
 import layers
+import looks
 
 Hear = Callable[[client.Message], None]
 WATCH = 250
 """Milliseconds between looks whether GIMP still lives, and the image."""
 PLAIN = ("strength", "colour", "quality", "seed")
-OPTIONAL = ("size", "stroke-size", "network")
+OPTIONAL = ("size", "stroke-size", "network", "style-weights")
 """Settings whose 0 or "" leaves the choice to the worker."""
 PREVIEW, THUMBNAIL = 512, 96
 
@@ -61,6 +60,9 @@ class Painter:
         self.whole = 0
         """The longest side that is painted at last, as the last estimate tells."""
         self.parent = os.getppid()
+        self._start()
+
+    def _start(self) -> None:
         self.worker = client.Worker(_command()).start()
         # A bell for events, and a look now and then: at a worker that fell silent, and at GIMP.
         self.sources = [
@@ -68,6 +70,13 @@ class Painter:
             GLib.timeout_add(WATCH, self._look),
         ]
         self.worker.request("describe")
+
+    def again(self) -> None:
+        """Another worker in the place of one that is broken."""
+        self.close()
+        self.sources = []
+        self._start()
+        self.knobs, self.broken, self.job = None, None, ""
 
     def _poll(self, *_: Any) -> bool:
         for event in self.worker.poll():
@@ -108,8 +117,14 @@ class Painter:
         self.worker.finish(self.job)
 
     def cancel(self) -> None:
-        """Keep nothing, and wait for nothing: `close` ends the worker, though a step of a large picture takes long."""
+        """Keep nothing, and wait for nothing: the worker ends the step that it is in, and `close` ends the worker."""
         self.hear(client.Message({"type": "cancelled", "id": self.job}, {}))
+
+    def drop(self) -> None:
+        """Have the worker leave the job, unless it has ended."""
+        if self.job in self.worker.jobs:
+            self.worker.cancel(self.job)
+        self.job = ""
 
     def close(self) -> None:
         """End the worker, whatever it is doing."""
@@ -134,66 +149,86 @@ def paint(
     layer: Gimp.Layer,
     active: Gimp.Layer,
     hear: Hear = _ignore,
+    before: Gimp.Layer | None = None,
 ) -> Gimp.Layer:
     """Paint `layer`, telling `hear` of every event and GIMP's status bar, and return the new layer above it.
 
-    `active` is the layer that is selected: where that is a result of `layer`, the new one lies above it. Where it
-    cannot lie there any more, GIMP says where it is. Raises `layers.RefusedError`, `FailedError` or `CancelledError`;
-    nothing is changed then.
+    `active` is the layer that is selected: where that is a result of `layer`, the new one lies above it. It takes the
+    place of `before`, if that is there. Where it cannot lie there any more, GIMP says where it is. Raises
+    `layers.RefusedError`, `FailedError` or `CancelledError`; nothing is changed then.
     """
     layers.check(image, layer)
     colours = layers.Colours.of(layer)
-    name, look = style(config, lambda chosen: layers.pixels(chosen, colours))
+    name, look = looks.read(config, lambda chosen: layers.pixels(chosen, colours))
     source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
-    done = _work(painter, config, source, look, hear)
+    try:
+        done = _Work(painter, config, source, look, hear).run()
+    finally:
+        Gimp.progress_end()  # with its button, which would end a dialog that stays
     made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
-    new, place = source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made)
+    new, place = source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made, before)
     if place:
         Gimp.message(f"The new layer is {new.get_name()}. {place}")
     return new
 
 
-def _work(
-    painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, look: dict[str, Any], hear: Hear
-) -> client.Message:
-    """The event `done`. Runs the main loop until the worker is done with the painting, one way or another."""
-    loop, ends, space = GLib.MainLoop(), [], source.colours.lattice()
+class _Work:
+    """A painting in work; `run` gives its event `done`. Other events go to whoever heard the worker before."""
 
-    def end(how: client.Message | Exception) -> None:
-        ends.append(how)
-        loop.quit()
+    def __init__(
+        self, painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, look: looks.Looks, hear: Hear
+    ) -> None:
+        self.painter, self.config, self.source, self.look, self.hear = painter, config, source, look, hear
+        self.loop, self.space = GLib.MainLoop(), source.colours.lattice()
+        self.how: Any = None
+        """How it has ended."""
+        self.others = painter.hear
 
-    def send() -> None:
+    def run(self) -> client.Message:
+        """Run the main loop until the worker is done with the painting, one way or another."""
+        painter = self.painter
+        if painter.broken:
+            raise FailedError(sentence(painter.broken))
+        painter.hear, painter.job = self._got, ""
+        if painter.knobs is not None:
+            GLib.idle_add(self._send)
+        watch = _watch(self.source.image, self._end)
+        self.loop.run()
+        GLib.source_remove(watch)
+        painter.drop()
+        painter.hear = self.others
+        return _ended(self.how)
+
+    def _end(self, how: client.Message | Exception) -> None:
+        self.how = self.how or how
+        self.loop.quit()
+
+    def _send(self) -> None:
+        if self.how:
+            return
+        painter, content = self.painter, self.source.pixels
         try:
-            wanted = recipe(config, painter.knobs or [])
+            wanted = recipe(self.config, painter.knobs or [])
         except layers.RefusedError as error:  # the main loop would swallow it, and wait on
-            end(error)
+            self._end(error)
         else:
-            painter.whole = painter.whole or max(source.pixels.width, source.pixels.height)
-            painter.estimate(source.layer, config)  # which tells it better
-            painter.job = painter.worker.paint(source.pixels, [look], wanted, source.mask, PREVIEW, space=space)
+            painter.whole = painter.whole or max(content.width, content.height)
+            painter.estimate(self.source.layer, self.config)  # which tells it better
+            mask = self.source.mask
+            painter.job = painter.worker.paint(content, self.look, wanted, mask, PREVIEW, space=self.space)
 
-    def got(event: client.Message) -> None:
+    def _got(self, event: client.Message) -> None:
         if event.type == "description":
-            send()
-        elif event.id not in (painter.job, None):
-            return  # of a draft that has not ended yet
-        elif event.type in client.ENDS:
-            end(event)
+            self._send()
+        if event.type == "hello" or event.id not in (self.painter.job, None):  # as of a draft that has not ended yet
+            self.others(event)
+            return
+        if event.type in client.ENDS:
+            self._end(event)
         elif event.type == "progress":
-            _show(event["fraction"], painter.left(event))
-        hear(event)
-
-    if painter.broken:
-        raise FailedError(sentence(painter.broken))
-    painter.hear = got
-    if painter.knobs is not None:
-        GLib.idle_add(send)
-    watch = _watch(source.image, end)
-    loop.run()
-    GLib.source_remove(watch)
-    return _ended(ends[0])
+            _show(event["fraction"], self.painter.left(event))
+        self.hear(event)
 
 
 def _show(fraction: float, said: str) -> None:
@@ -254,16 +289,6 @@ def sentence(event: client.Message) -> str:
     return f"{event['message']} {event.fields.get('hint') or ''}".strip()
 
 
-def is_name(style: str) -> bool:
-    """Whether it is no file, but may be the name of one of impasto's own styles; the worker knows which there are."""
-    return bool(re.fullmatch(r"[\w-]+", style)) and not Path(path(style)).is_file()
-
-
-def path(style: str) -> str:
-    """The path in a path or file URI."""
-    return unquote(urlparse(style).path) if style.startswith("file://") else str(Path(style).expanduser())
-
-
 def _clock(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
@@ -277,32 +302,3 @@ def _command() -> list[str]:
         return worker_command(Path(__file__).resolve().parent)
     except LookupError as error:
         raise MissingError(str(error)) from None
-
-
-def style(config: Gimp.ProcedureConfig, read: Callable[[Gimp.Layer], client.Pixels]) -> tuple[str, dict[str, Any]]:
-    """The style's name, and what to send, where that is a picture as `read` gives it.
-
-    GIMP reads files: all kinds that it opens, and for a worker far away too. Raises `layers.RefusedError`.
-    """
-    chosen, wanted = config.get_property("style-layer"), config.get_property("style")
-    if chosen and wanted:
-        raise layers.RefusedError("Choose a style picture or a style layer, not both.")
-    if chosen:
-        return chosen.get_name(), {"picture": read(chosen)}
-    if not wanted:
-        raise layers.RefusedError("Choose a style first: one of impasto's own, a picture file, or another layer.")
-    if is_name(wanted):
-        return wanted, {"name": wanted}
-    file = Path(path(wanted))
-    if not file.is_file():
-        raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
-    try:
-        opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
-    except GLib.Error as error:
-        raise layers.RefusedError(f"The style picture {file} cannot be read: {error.message}") from None
-    if opened is None:
-        raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
-    try:
-        return file.stem, {"picture": read(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
-    finally:
-        opened.delete()

@@ -9,15 +9,17 @@ from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
 
 import widgets
 
-LEAST, USUAL = (200, 110), 384
+LEAST, USUAL = (200, 110), 448
 """The least width and height that a picture has, and the usual width, in pixels."""
 
 
 class View(Gtk.EventBox):
-    """A picture, as large as there is room for; while the mouse is held down on it, what was there before."""
+    """A picture, as large as there is room for; while the mouse is held down on it, or B, what was there before."""
 
     def __init__(self) -> None:
-        super().__init__(above_child=True, tooltip_text="Hold the mouse down here to see the layer as it is")
+        super().__init__(
+            above_child=True, tooltip_text="Hold the mouse down here, or the key B, to see the layer as it is"
+        )
         self.image, self.room = Gtk.Image(), (0, 0)
         self.before: GdkPixbuf.Pixbuf | None = None
         self.after: GdkPixbuf.Pixbuf | None = None
@@ -65,10 +67,29 @@ class View(Gtk.EventBox):
         high = width * self.before.get_height() // self.before.get_width() if self.before else 0
         return LEAST[1], max(LEAST[1], min(high, USUAL))
 
-    def _hold(self, _view: Gtk.Widget, event: Gdk.EventButton, held: bool) -> bool:
-        if event.button == Gdk.BUTTON_PRIMARY:
+    def hold(self, held: bool) -> None:
+        """Whether what was there before is shown."""
+        if self.held != held:
             self.held = held
             self._draw()
+
+    def listen(self, window: Gtk.Window) -> None:
+        """Heed the key, wherever the focus is, but where one writes."""
+        window.connect("key-press-event", self._key)
+        window.connect("key-release-event", self._key)
+        window.connect("focus-out-event", lambda *_: self.hold(False))
+
+    def _key(self, window: Gtk.Window, event: Gdk.EventKey) -> bool:
+        focus, plain = window.get_focus(), not event.state & Gtk.accelerator_get_default_mod_mask()
+        writes = isinstance(focus, Gtk.Entry) and not isinstance(focus, Gtk.SpinButton)
+        if event.keyval not in (Gdk.KEY_b, Gdk.KEY_B) or writes:
+            return False
+        self.hold(plain and event.type == Gdk.EventType.KEY_PRESS)
+        return plain
+
+    def _hold(self, _view: Gtk.Widget, event: Gdk.EventButton, held: bool) -> bool:
+        if event.button == Gdk.BUTTON_PRIMARY:
+            self.hold(held)
         return True
 
     def _placed(self, _view: Gtk.Widget, room: Gdk.Rectangle) -> None:

@@ -22,6 +22,23 @@ def _unless_focused(widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
     return focus is None or not (focus == widget or focus.is_ancestor(widget))
 
 
+def spell(widget: Gtk.Widget, zero: str) -> None:
+    """Have the fields for numbers in `widget` say this instead of 0."""
+    if isinstance(widget, Gtk.SpinButton):
+        widget.set_numeric(False)
+        widget.set_width_chars(len(zero) - 2)
+        GObject.Object.connect(widget, "output", _spelled, zero)
+        _spelled(widget, zero)
+    elif isinstance(widget, Gtk.Container):
+        widget.forall(spell, zero)
+
+
+def _spelled(field: Gtk.SpinButton, zero: str) -> bool:
+    if field.get_value() == 0 and field.get_text() != zero:
+        field.set_text(zero)
+    return bool(field.get_value() == 0)
+
+
 def row(grid: Gtk.Grid, number: int, title: str, widget: Gtk.Widget, width: int = 2) -> None:
     """Put `widget` into row `number`, behind its title."""
     name = Gtk.Label(xalign=0)

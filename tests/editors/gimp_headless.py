@@ -356,6 +356,27 @@ def scenario_a_style_that_comes_with_impasto():
         assert scene.painted(style="oil", quality="draft").get_name() == "oil 50 %"
 
 
+def scenario_several_styles_are_mixed_by_their_weights():
+    """Files, names and a layer; and a weight of 0 is as none."""
+
+    def mixed(scene, **settings):
+        new = scene.painted(knobs="steps=2 scales=1 size=64", **settings)
+        recipe = json.loads(bytes(new.get_parasite("impasto-recipe").get_data()))["recipe"]
+        found = new.get_name(), recipe["style_weights"], native(new)
+        scene.image.remove_layer(new)
+        return found
+
+    with Scene() as scene, Scene(box=(0, 0, 80, 80)) as other:
+        alone = mixed(scene)
+        assert alone[:2] == ("summer 50 %", None), alone[:2]
+        several = mixed(scene, more_styles=["oil"], style_weights="1,3")
+        assert several[:2] == ("summer + oil 50 %", [1, 3]), several[:2]
+        one = mixed(scene, more_styles=["oil"], style_weights="1,0")
+        assert one[2] == alone[2] != several[2]
+        layer = mixed(scene, style="", style_layer=other.layer, more_styles=["oil", STYLE])
+        assert layer[:2] == ("waves + oil + summer 50 %", None), layer[:2]
+
+
 def scenario_a_layer_mask_means_its_layer():
     with Scene() as scene:
         mask = scene.layer.create_mask(Gimp.AddMaskType.WHITE)
@@ -539,6 +560,9 @@ def scenario_what_cannot_be_painted_is_refused_with_a_sentence():
         scene.refused("not both", style_layer=scene.layer)
         scene.refused("Write it as", knobs="steps")
         scene.refused("open quotation", knobs="steps='1")
+        scene.refused("2 style weights for 1 styles", style_weights="1,2")
+        scene.refused("style_weights", "much", style_weights="much")
+        scene.refused("/nowhere/style.jpg", "not there", more_styles=["/nowhere/style.jpg"])
         scene.refused("bogus", knobs="bogus=1")
         scene.refused("nonesuch", network="nonesuch")
         scene.image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)

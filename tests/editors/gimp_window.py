@@ -20,7 +20,7 @@ from meddling import meddle
 
 DISPLAY = ":9"
 WIDTH, HEIGHT = 1000, 760
-MIDDLE, ASIDE = (WIDTH // 2, HEIGHT // 2), (600, 508)
+MIDDLE, ASIDE = (WIDTH // 2, HEIGHT // 2), (46, 300)
 """Where the mouse rests, for what it is over has the keys: over every dialog, and where ours has nothing to tell."""
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
@@ -49,9 +49,10 @@ MenuFont "fixed"
 IconFont "fixed"
 ResizeFont "fixed"
 IconManagerFont "fixed"
+"F12" = : all : f.delete
 Color { BorderColor "gray15" DefaultBackground "gray15" TitleBackground "gray15" TitleForeground "gray85" }
 """
-"""The window manager's settings. Dialogs have frames, as on a screen."""
+"""The window manager's settings. Dialogs have frames, as on a screen, and F12 closes a window."""
 OPENED = Path("/scratch/opened")
 BROWSER = {
     Path("/scratch/browser"): f'#!/bin/sh\necho "$1" > {OPENED}\n',
@@ -67,6 +68,8 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk
 print(Gtk.Clipboard.get(Gdk.SELECTION_PRIMARY).wait_for_text())
 """
+LOG = Path("/scratch/gimp.log")
+"""What GIMP and its plug-ins say to the terminal."""
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 AGAIN = 20
 """Seconds after which a key is pressed again, for a window may have been too busy to hear."""
@@ -169,6 +172,18 @@ def paint():
     pressed("alt+p", lambda: visible(AT_WORK), "first step")
 
 
+def leave():
+    """Close the dialog, which keeps what was painted."""
+    window(DIALOG)
+    pressed("Escape", lambda: not visible(DIALOG), "end of the dialog")
+
+
+def painted(count):
+    """From the dialog to so many layers, and back to the image."""
+    pressed("alt+p", lambda: f"{count} layers" in title(), f"{count} layers")
+    leave()
+
+
 def chosen(path=STYLE, over=DIALOG, opening="alt+y Tab space", chooser=CHOOSER):
     """Choose a path in a chooser opened for it; if it does not take it, close it for another try."""
     window(over)
@@ -195,18 +210,57 @@ def scenario_the_menu_leads_to_a_dialog_that_paints_at_once_and_in_other_styles_
     keys("alt+r a Up Up Up")  # it is the last but two
     shot("menu")
     ask()
-    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    painted(2)
     assert made()["style"] == "oil", made()
     ask()
     becomes(held(), "draft")  # so that there is a gallery too
     keys("alt+y Tab Right")
     shot("gallery")
-    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    painted(3)
     assert made()["style"] == "hatching", made()
     until(lambda: not leftovers.processes(), "end of the second")
     window("harbour")
     pressed("ctrl+f", lambda: "4 layers" in title(), "fourth layer")
     assert made()["style"] == "hatching", made()
+
+
+def scenario_several_styles_of_the_gallery_are_mixed_and_remembered():
+    LAST.write_text(f'(style "hatching")\n(knobs "{QUICK}")\n')
+    start()
+    ask()
+    becomes(held(), "draft")
+    keys("alt+y Tab Right ctrl+Right ctrl+space")
+    shot("mixed")
+    painted(2)
+    assert layer_names()[0] == "hatching + mosaic 50 %", layer_names()
+    assert made()["recipe"]["style_weights"] == [50, 50], made()
+    ask()
+    becomes(held(), "draft")
+    shot("mixed_again")
+    tool("mousemove", 680, 366, "click", 1, "mousemove", *ASIDE)  # left of the first share's knob
+    painted(3)
+    assert layer_names()[0] == "hatching + mosaic 50 % #1", layer_names()
+    hatching, mosaic = made()["recipe"]["style_weights"]
+    assert hatching < 40 and mosaic == 50, (hatching, mosaic)
+    window("harbour")
+    pressed("ctrl+f", lambda: "4 layers" in title(), "fourth layer")
+    assert layer_names()[0] == "hatching + mosaic 50 % #2", layer_names()
+    assert made()["recipe"]["style_weights"] == [hatching, mosaic], made()
+    ask()
+    becomes(held(), "draft")
+    tool("mousemove", 556, 205, "click", 1, "keydown", "ctrl", "mousemove", 821, 205, "click", 1, "keyup", "ctrl")
+    shot("mixed_by_mouse")
+    painted(5)
+    assert layer_names()[0] == "charcoal + oil 50 %", layer_names()
+    ask()
+    becomes(held(), "draft")
+    tool("mousemove", 821, 290, "click", 1)
+    painted(6)
+    assert layer_names()[0] == "woodcut 50 %" and made()["recipe"]["style_weights"] is None, layer_names()
+
+
+def layer_names():
+    return meddle("result = [layer.get_name() for layer in Gimp.get_images()[0].get_layers()]")
 
 
 def scenario_a_picture_file_is_asked_for_and_the_advanced_knobs_fold():
@@ -232,6 +286,9 @@ def scenario_stop_and_keep_keeps_the_picture_so_far_and_one_undo_takes_it_back()
     shot("running")
     window(DIALOG)
     pressed("alt+k", lambda: "2 layers" in title(), "second layer")
+    time.sleep(1)
+    shot("done")
+    leave()
     leftovers.none(FILES)
     assert title().startswith("*")
     time.sleep(1)
@@ -241,13 +298,107 @@ def scenario_stop_and_keep_keeps_the_picture_so_far_and_one_undo_takes_it_back()
     untouched()
 
 
-def scenario_stop_in_the_dialog_leaves_nothing():
+def scenario_stop_in_the_dialog_leaves_nothing_and_one_may_paint_again():
     ask()
-    paint()
-    window(AT_WORK)
-    pressed("alt+s", lambda: not visible(AT_WORK), "end of the dialog")
+    for key in ("alt+s", "Escape"):
+        paint()
+        window(AT_WORK)
+        tool("key", key)  # once: Escape would close the dialog then
+        until(lambda: not visible(AT_WORK), f"end of the painting by {key}", AGAIN)
+        assert visible(DIALOG), "the dialog should stay"
+        untouched()
+    leave()
     leftovers.none(FILES)
     untouched()
+
+
+def scenario_a_worker_that_is_killed_is_said_and_the_next_painting_has_another():
+    ask()
+    paint()
+    for number in leftovers.processes(("-m impasto",)):
+        os.kill(number, signal.SIGKILL)
+    until(lambda: not visible(AT_WORK), "end of the painting", AGAIN)
+    assert visible(DIALOG), "the dialog should stay"
+    time.sleep(1)
+    shot("killed")
+    untouched()
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    leave()
+    leftovers.none(FILES)
+
+
+def scenario_closing_the_dialog_ends_the_painting():
+    ask()
+    paint()
+    pressed("F12", lambda: not visible(DIALOG), "end of the dialog")
+    leftovers.none(FILES)
+    untouched()
+
+
+def scenario_a_new_layer_is_tried_again_kept_and_discarded():
+    """Each in one step of undo."""
+    remember("steps=1 scales=1")
+    start()
+    ask()
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    time.sleep(1)
+    shot("done_quick")
+    strength(80)
+    pressed("alt+t", lambda: strengths() == [80], "second try")
+    assert "2 layers" in title() and visible(DIALOG), title()
+    window("harbour")
+    keys("ctrl+z")
+    until(lambda: strengths() == [50], "first try", 30)
+    keys("ctrl+y")
+    until(lambda: strengths() == [80], "second try once more", 30)
+    window(DIALOG)
+    keys("alt+e")
+    strength(0)
+    pressed("alt+p", lambda: strengths() == [0, 80], "third try, beside the second")
+    *_, photograph = tries = seen()
+    assert tries[0] == photograph != tries[1], "it painted a painting"
+    window(DIALOG)
+    pressed("alt+i", lambda: strengths() == [80], "end of the third")
+    assert visible(DIALOG)
+    leave()
+    leftovers.none(FILES)
+    window("harbour")
+    keys("ctrl+z")
+    until(lambda: strengths() == [0, 80], "third try back", 30)
+    pressed("ctrl+f", lambda: len(strengths()) == 3, "painting with the last values")
+    assert strengths() == [0, 0, 80], "the settings of the last one should be remembered"
+
+
+def scenario_what_becomes_of_the_image_while_the_dialog_is_open_is_said():
+    """GIMP's log is looked at for what was not expected, as after any scenario."""
+    remember(QUICK)
+    start()
+    ask()
+    top = "image = Gimp.get_images()[0]\nimage.remove_layer(image.get_layers()[0])"
+    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    meddle(top)
+    window(DIALOG)
+    keys("alt+i")
+    shot("gone_new")
+    pressed("alt+p", lambda: "2 layers" in title(), "another one")
+    meddle(top)
+    strength(70)
+    pressed("alt+t", lambda: "2 layers" in title(), "another one in the place of none")
+    meddle("image = Gimp.get_images()[0]\nimage.remove_layer(image.get_layers()[1])")
+    keys("alt+t")
+    time.sleep(2)
+    assert visible(DIALOG) and strengths() == [70], "there is nothing to paint"
+    shot("gone_source")
+    meddle("[Gimp.Display.get_by_id(n).delete() for n in range(1, 99) if Gimp.Display.id_is_valid(n)]")
+    until(lambda: not title(), "end of the image")
+    for key in ("alt+t", "alt+i", "alt+p"):
+        window(DIALOG)
+        keys(key)
+        time.sleep(1)
+        assert visible(DIALOG)
+    shot("gone_image")
+    leave()
+    leftovers.none(FILES)
 
 
 def scenario_cancel_in_the_status_bar_leaves_nothing():
@@ -285,7 +436,7 @@ def scenario_painting_again_paints_what_was_painted():
     remember(QUICK)
     start()  # for a picture that was painted before remembers its own settings
     ask()
-    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    painted(2)
     until(lambda: not leftovers.processes(), "end of the first")
     window("harbour")
     pressed("ctrl+f", leftovers.processes, "plug-in")
@@ -294,13 +445,13 @@ def scenario_painting_again_paints_what_was_painted():
     leftovers.none(FILES)
     ask()
     shot("again")
-    pressed("alt+p", lambda: "4 layers" in title(), "fourth layer")
+    painted(4)
     *tries, photograph = seen()
     assert len(set(tries)) == 1 and tries[0] != photograph, "it painted a painting"
     ask()
     keys("alt+m Home")  # the topmost
     shot("picked")
-    pressed("alt+p", lambda: "5 layers" in title(), "fifth layer")
+    painted(5)
     assert len(set(seen())) == 3, "it did not paint what was chosen"
 
 
@@ -310,6 +461,15 @@ def made():
 import json
 made = Gimp.get_images()[0].get_layers()[0].get_parasite("impasto-recipe")
 result = json.loads(bytes(made.get_data()))
+""")
+
+
+def strengths():
+    """Those of all paintings in the image, the topmost first."""
+    return meddle("""
+import json
+found = [layer.get_parasite("impasto-recipe") for layer in Gimp.get_images()[0].get_layers()]
+result = [json.loads(bytes(made.get_data()))["recipe"]["strength"] for made in found if made]
 """)
 
 
@@ -333,7 +493,7 @@ def scenario_the_wheel_changes_only_what_has_the_focus():
     start()
     ask()
     turn_everywhere()
-    pressed("alt+p", lambda: "2 layers" in title(), "second layer")
+    painted(2)
     usual = painted_with()
     assert (usual["strength"], usual["colour"], usual["quality"], usual["seed"]) == (50, "style", "normal", 0), usual
     window("harbour")
@@ -342,7 +502,7 @@ def scenario_the_wheel_changes_only_what_has_the_focus():
     keys("alt+q")
     turn_everywhere()
     shot("notice")
-    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    painted(3)
     assert painted_with() == {**usual, "quality": "fine"}, painted_with()
 
 
@@ -379,6 +539,23 @@ def held():
     return seen
 
 
+def held_by_a_key():
+    """The same while B is."""
+    window(DIALOG)
+    tool("keydown", "b")
+    time.sleep(1)
+    seen = looks()
+    tool("keyup", "b")
+    time.sleep(1)
+    return seen
+
+
+def written(field):
+    """The text of a field, by its key."""
+    keys(f"{field} ctrl+a")
+    return output("/usr/bin/python3", "-c", SELECTED)
+
+
 def strength(percent):
     keys("alt+g ctrl+a")
     tool("type", str(percent))
@@ -392,7 +569,8 @@ def scenario_a_draft_follows_the_settings_and_makes_no_layer():
     layer = held()
     draft = becomes(layer, "draft")
     shot("dialog")
-    assert far(held(), layer) < 4, "held down it should show the layer as it is"
+    for seen_while in (held, held_by_a_key):
+        assert far(seen_while(), layer) < 4, f"it should show the layer as it is: {seen_while.__name__}"
     assert far(looks(), draft) < 4, "let go it should show the draft"
     strength(90)
     stronger = becomes(draft, "other draft")
@@ -401,7 +579,7 @@ def scenario_a_draft_follows_the_settings_and_makes_no_layer():
     assert far(weakest, layer) < 24, far(weakest, layer)  # scaled down and up again
     untouched()
     strength(70)
-    pressed("alt+p", lambda: "2 layers" in title(), "second layer")  # while a draft is in work
+    painted(2)  # while a draft is in work
     assert (painted_with()["strength"], painted_with()["quality"]) == (70, "normal"), painted_with()
     until(lambda: not leftovers.processes(), "end of it")
     ask()
@@ -409,12 +587,30 @@ def scenario_a_draft_follows_the_settings_and_makes_no_layer():
     keys("alt+v")
     plain = becomes(draft, "layer as it is")
     assert far(plain, layer) < 4, far(plain, layer)
-    pressed("alt+p", lambda: "3 layers" in title(), "third layer")
+    painted(3)
     until(lambda: not leftovers.processes(), "end of that")
     ask()
     time.sleep(5)
     assert far(looks(), layer) < 4, "that no draft was wanted should be remembered"
     pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
+
+
+def scenario_no_stroke_width_reads_as_what_it_is():
+    remember(QUICK)
+    start()
+    ask()
+    assert written("alt+k") == "as in the style"
+    tool("type", "12")
+    keys("Tab")
+    assert written("alt+k") == "12"
+    painted(2)
+    assert painted_with()["stroke_size"] == 12, painted_with()
+    ask()
+    assert written("alt+k") == "12", "it should be remembered"
+    tool("type", "0")
+    keys("Tab")
+    assert written("alt+k") == "as in the style"
+    leave()
 
 
 def scenario_a_low_screen_has_everything_in_sight_that_paints():
@@ -426,13 +622,16 @@ def scenario_a_low_screen_has_everything_in_sight_that_paints():
     keys("alt+q")
     shot("low_scrolled")
     tool("mousemove", "--window", number, 820 - 80, 300 - 36, "click", 1)
-    number = until(lambda: visible(AT_WORK), "first step")[-1]
-    tool("windowsize", number, 420, 300)
-    until(lambda: height(AT_WORK) == 300, "low dialog", 30)
-    time.sleep(1)
+    until(lambda: visible(AT_WORK), "first step")
+    assert height(AT_WORK) == 300
     shot("low_running")
-    tool("mousemove", "--window", number, 420 - 80, 300 - 36, "click", 1)
+    tool("mousemove", "--window", number, 820 - 80, 300 - 36, "click", 1)
     until(lambda: "2 layers" in title(), "second layer")
+    time.sleep(1)
+    shot("low_done")
+    tool("mousemove", "--window", number, 820 - 80, 300 - 36, "click", 1)
+    leave()
+    assert "2 layers" in title()
 
 
 def scenario_help_opens_our_page():
@@ -467,7 +666,7 @@ def scenario_one_undo_takes_back_a_layer_in_a_group_and_a_grey_one():
         before = title()
         count = int(re.search(r"(\d+) layers", before)[1])
         ask()
-        pressed("alt+p", lambda count=count: f"{count + 1} layers" in title(), "new layer")
+        painted(count + 1)
         assert title().startswith("*")
         leftovers.none(FILES)
         window("harbour")
@@ -535,7 +734,8 @@ def start(picture="/checkout/examples/harbour.jpg"):
         GIMP.wait()
     for number in leftovers.processes((*leftovers.WORDS, "script-fu")):
         os.kill(number, signal.SIGKILL)
-    GIMP = subprocess.Popen(["gimp", "-s", picture], **QUIET)
+    with LOG.open("a") as log:
+        GIMP = subprocess.Popen(["gimp", "-s", picture], stdout=log, stderr=log)
     number = window("harbour", 300)
     tool("windowmove", number, 0, 0, "windowsize", number, WIDTH, HEIGHT)
     time.sleep(3)
@@ -553,7 +753,9 @@ def run(name, scenario):
         tool("mousemove", *MIDDLE)
         if not as_opened():
             start()
+        LOG.write_text("")
         scenario()
+        assert "Traceback" not in LOG.read_text(), LOG.read_text()[-2000:]
     except BaseException:
         print("FAIL", name, json.dumps(traceback.format_exc().strip().splitlines()[-8:]), flush=True)
     else:
