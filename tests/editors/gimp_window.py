@@ -220,8 +220,9 @@ def scenario_a_picture_file_is_asked_for_and_the_advanced_knobs_fold():
     folded = height(DIALOG)
     keys("alt+q Tab space")
     until(lambda: height(DIALOG) > folded + 100, "advanced knobs", 30)
+    unfolded = height(DIALOG)  # with the picture's thumbnail, which may come after `folded`
     keys("space")
-    until(lambda: height(DIALOG) < folded + 100, "folding of the advanced knobs", 30)
+    until(lambda: height(DIALOG) < unfolded - 100, "folding of the advanced knobs", 30)
     pressed("alt+c", lambda: not visible(DIALOG), "end of the dialog")
 
 
