@@ -31,10 +31,16 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("editors")
     subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
     assert "Its worker paints" in enter(folder, "impasto", "install", "gimp")
-    meddler = folder / "config/GIMP/3.0/plug-ins/meddler/meddler.py"
+    meddler = profile(folder) / "plug-ins/meddler/meddler.py"
     meddler.parent.mkdir()
     shutil.copy(MEDDLER, meddler)
     return folder
+
+
+def profile(scratch: Path) -> Path:
+    """GIMP's, which is named after its version."""
+    (found,) = (scratch / "config" / "GIMP").glob("3.*")
+    return found
 
 
 def enter(scratch: Path, *command: str) -> str:
@@ -98,7 +104,8 @@ def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
     if not shutil.which("unzip"):
         pytest.skip("there is no unzip here")
     enter(scratch, "impasto", "install", "gimp", "--zip", "/scratch/impasto-gimp.zip")
-    plugins, command = scratch / "handed" / "GIMP" / "3.0" / "plug-ins", scratch / "handed" / ".local/bin/impasto"
+    plugins = scratch / "handed" / "GIMP" / profile(scratch).name / "plug-ins"
+    command = scratch / "handed" / ".local/bin/impasto"
     plugins.mkdir(parents=True)
     subprocess.run(["unzip", "-q", scratch / "impasto-gimp.zip", "-d", plugins], check=True)
     own = [f"{name}=/scratch/handed" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")]
@@ -113,7 +120,7 @@ def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
 
 
 def test_check_says_what_is_wrong_and_uninstall_takes_it_out(scratch: Path) -> None:
-    plugin = scratch / "config" / "GIMP" / "3.0" / "plug-ins" / "impasto"
+    plugin = profile(scratch) / "plug-ins" / "impasto"
     assert "its worker paints" in enter(scratch, "impasto", "install", "gimp", "--check")
     (plugin / "impasto.py").chmod(0o644)
     assert "not executable" in enter(scratch, "impasto", "install", "gimp", "--check")

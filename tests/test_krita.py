@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -17,7 +18,8 @@ from conftest import ROOT
 
 EDITORS = ROOT / "tests" / "editors"
 PLUGIN = ROOT / "krita_plugin" / "impasto"
-NAMES = re.findall(r"^def scenario_(\w+)", (EDITORS / "krita_scenarios.py").read_text(), re.MULTILINE)
+SCENARIOS = EDITORS / "krita_scenarios.py"
+NAMES = re.findall(r"^def scenario_(\w+)", SCENARIOS.read_text(), re.MULTILINE)
 WAYS = ("menu", "window", "term", "kill", "segv")
 HANGS = 3600
 TYPES = {"B": "u1", "H": "<u2", "e": "<f2", "f": "<f4"}
@@ -135,8 +137,22 @@ def test_linear_light_is_told_by_the_name_of_the_profile(pixels: ModuleType) -> 
     assert not pixels.linear("sRGB-elle-V2-srgbtrc.icc") and not pixels.linear("Gray-D50-elle-V2-srgbtrc.icc")
 
 
-def test_the_plugin_needs_no_newer_python_than_krita_has() -> None:
-    import ast
+@pytest.mark.parametrize("path", [*sorted(PLUGIN.glob("*.py")), SCENARIOS], ids=lambda path: path.name)
+def test_qt_5_and_qt_6_both_know_every_enum(path: Path) -> None:
+    """Qt.MouseButton.LeftButton is in both, Qt.LeftButton only in PyQt5; and what is imported is whichever there is."""
+    tree = list(ast.walk(ast.parse(path.read_text())))
+    scopes = {id(node.value) for node in tree if isinstance(node, ast.Attribute)}
+    short = [
+        f"line {node.lineno}: {node.value.id}.{node.attr}"
+        for node in tree
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and id(node) not in scopes
+        if re.fullmatch(r"Q[tA-Z]\w*", node.value.id) and node.attr[0].isupper()
+    ]
+    modules = {str(node.module).partition(".")[0] for node in tree if isinstance(node, ast.ImportFrom)}
+    assert not short
+    assert path.name == "qt.py" or not modules & {"PyQt5", "PyQt6"}
 
+
+def test_the_plugin_needs_no_newer_python_than_krita_has() -> None:
     for path in PLUGIN.glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 8))

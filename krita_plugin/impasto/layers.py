@@ -51,7 +51,7 @@ def resolve(document):
     node = document.activeNode() if document else None
     while node is not None and node.type().endswith("mask"):
         node = node.parentNode()
-    if node is None or node.parentNode() is None:
+    if node is None or node.parentNode() is None or not is_open(document):  # by now: see `Painter._turn`
         raise RefusedError("Choose a layer first: it is what gets painted.")
     return node
 

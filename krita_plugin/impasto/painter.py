@@ -16,6 +16,8 @@ from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unex
 from .settings import Settings, StyleChoice
 
 PREVIEW, THUMBNAIL = 512, 96
+LATER = 20
+"""Milliseconds to the next try at a turn that came within another one."""
 
 
 class State(Enum):
@@ -187,9 +189,9 @@ class Painter(QObject):
 
     def run(self, instead: Layer | None = None) -> None:
         """Paint `source()`, and take the layer `instead` away then. Raises `RefusedError`."""
-        if self.busy:
-            raise RefusedError("A picture is in work: wait for it, or stop it.")
         document, node = self.source()
+        if self.busy:  # perhaps since: see `_turn`
+            raise RefusedError("A picture is in work: wait for it, or stop it.")
         if not self.settings.styles:
             raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
         source = layers.Source(document, node)
@@ -263,8 +265,10 @@ class Painter(QObject):
         return (yield from layers.read(style.document, node, layers.area(style.document, node), into))
 
     def _turn(self) -> None:
+        if self._within:  # adding a layer runs an event loop, and in Krita 6 so does asking for the active one
+            self._timer.start(LATER)
         if self._within or self._turns is None:
-            return  # adding a layer runs an event loop
+            return
         self._within = True
         try:
             waits = next(self._turns)
@@ -324,5 +328,5 @@ class Painter(QObject):
     def _finish(self, text: str) -> None:
         self.process.cancel(self._job)  # unless it has ended
         self._turns, self._job = None, ""
-        self._enter(State.IDLE)
         self.say(text)
+        self._enter(State.IDLE)

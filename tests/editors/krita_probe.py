@@ -1,14 +1,20 @@
 """A plug-in for Krita that runs a script of scenarios in it: generators, which yield milliseconds to wait."""
 
+import importlib
 import json
 import os
+import sys
 import time
 import traceback
 from pathlib import Path
 
 from krita import Extension, Krita
-from PyQt5.QtCore import QTimer
-from PyQt5.QtWidgets import QApplication
+
+PYQT = "PyQt6" if "PyQt6.QtCore" in sys.modules else "PyQt5"  # whichever this Krita is made with, by one name
+for part in ("", ".QtCore", ".QtGui", ".QtTest", ".QtWidgets"):
+    sys.modules[f"PyQt{part}"] = importlib.import_module(PYQT + part)
+from PyQt.QtCore import QTimer
+from PyQt.QtWidgets import QApplication
 
 LIMIT = 300
 """Seconds for a scenario."""

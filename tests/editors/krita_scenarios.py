@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from krita import InfoObject, Krita, Selection
-from PyQt5.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
-from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
-from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import (
+from PyQt.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
+from PyQt.QtGui import QDragEnterEvent, QDropEvent, QImage, QWheelEvent
+from PyQt.QtTest import QTest
+from PyQt.QtWidgets import (
     QAbstractButton,
     QApplication,
     QComboBox,
@@ -41,7 +41,8 @@ def answer(window):
     mine = window.windowTitle() in ("Activate Plugins?", "Error")
     if mine:
         ANSWERED.append((window.windowTitle(), window.text()))
-        window.button(QMessageBox.Yes if window.windowTitle() != "Error" else QMessageBox.Ok).click()
+        right = QMessageBox.StandardButton.Ok if window.windowTitle() == "Error" else QMessageBox.StandardButton.Yes
+        window.button(right).click()
     return mine
 
 
@@ -76,7 +77,7 @@ def style():
     path = OUT / "red.png"
     red, dark = bytes((220, 40, 20, 255)), bytes((110, 5, 30, 255))
     rows = b"".join(red if (x + y) % 9 < 5 or x * y % 13 == 0 else dark for y in range(64) for x in range(64))
-    QImage(rows, 64, 64, 256, QImage.Format_RGBA8888).save(str(path))
+    QImage(rows, 64, 64, 256, QImage.Format.Format_RGBA8888).save(str(path))
     return str(path)
 
 
@@ -312,7 +313,7 @@ def scenario_profiles():
         pair = new.pixelData(0, 0, 64, 48).data()[1::2], other.pixelData(0, 0, 64, 48).data()[1::2]
         assert other != new and abs(mean(pair[0]) - mean(pair[1])) < 2, (name, "a layer as the style")
         new.setColorSpace("RGBA", "U8", "sRGB-elle-V2-srgbtrc.icc")
-        preview = dock().painter.image.convertToFormat(QImage.Format_RGB888)
+        preview = dock().painter.image.convertToFormat(QImage.Format.Format_RGB888)
         shown = [preview.constScanLine(row).asstring(3 * preview.width()) for row in range(preview.height())]
         data = new.pixelData(0, 0, 64, 48).data()
         looks[profile] = [mean(data[2 - c :: 4]) for c in range(3)], [mean(b"".join(shown)[c::3]) for c in range(3)]
@@ -344,7 +345,7 @@ def scenario_places():
     fill = document.createFillLayer("fill", "color", InfoObject(), whole)
     root.addChildNode(fill, None)
     white = str(OUT / "white.png")
-    QImage(bytes([250]) * 4 * 30 * 40, 30, 40, 120, QImage.Format_RGBA8888).save(white)
+    QImage(bytes([250]) * 4 * 30 * 40, 30, 40, 120, QImage.Format.Format_RGBA8888).save(white)
     file = document.createFileLayer("file", white, "None")
     root.addChildNode(file, None)
     vector = document.createVectorLayer("vector")
@@ -801,18 +802,18 @@ def scenario_history():
     history = dock().history
     dock().area.ensureWidgetVisible(history)
     place = history.visualItemRect(history.item(1)).center()
-    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    QTest.mouseClick(history.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     yield from wait_for(lambda: document.activeNode() == first, 5, "choosing its layer")
     assert K.activeDocument() == document and first.visible()
     assert dock().controls["strength"].value() == 40
-    QTest.mouseDClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    QTest.mouseDClick(history.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     assert dock().controls["strength"].value() == 20
     first.remove()
     yield 300
-    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    QTest.mouseClick(history.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     assert "not there any more" in message(), message()
     yield from shut(document)
-    QTest.mouseClick(history.viewport(), Qt.LeftButton, Qt.NoModifier, place)
+    QTest.mouseClick(history.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     assert "not there any more" in message(), message()
     yield from shut(other)
 
@@ -888,11 +889,11 @@ def scenario_draft():
     third = yield from drafted(lambda: strength.set(50))
     assert third != second
     shown = preview.picture.pixmap().toImage()
-    QTest.mousePress(preview.picture, Qt.LeftButton)
+    QTest.mousePress(preview.picture, Qt.MouseButton.LeftButton)
     held = preview.picture.pixmap().toImage()
-    QTest.mouseRelease(preview.picture, Qt.LeftButton)
+    QTest.mouseRelease(preview.picture, Qt.MouseButton.LeftButton)
     assert held != shown and held.size() == shown.size() and preview.picture.pixmap().toImage() == shown
-    wanted = draft.before.scaled(held.size(), Qt.IgnoreAspectRatio, Qt.SmoothTransformation)
+    wanted = draft.before.scaled(held.size(), transformMode=Qt.TransformationMode.SmoothTransformation)
     assert held == wanted.convertToFormat(held.format()), "it is not the layer"
     other = yield from drafted(lambda: dock().styles._picked(dock().styles.gallery.item(2)))
     assert other != third
@@ -920,7 +921,7 @@ def near(one, other):
 
 
 def pixels_of(image):
-    small = image.convertToFormat(QImage.Format_RGBA8888)
+    small = image.convertToFormat(QImage.Format.Format_RGBA8888)
     bits = small.constBits()
     bits.setsize(small.sizeInBytes())
     return bytes(bits)
@@ -1185,7 +1186,8 @@ def turn(widget):
     """The wheel, one step down over a widget."""
     middle = QPointF(widget.rect().center())
     where = middle, QPointF(widget.mapToGlobal(middle.toPoint())), QPoint(), QPoint(0, -120)
-    QApplication.sendEvent(widget, QWheelEvent(*where, Qt.NoButton, Qt.NoModifier, Qt.NoScrollPhase, False))
+    rest = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False
+    QApplication.sendEvent(widget, QWheelEvent(*where, *rest))
 
 
 def scenario_idle():
@@ -1352,9 +1354,9 @@ def drop(*paths, image=None):
     data.setUrls([QUrl(path) if "://" in path else QUrl.fromLocalFile(path) for path in paths])
     if image is not None:
         data.setImageData(image)
-    rest = data, Qt.LeftButton, Qt.NoModifier
-    QApplication.sendEvent(dock().foot.bar, QDragEnterEvent(QPoint(2, 2), Qt.CopyAction, *rest))
-    QApplication.sendEvent(dock().foot.bar, QDropEvent(QPointF(2, 2), Qt.CopyAction, *rest))
+    rest = data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(dock().foot.bar, QDragEnterEvent(QPoint(2, 2), Qt.DropAction.CopyAction, *rest))
+    QApplication.sendEvent(dock().foot.bar, QDropEvent(QPointF(2, 2), Qt.DropAction.CopyAction, *rest))
 
 
 def scenario_large():
@@ -1437,14 +1439,14 @@ def pictures(theme):
     for each in K.dockers():
         each.setVisible(each.objectName() in ("KisLayerBox", "ToolBox", "impasto"))
     layers = next(each for each in K.dockers() if each.objectName() == "KisLayerBox")
-    main.resizeDocks([layers, window], [170, 600], Qt.Vertical)
+    main.resizeDocks([layers, window], [170, 600], Qt.Orientation.Vertical)
     yield 500
     K.action("zoom_to_fit").trigger()
     yield 1000
     main.grab().save(str(OUT / f"{theme}_window.png"))
     assert message().startswith("Done"), message()
     assert (window.palette().window().color().lightness() > 128) == (theme == "light")
-    main.resizeDocks([window], [1], Qt.Horizontal)
+    main.resizeDocks([window], [1], Qt.Orientation.Horizontal)
     window.fold.click()
     painter.settings.styles *= 2
     painter.changed.emit()

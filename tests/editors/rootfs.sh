@@ -8,10 +8,14 @@
 #
 # After `run` nothing stays mounted or running. Exit code 77: it cannot be had here, and the line says why.
 # It lives in $IMPASTO_EDITORS, or else in the user's cache folder. Another package for an editor goes into PACKAGES.
+# $IMPASTO_EDITORS_SUITE is Debian's suite: trixie (GIMP 3.0, Krita 5.2), or for newer editors forky, sid, or experimental,
+# which is sid with Krita 6 out of experimental. Each has a root filesystem of its own.
 set -euo pipefail
 
-SUITE=trixie
-PACKAGES="gimp krita python3-pyqt5 python3-venv xvfb xdotool imagemagick twm procps ca-certificates fonts-dejavu-core"
+SUITE=${IMPASTO_EDITORS_SUITE:-trixie}
+BASE=$SUITE KRITA="krita python3-pyqt5"
+if [ "$SUITE" = experimental ]; then BASE=sid KRITA="krita/experimental python3-pyqt6"; fi  # a suite of additions to sid
+PACKAGES="gimp $KRITA python3-venv xvfb xdotool imagemagick twm procps ca-certificates fonts-dejavu-core"
 CHECKOUT=$(cd "$(dirname "$0")/../.." && pwd)
 CACHE=${IMPASTO_EDITORS:-${XDG_CACHE_HOME:-$HOME/.cache}/impasto-editors}
 key() { sha256sum | head -c 12; }
@@ -48,11 +52,14 @@ settings() { env | grep -E '^(PIP_|https?_proxy=|no_proxy=|HTTPS?_PROXY=|NO_PROX
 # This machine's ways to packages: its mirror and apt's settings for it, names, certificates, pip's settings.
 configure() {
     local root=$1 mirror=$2
-    cat > "$root/etc/apt/sources.list" <<END
-deb $mirror $SUITE main
-deb $mirror $SUITE-updates main
-deb $mirror-security $SUITE-security main
-END
+    {
+        echo "deb $mirror $BASE main"
+        case $SUITE in
+            sid) ;;  # it has its updates in itself
+            experimental) echo "deb $mirror experimental main" ;;
+            *) echo "deb $mirror $SUITE-updates main"; echo "deb $mirror-security $SUITE-security main" ;;
+        esac
+    } > "$root/etc/apt/sources.list"
     for tree in http https Check-Valid-Until Check-Date; do
         apt-config dump "Acquire::$tree" 2>/dev/null
     done > "$root/etc/apt/apt.conf.d/00machine"
@@ -72,7 +79,8 @@ system() {
         grep -v '^ *#' | grep -oE 'https?://[^ ]*/debian(/| |$)' | head -1) || true
     mirror=${mirror:-http://deb.debian.org/debian}; mirror=${mirror%[/ ]}
     rm -rf --one-file-system "$new"
-    debootstrap --variant=minbase "$SUITE" "$new" "$mirror"
+    # Debian's suites have one script, and a debootstrap older than a suite knows no name for it.
+    debootstrap --variant=minbase "$BASE" "$new" "$mirror" "${DEBOOTSTRAP_DIR:-/usr/share/debootstrap}/scripts/sid"
     configure "$new" "$mirror"
     ( ROOT=$new; inside "$CACHE" --pid DEBIAN_FRONTEND=noninteractive sh -c \
         "apt-get update -q && apt-get install -qy --no-install-recommends $PACKAGES && apt-get clean" )
