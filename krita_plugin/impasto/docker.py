@@ -40,13 +40,13 @@ COLOURS = {
 }
 QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
 USUAL = {"": "The usual"}
-TITLES = {"strength": "Stren&gth", "stroke_size": "Stroke wi&dth", "colour": "Colo&urs", "quality": "&Quality"}
+TITLES = {"strength": "Stren&gth", "colour": "Colo&urs", "stroke_size": "Stroke wi&dth", "quality": "&Quality"}
 """Of what is always there. The letters are none that Krita's menus and usual dockers have."""
 TIPS = {
     "strength": "How far towards the style: 0 leaves the layer as it is, 100 forgets it",
-    "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
     "colour": "Whose colours the result has: the style's, the layer's own, or the style's made to fit the layer.\n"
     "No strokes: the layer keeps its forms, and takes the style's colours",
+    "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
     "quality": "Draft: half the size or less, to try things. Fine: twice as long as normal",
     "seed": "Another number, up to 2147483647, gives another picture of the same kind",
     "size": "Longest side in pixels that is painted at, 16 to 32768; smaller is sooner done. "
@@ -331,8 +331,8 @@ class Docker(DockWidget):
 def _controls() -> dict:
     return {
         "strength": Number(0, 100, slide=100, suffix=" %"),
-        "stroke_size": Number(0, 1000, special="as in the style", slide=100, suffix=" px"),
         "colour": Choice(COLOURS),
+        "stroke_size": Number(0, 1000, special="as in the style", slide=100, suffix=" px"),
         "quality": Choice(QUALITIES),
         "network": Choice(USUAL),
         "seed": Number(0, 2**31 - 1),

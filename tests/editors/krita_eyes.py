@@ -2,11 +2,17 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from krita import Extension, Krita
-from PyQt5.QtCore import QPoint, QTimer
-from PyQt5.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QMenuBar, QWidget
+
+if "PyQt6.QtCore" in sys.modules:  # whichever this Krita is made with
+    from PyQt6.QtCore import QPoint, QTimer
+    from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QMenuBar, QWidget
+else:
+    from PyQt5.QtCore import QPoint, QTimer
+    from PyQt5.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QMenuBar, QWidget
 
 LOOK = 200
 """Milliseconds between looks."""

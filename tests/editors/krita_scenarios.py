@@ -677,7 +677,7 @@ def scenario_form():
     window.resize(300, 800)
     gallery, knobs = (
         styles.gallery,
-        [window.controls[name] for name in ("strength", "stroke_size", "colour", "quality")],
+        [window.controls[name] for name in ("strength", "colour", "stroke_size", "quality")],
     )
     yield from wait_for(lambda: not gallery.item(gallery.count() - 1).icon().isNull(), 30, "the thumbnails")
     yield from drafted(lambda: styles._picked(gallery.item(3)))
@@ -688,7 +688,7 @@ def scenario_form():
     assert places == sorted(places) and all(each.isVisible() for each in order), places
     labels = [each for each in window.rest.findChildren(QLabel) if each.isVisible() and each.buddy()]
     words = [each.text().replace("&", "") for each in sorted(labels, key=lambda each: each.mapTo(body, QPoint()).y())]
-    assert words == ["Paint from", "Style from", "Strength", "Stroke width", "Colours", "Quality"], words
+    assert words == ["Paint from", "Style from", "Strength", "Colours", "Stroke width", "Quality"], words
     assert styles.kind.text() == "impasto's own" and not styles.rows.count(), styles.kind.text()
     place = gallery.visualItemRect(gallery.item(3))
     chosen = gallery.viewport().grab(place).toImage()
