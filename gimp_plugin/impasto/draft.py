@@ -14,8 +14,8 @@ import client
 from gi.repository import GdkPixbuf, Gimp
 
 import layers
-import looks
 import painting
+import style_requests
 import widgets
 
 SIDE, STYLE = 384, 1024
@@ -90,10 +90,10 @@ class Draft:
             self.read = {**{known: found for known, found in self.read.items() if known[0] != key[0]}, key: read()}
         return self.read[key]
 
-    def _styles(self) -> looks.Looks:
-        texts, layer = looks.texts(self.config), self.config.get_property("style-layer")
-        key = ("styles", layer and layer.get_id(), *((text, looks.stamp(text)) for text in texts))
-        return self._once(key, lambda: looks.read(self.config, lambda one: layers.small(one, STYLE))[1])
+    def _styles(self) -> style_requests.StyleRequests:
+        texts, layer = style_requests.texts(self.config), self.config.get_property("style-layer")
+        key = ("styles", layer and layer.get_id(), *((text, style_requests.stamp(text)) for text in texts))
+        return self._once(key, lambda: style_requests.read(self.config, lambda one: layers.small(one, STYLE))[1])
 
 
 def _layer(image: Gimp.Image, layer: Gimp.Layer) -> tuple[client.Pixels, client.Pixels | None]:

@@ -20,7 +20,7 @@ from gi.repository import Gimp, GLib
 from locate import worker_command
 
 import layers
-import looks
+import style_requests
 
 Hear = Callable[[client.Message], None]
 WATCH = 250
@@ -159,11 +159,11 @@ def paint(
     """
     layers.check(image, layer)
     colours = layers.Colours.of(layer)
-    name, look = looks.read(config, lambda chosen: layers.pixels(chosen, colours))
+    name, styles = style_requests.read(config, lambda chosen: layers.pixels(chosen, colours))
     source = layers.Source(image, layer, active)
     Gimp.progress_init("Neural style")
     try:
-        done = _Work(painter, config, source, look, hear).run()
+        done = _Work(painter, config, source, styles, hear).run()
     finally:
         Gimp.progress_end()  # with its button, which would end a dialog that stays
     made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
@@ -177,9 +177,14 @@ class _Work:
     """A painting in work; `run` gives its event `done`. Other events go to whoever heard the worker before."""
 
     def __init__(
-        self, painter: Painter, config: Gimp.ProcedureConfig, source: layers.Source, look: looks.Looks, hear: Hear
+        self,
+        painter: Painter,
+        config: Gimp.ProcedureConfig,
+        source: layers.Source,
+        styles: style_requests.StyleRequests,
+        hear: Hear,
     ) -> None:
-        self.painter, self.config, self.source, self.look, self.hear = painter, config, source, look, hear
+        self.painter, self.config, self.source, self.styles, self.hear = painter, config, source, styles, hear
         self.loop, self.space = GLib.MainLoop(), source.colours.lattice()
         self.how: Any = None
         """How it has ended."""
@@ -216,7 +221,7 @@ class _Work:
             painter.whole = painter.whole or max(content.width, content.height)
             painter.estimate(self.source.layer, self.config)  # which tells it better
             mask = self.source.mask
-            painter.job = painter.worker.paint(content, self.look, wanted, mask, PREVIEW, space=self.space)
+            painter.job = painter.worker.paint(content, self.styles, wanted, mask, PREVIEW, space=self.space)
 
     def _got(self, event: client.Message) -> None:
         if event.type == "description":

@@ -13,8 +13,8 @@ gi.require_version("Gtk", "3.0")
 import client
 from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 
-import looks
 import painting
+import style_requests
 import widgets
 from gallery import SHARE, Gallery, Shares
 
@@ -84,15 +84,15 @@ class StyleChooser:
             style = self.gallery.usual()
             self.config.set_property("style", style)
             self.file.unselect_all()
-        own = not style or looks.is_name(style)
+        own = not style or style_requests.is_name(style)
         if not self.kind.set_active_id(LAYER if layer else OWN if own else FILE):
             self.kind.set_active_id(FILE)  # this worker has no styles
         if layer:
             self.layers.set_active(layer.get_id())
         elif own:
-            self.gallery.choose(looks.texts(self.config))
-        elif Path(looks.path(style)).is_file():
-            self.file.set_filename(looks.path(style))
+            self.gallery.choose(style_requests.texts(self.config))
+        elif Path(style_requests.path(style)).is_file():
+            self.file.set_filename(style_requests.path(style))
         self.busy = False
         self._reveal()
 
@@ -110,7 +110,9 @@ class StyleChooser:
         if layer and layer.is_valid():
             return layer.get_thumbnail(160, 120, Gimp.PixbufTransparency.SMALL_CHECKS)
         try:
-            return GdkPixbuf.Pixbuf.new_from_file_at_scale(looks.path(style), 160, 120, True) if style else None
+            return (
+                GdkPixbuf.Pixbuf.new_from_file_at_scale(style_requests.path(style), 160, 120, True) if style else None
+            )
         except GLib.Error:
             return None  # GIMP reads more kinds of files than this does
 
@@ -138,8 +140,8 @@ class StyleChooser:
 
     def _show_shares(self) -> None:
         """A slider for each of several; GIMP keeps the settings of scripts too, which may mix anything."""
-        layer, texts = self.config.get_property("style-layer"), looks.texts(self.config)
-        names = [each if looks.is_name(each) else Path(looks.path(each)).stem for each in texts]
+        layer, texts = self.config.get_property("style-layer"), style_requests.texts(self.config)
+        names = [each if style_requests.is_name(each) else Path(style_requests.path(each)).stem for each in texts]
         names = [*([layer.get_name()] if layer and layer.is_valid() else []), *names]
         values = [SHARE] * len(names)
         with suppress(ValueError):  # the worker says what is wrong with them

@@ -16,12 +16,12 @@ from gi.repository import Gimp, Gio, GLib
 
 import layers
 
-Looks = list[dict[str, Any]]
+StyleRequests = list[dict[str, Any]]
 """One for each style, as the worker takes them."""
 Read = Callable[[Gimp.Layer], Pixels]
 
 
-def read(config: Gimp.ProcedureConfig, pixels: Read) -> tuple[str, Looks]:
+def read(config: Gimp.ProcedureConfig, pixels: Read) -> tuple[str, StyleRequests]:
     """The styles' name, and what to send, where a picture is as `pixels` gives it.
 
     GIMP reads files: all kinds that it opens, and for a worker far away too. Raises `layers.RefusedError`.
@@ -34,8 +34,8 @@ def read(config: Gimp.ProcedureConfig, pixels: Read) -> tuple[str, Looks]:
     if layer and not layer.is_valid():
         raise layers.RefusedError("The style layer is not there any more: choose another one.")
     found = [(layer.get_name(), {"picture": pixels(layer)})] if layer else []
-    found += [_look(each, pixels) for each in texts(config)]
-    return " + ".join(name for name, _ in found), [look for _, look in found]
+    found += [_request(each, pixels) for each in texts(config)]
+    return " + ".join(name for name, _ in found), [request for _, request in found]
 
 
 def texts(config: Gimp.ProcedureConfig) -> list[str]:
@@ -60,7 +60,7 @@ def stamp(style: str) -> int:
     return file.stat().st_mtime_ns if style and file.is_file() else 0
 
 
-def _look(style: str, pixels: Read) -> tuple[str, dict[str, Any]]:
+def _request(style: str, pixels: Read) -> tuple[str, dict[str, Any]]:
     """One that is set as text: its name, and what to send."""
     if is_name(style):
         return style, {"name": style}
