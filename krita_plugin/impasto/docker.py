@@ -208,9 +208,9 @@ class Docker(DockWidget):
             title, trial = node.name(), self.painter.trial()
         except RefusedError:
             document, title, trial = None, "", None
-        identity = document and node.uniqueId()
+        identity = document and (node.uniqueId(), trial and trial.uniqueId())
         if identity != self._looked or (document and self.underMouse()):  # not all the time: it reads pixels
-            notice = notices(document, node) if document else ""
+            notice = notices(document, node, trial) if document else ""
             self.notice.setText(notice)
             self.notice.setVisible(bool(notice))
             self._looked = identity

@@ -106,9 +106,9 @@ def thumbnail(node, side: int):
     return node.thumbnail(max(1, size.width()), max(1, size.height()))
 
 
-def notices(document, node) -> str:
-    """What one may not expect of painting this layer, in sentences."""
-    found, cover, profile = [], _cover(node), numbers(Space.of(node)).profile
+def notices(document, node, trial=None) -> str:
+    """What one may not expect of painting this layer, in sentences. `trial` is the layer that trying again replaces."""
+    found, cover, profile = [], _cover(node, trial), numbers(Space.of(node)).profile
     if node.animated():
         found.append("Only this frame is painted, and the new layer covers all frames.")
     if cover:
@@ -120,14 +120,14 @@ def notices(document, node) -> str:
     return " ".join(found)
 
 
-def _cover(node) -> str:
-    """The name of a layer that lies opaque over the whole of this one, as far as nine places tell; or nothing."""
+def _cover(node, trial) -> str:
+    """The name of a layer but `trial` that lies opaque over the whole of this one, as far as nine places tell."""
     x, y, width, height = node.bounds().getRect()
     places = [(x + width * i // 6, y + height * j // 6) for i in (1, 3, 5) for j in (1, 3, 5)]
     while node.parentNode() is not None:
         siblings = node.parentNode().childNodes()
         for each in siblings[siblings.index(node) + 1 :]:
-            plain = each.visible() and each.opacity() == 255 and each.blendingMode() == "normal"
+            plain = each != trial and each.visible() and each.opacity() == 255 and each.blendingMode() == "normal"
             if plain and each.type() in COVERING and all(_opaque(each, *place) for place in places):
                 return each.name()
         node = node.parentNode()

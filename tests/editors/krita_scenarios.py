@@ -578,6 +578,7 @@ def scenario_again():
     yield from wait_for(lambda: document.activeNode().name() == "red 60 %", 10, "Krita")
     yield from wait_for(lambda: row() == KEPT and dock().origin.text() == "photo", 5, "the docker")
     assert root.childNodes()[-1].pixelData(0, 0, 48, 32).data() != data
+    assert not dock().notice.isVisible(), dock().notice.text()  # trying again replaces what hides the layer
     settings(strength=0)
     K.action("impasto_again").trigger()
     yield from wait_for(lambda: not dock().painter.busy)
@@ -601,6 +602,7 @@ def scenario_again():
     foot.accept.click()
     assert row() == ["Paint"], row()
     yield 200
+    assert dock().notice.text() == 'The layer "red 0 %" hides what will be painted.', dock().notice.text()
     assert names(root) == ["Background", "photo", "red 0 %", "red 60 %"], names(root)
     dock()._list_layers()
     titles = [action.text() for action in dock().layers.actions()]
