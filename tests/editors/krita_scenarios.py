@@ -628,7 +628,7 @@ def scenario_foot():
     yield from filled(document, 48, 32)
     window, foot = dock(), dock().foot
     window.setFloating(True)
-    window.resize(250, 300)
+    window.setGeometry(100, 100, 250, 300)  # all of it on the screen
     yield 400
     assert (window.width(), window.height()) == (250, 300), window.size()
     yield from seen(foot.go)
