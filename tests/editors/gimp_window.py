@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 
 import leftovers
+from closing import ask_to_close
 from meddling import meddle
 
 DISPLAY = ":9"
@@ -49,10 +50,9 @@ MenuFont "fixed"
 IconFont "fixed"
 ResizeFont "fixed"
 IconManagerFont "fixed"
-"F12" = : all : f.delete
 Color { BorderColor "gray15" DefaultBackground "gray15" TitleBackground "gray15" TitleForeground "gray85" }
 """
-"""The window manager's settings. Dialogs have frames, as on a screen, and F12 closes a window."""
+"""The window manager's settings. Dialogs have frames, as on a screen."""
 OPENED = Path("/scratch/opened")
 BROWSER = {
     Path("/scratch/browser"): f'#!/bin/sh\necho "$1" > {OPENED}\n',
@@ -331,7 +331,9 @@ def scenario_a_worker_that_is_killed_is_said_and_the_next_painting_has_another()
 def scenario_closing_the_dialog_ends_the_painting():
     ask()
     paint()
-    pressed("F12", lambda: not visible(DIALOG), "end of the dialog")
+    (number,) = visible(DIALOG)
+    ask_to_close(int(number))
+    until(lambda: not visible(DIALOG), "end of the dialog", AGAIN)
     leftovers.none(FILES)
     untouched()
 
