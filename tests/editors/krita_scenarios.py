@@ -667,8 +667,8 @@ def click(widget, times=1):
 
 
 def press(keys, how="key"):
-    """Keys of the keyboard."""
-    subprocess.Popen(["xdotool", how, keys])
+    """Keys of the keyboard; the process that presses them."""
+    return subprocess.Popen(["xdotool", how, keys])
 
 
 def scenario_form():
@@ -752,7 +752,8 @@ def scenario_before():
     yield from wait_for(lambda: shown() == before, 5, "the layer")
     picture.setFocus()
     assert shown() == after, "the focus has gone, and it is still held"
-    press("b", "keyup")
+    up = press("b", "keyup")
+    yield from wait_for(lambda: up.poll() == 0, 5, "the key")  # one that is held is not pressed anew
     window.fold.setChecked(True)
     line = window.controls["tv_weight"].line
     line.setFocus()
