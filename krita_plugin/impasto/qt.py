@@ -29,6 +29,15 @@ def unexpected(error):
     return f"impasto met something it did not expect ({type(error).__name__}: {error})."
 
 
+def _gone(widget) -> bool:
+    """Whether Qt has deleted it, as when Krita ends in an event loop that it runs within a call of ours."""
+    try:
+        widget.objectName()
+    except RuntimeError:
+        return True
+    return False
+
+
 def guarded(method):
     """A slot whose errors go to `self.say`: Krita would open a window for them, which blocks it, even at its end."""
     takes = method.__code__.co_argcount - 1
@@ -40,6 +49,8 @@ def guarded(method):
         except RefusedError as error:
             said = str(error)
         except Exception as error:
+            if _gone(self):
+                return None
             said = unexpected(error)
         with suppress(RuntimeError):  # the window may be gone
             self.say(said)
