@@ -93,7 +93,7 @@ def _local(count: int) -> LocalCluster:
     told = os.environ.get("OMP_NUM_THREADS", "")
     threads = max(1, (int(told) if told.isdecimal() else CPU_COUNT) // count)
     settings = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREADS}
-    # Else Dask looks a hundred times a second at where a worker is, which takes 2 % of a painting.
+    # Else Dask looks a hundred times a second at where a worker is, which took 1 % of a painting.
     with dask.config.set(settings | {"distributed.worker.profile.enabled": False}):
         return LocalCluster(
             n_workers=count,
