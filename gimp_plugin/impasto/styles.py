@@ -109,10 +109,9 @@ class StyleChooser:
         layer, style = self.config.get_property("style-layer"), self.config.get_property("style")
         if layer and layer.is_valid():
             return layer.get_thumbnail(160, 120, Gimp.PixbufTransparency.SMALL_CHECKS)
+        file = style_requests.path(style or "")
         try:
-            return (
-                GdkPixbuf.Pixbuf.new_from_file_at_scale(style_requests.path(style), 160, 120, True) if style else None
-            )
+            return GdkPixbuf.Pixbuf.new_from_file_at_scale(file, 160, 120, True) if style else None
         except GLib.Error:
             return None  # GIMP reads more kinds of files than this does
 

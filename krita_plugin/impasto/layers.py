@@ -106,7 +106,7 @@ def thumbnail(node, side: int):
     return node.thumbnail(max(1, size.width()), max(1, size.height()))
 
 
-def notices(document, node, trial=None) -> str:
+def notices(document, node, trial) -> str:
     """What one may not expect of painting this layer, in sentences. `trial` is the layer that trying again replaces."""
     found, cover, profile = [], _cover(node, trial), numbers(Space.of(node)).profile
     if node.animated():
