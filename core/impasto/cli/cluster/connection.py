@@ -33,6 +33,12 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 QUIET = {"distributed.admin.large-graph-warning-threshold": 2**60}
 """Dask warns of tasks above 10 MB, as those with photographs in them are."""
 
+LOGS = ("distributed", "distributed.client", "tornado.application", "asyncio")
+"""Where Dask writes of errors: what people are to know of them is told them by us.
+
+Ctrl-C while it asks the scheduler something would else print a traceback of its own.
+"""
+
 
 class ClusterError(ImpastoError):
     """A cluster cannot be used."""
@@ -64,8 +70,8 @@ def connected(address: str, tell: Callable[[str], None]) -> Iterator[Cluster]:
 
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(QUIET))
-        for name in ("distributed", "distributed.client"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what people are to know of errors is told them by us
+        for name in LOGS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         local = LOCAL.fullmatch(address)
         place = stack.enter_context(_local(int(local[1]))) if local else address
         try:
