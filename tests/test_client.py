@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from impasto import client, installer, locate
+from impasto import client, installer, locate, translation
 from impasto.client import MOST, PROTOCOL, Framing, Malformed, Message, Pixels, Session, Worker, encode
 
 HELLO = b"".join(encode({"type": "hello", "protocol": PROTOCOL}))
@@ -92,7 +92,7 @@ def test_a_session_needs_no_process() -> None:
     assert (failed.type, failed["code"], failed.id) == ("failed", "garbled", None)
 
 
-@pytest.mark.parametrize("module", [client, installer, locate])
+@pytest.mark.parametrize("module", [client, installer, locate, translation])
 def test_it_is_one_file_that_older_pythons_read(module: ModuleType) -> None:
     source = Path(str(module.__file__)).read_text()
     tree = ast.parse(source, feature_version=(3, 8))

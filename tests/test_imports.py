@@ -17,7 +17,10 @@ from conftest import ROOT
 
 CORE, PLUGINS = ROOT / "core" / "impasto", ROOT / "plugins"
 
-BASE, ABOVE = {"errors", "client", "installer", "locate", "ranks", "_version"}, {"", "testing", "__main__"}
+BASE, ABOVE = (
+    {"errors", "client", "installer", "locate", "ranks", "translation", "_version"},
+    {"", "testing", "__main__"},
+)
 """Modules beside the packages: what all may import, and what may import all. The package itself is ""."""
 CONTRACT = {"errors", "testing", "storage.cache", "pictures.colour_axes"}
 """What a plug-in may import from the core, besides `plugin`."""

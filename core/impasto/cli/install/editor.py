@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ... import client, installer, locate
+from ... import client, installer, locate, translation
 from ..._version import __version__
 from ...errors import ImpastoError
 
@@ -54,8 +54,8 @@ class Editor(ABC):
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
             for path, content in files.items():
-                target = new / path.name if path.parent == folder else path
-                target.parent.mkdir(exist_ok=True)
+                target = new / path.relative_to(folder) if folder in path.parents else path
+                target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
                 if path.name == f"{NAME}.py":  # GIMP starts it by its exec bit
                     target.chmod(0o755)
@@ -64,7 +64,7 @@ class Editor(ABC):
             self.enable(profile, True)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
-            elsewhere = any(path.parent != folder for path in files)
+            elsewhere = any(folder not in path.parents for path in files)
             place = (elsewhere and error.filename) or folder
             raise ImpastoError(f"Cannot write {place}: {error.strerror}.") from None
         return folder
@@ -93,7 +93,7 @@ class Editor(ABC):
         if not _ours(folder):
             return None
         for path in self.files(profile):
-            if path.parent != folder:
+            if folder not in path.parents:
                 path.unlink(missing_ok=True)
         _remove(folder)
         self.enable(profile, False)
@@ -148,8 +148,11 @@ class Editor(ABC):
         """The plug-in's files by their place in `profile`, and those that it shares with the core."""
         folder = self.folder(profile)
         own = sorted(path for path in (self.source() / NAME).iterdir() if path.suffix in (".py", ".html"))
-        shared = (Path(str(module.__file__)) for module in (client, installer, locate))
-        return {folder / path.name: path.read_bytes() for path in (*own, *shared)}
+        shared = (Path(str(module.__file__)) for module in (client, installer, locate, translation))
+        core = Path(client.__file__).parent
+        words = {path.relative_to(core): path for path in core.glob("locale/*/LC_MESSAGES/*.mo")}
+        named = {Path(path.name): path for path in (*own, *shared)} | words
+        return {folder / name: path.read_bytes() for name, path in named.items()}
 
     def settings(self, profile: Path, worker: Sequence[str] = ()) -> dict[Path, bytes]:
         """The file that tells the plug-in its worker, if it is to start this one, and whose the folder is."""
