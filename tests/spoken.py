@@ -14,9 +14,9 @@ FOLDERS = ("core", "plugins", "gimp_plugin", "krita_plugin")
 BASES = {"ImpastoError", "UsageError", "LookupError", "RefusedError", "FailedError", "Malformed", "_InterruptedError"}
 SAYING = {"echo", "warn", "tell", "_say", "_leave", "failure", "lost", "refuse"}
 """Functions whose text is printed too; `echo` where it goes to stderr."""
-TELLING = {"missing", "problem", "disabled", "worker_problem", "said", "_losses", "_explain"}
+TELLING = {"missing", "problem", "disabled", "worker_problem", "said", "notice", "_losses", "_explain"}
 """Functions that give back what is printed."""
-FIELD = re.compile(r"\{\w+\}")
+FIELD = re.compile(r"\{[^{}]*\}")
 """A value in a text that is translated before it is filled in."""
 Values = dict[str, list[ast.expr]]
 
@@ -36,8 +36,8 @@ def errors(trees: dict[Path, ast.Module]) -> set[str]:
     return found
 
 
-def spoken(tree: ast.Module, names: set[str]) -> Iterator[tuple[ast.expr, Values]]:
-    """Every expression of a message, with what each variable of its function is set to."""
+def spoken(tree: ast.Module, names: set[str], hints: bool = False) -> Iterator[tuple[ast.expr, Values]]:
+    """Every expression of a message, with what each variable of its function is set to; if asked for, of hints too."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for scope in (tree, *functions):
         local = {**assigned(tree.body), **assigned(scope.body)}
@@ -48,6 +48,8 @@ def spoken(tree: ast.Module, names: set[str]) -> Iterator[tuple[ast.expr, Values
                 yield node.value, local
             if isinstance(node, ast.Call) and (message := said(node, names)):
                 yield message, local
+                following = node.args[node.args.index(message) + 1 :]
+                yield from ((hint, local) for hint in following if hints)
 
 
 def said(call: ast.Call, names: set[str]) -> ast.expr | None:
@@ -68,7 +70,11 @@ def inside(node: ast.AST) -> Iterator[ast.AST]:
 
 def assigned(body: list[ast.stmt]) -> Values:
     found: Values = {}
-    for node in (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Assign)):
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    for node in (node for node in nodes if isinstance(node, ast.AugAssign)):
+        before = ast.Constant(None)  # a parameter, or what is found below
+        found.setdefault(ast.unparse(node.target), []).extend([before, ast.BinOp(before, node.op, node.value)])
+    for node in (node for node in nodes if isinstance(node, ast.Assign)):
         for target in node.targets:
             pairs = (
                 zip(target.elts, node.value.elts, strict=False)
