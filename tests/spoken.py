@@ -50,6 +50,20 @@ def spoken(tree: ast.Module, names: set[str], hints: bool = False) -> Iterator[t
                 yield message, local
                 following = node.args[node.args.index(message) + 1 :]
                 yield from ((hint, local) for hint in following if hints)
+            if hints:
+                yield from ((told, local) for name, told in named(node) if name in ("message", "hint"))
+
+
+def named(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """The values in a dict or a call that have names, with these."""
+    if isinstance(node, ast.Dict):
+        yield from (
+            (key.value, value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if isinstance(key, ast.Constant)
+        )
+    if isinstance(node, ast.Call):
+        yield from ((keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg)
 
 
 def said(call: ast.Call, names: set[str]) -> ast.expr | None:
