@@ -67,7 +67,7 @@ def made() -> Iterator[tuple[str, str]]:
         where = path.relative_to(ROOT).as_posix()
         if where.startswith((*PLUGINS, *FAR)):
             continue
-        for message, local in spoken(tree, names, hints=True):
+        for message, local in spoken(tree, names, shown=True):
             for part in message.elts if isinstance(message, ast.Tuple) else [message]:
                 yield from ((pattern(template), f"{where}:{part.lineno}") for template in templates(part, local))
 
