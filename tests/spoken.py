@@ -39,7 +39,7 @@ def errors(trees: dict[Path, ast.Module]) -> set[str]:
 
 
 def spoken(tree: ast.Module, names: set[str], shown: bool = False) -> Iterator[tuple[ast.expr, Values]]:
-    """Every expression of a message, with what each variable of its function is set to; if `shown`, all that is shown."""
+    """Every expression of a message, and what each variable of its function is set to; if `shown`, of all texts."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     telling = TELLING | OFFERING if shown else TELLING
     for scope in (tree, *functions):
