@@ -19,6 +19,7 @@ import painting
 import widgets
 from draft import Draft
 from foot import AGAIN, AT_WORK, DISCARD, DONE, FINISH, IDLE, KEEP, PAINT, STOP, Foot
+from forecast import Forecast
 from setup import SetUp
 from styles import StyleChooser
 from tries import Tries
@@ -75,7 +76,7 @@ class Window:
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self.area = self.dialog.get_content_area()
         self.notice, self.said, self.wrong = widgets.label(), widgets.label(), widgets.label()
-        self.cost = widgets.label("Starting...")
+        self.cost = Forecast()
         self.view, self.caption = View(), Gtk.Label(xalign=1)
         self.follow = Gtk.CheckButton.new_with_mnemonic("Pre_view")
         self.style = StyleChooser(config, worker)
@@ -93,7 +94,7 @@ class Window:
             self.dialog.connect(signal, hear)
         self.view.listen(self.dialog)
         worker.hear = self._news
-        config.connect("notify", self._changed)
+        config.connect("notify", self._set)
 
     def _fill(self) -> None:
         """Beside one another the picture and the settings, which scroll; below them what is always in sight."""
@@ -120,7 +121,7 @@ class Window:
         below.pack_start(self.follow, False, False, 0)
         below.pack_end(self.caption, False, False, 0)
         column.pack_start(self.view, True, True, 0)
-        for line in (below, self.notice, self.said, self.wrong, self.cost, self.foot.bar):
+        for line in (below, self.notice, self.said, self.wrong, self.cost.label, self.foot.bar):
             column.pack_start(line, False, False, 0)
         self.view.begin(self._as_it_is())
         return column
@@ -181,6 +182,7 @@ class Window:
                 self._paint()
             elif self.answer == KEEP:
                 self.tries.keep()
+                self.cost.again()
                 self._ready()
             elif self.answer == DISCARD:
                 self._discard()
@@ -200,9 +202,9 @@ class Window:
         elif event.type == "description":
             self._changed()
         elif event.type == "estimate":
-            self.cost.set_text(painting.cost(event))
+            self.cost.expect(painting.cost(event))
         elif event.type == "failed" and event.id in (self.asked, None):
-            self.cost.set_text(painting.sentence(event))
+            self.cost.refuse(painting.sentence(event))
             self._say(self.said.get_text())
 
     def _pick(self, *_: Any) -> None:
@@ -215,7 +217,7 @@ class Window:
         self.caption.set_text("")
         self.view.become(None)
         self.view.begin(self._as_it_is())
-        self._changed()
+        self._set()
 
     def _come_back(self, *_: Any) -> None:
         """The image may be another by now."""
@@ -230,6 +232,10 @@ class Window:
 
     def _thumbnail(self, layer: Gimp.Layer) -> GdkPixbuf.Pixbuf:
         return layer.get_thumbnail(USUAL, USUAL, Gimp.PixbufTransparency.SMALL_CHECKS)
+
+    def _set(self, *_: Any) -> None:
+        self.cost.again()
+        self._changed()
 
     def _changed(self, *_: Any) -> None:
         self.foot.allow(self._has_style())
@@ -249,7 +255,7 @@ class Window:
             self._tell(self.notice, layers.notices(self.image, self.layer, self.tries.top))
             self.asked = self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
-            self.cost.set_text(str(error))
+            self.cost.refuse(str(error))
             for label in (self.wrong, self.said):  # which it is the reason of
                 self._tell(label, "")
             self.foot.allow(False)
@@ -276,7 +282,7 @@ class Window:
 
     def _say(self, text: str) -> None:
         """Tell of the draft, but not what is told of its cost anyway."""
-        self._tell(self.said, "" if text == self.cost.get_text() else text)
+        self._tell(self.said, "" if text == self.cost.label.get_text() else text)
 
     def _tell(self, where: Gtk.Label, text: str) -> None:
         where.set_text(text)
@@ -318,13 +324,14 @@ class Window:
         self._calm()
         for label in (self.notice, self.said, self.wrong):
             self._tell(label, "")
-        self.cost.hide()
+        self.cost.begin()
+        self.cost.label.hide()
         self.caption.set_text("")
         self._lock(True)
         self.foot.show(AT_WORK)
         wrong = ""
         try:
-            self.tries.paint(self.worker, self.config, self.layer, self._progress)
+            self.cost.end(self.tries.paint(self.worker, self.config, self.layer, self._progress))
         except painting.CancelledError:
             pass
         except (layers.RefusedError, painting.FailedError) as error:
@@ -343,7 +350,7 @@ class Window:
         self._lock(False)
         self.foot.show(DONE if new else IDLE)
         self.dialog.set_title(TITLE)
-        self.cost.show()
+        self.cost.label.show()
         self._tell(self.wrong, said)
         if new and new.is_valid():
             self.view.become(self._thumbnail(new))
@@ -355,6 +362,7 @@ class Window:
 
     def _discard(self) -> None:
         there = self.tries.discard()
+        self.cost.again()
         self.draft.stop()
         self.caption.set_text("")
         self._ready("" if there else "The new layer is not there any more.")

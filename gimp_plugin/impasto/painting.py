@@ -106,7 +106,7 @@ class Painter:
         """What of the picture is being painted, and how long all of it will take."""
         early, late = 2 * event["size"] < self.whole, event["stage"] == event["stages"] and event["size"] >= self.whole
         part = "Rough shapes" if early else "Fine strokes" if late else "Details"
-        return part if event["remaining"] is None else f"{part}, {_clock(event['remaining'])} left"
+        return part if event["remaining"] is None else f"{part}, {clock(event['remaining'])} left"
 
     def thumbnail(self, name: str) -> str:
         """Ask what a style of impasto's own looks like; the answer goes to `hear`, with the id that this gives back."""
@@ -285,7 +285,7 @@ def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[st
 def cost(event: client.Message) -> str:
     """What an estimate says."""
     about = "" if event["measured"] else " (a first guess)"
-    taken = f"{_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory"
+    taken = f"{clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory"
     return f"At {event['size']} pixels about {taken}{about}."
 
 
@@ -294,7 +294,8 @@ def sentence(event: client.Message) -> str:
     return f"{event['message']} {event.fields.get('hint') or ''}".strip()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """How long, in words."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 5400:

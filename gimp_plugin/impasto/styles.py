@@ -16,9 +16,9 @@ from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 import painting
 import style_requests
 import widgets
-from gallery import SHARE, Gallery, Shares
+from gallery import SHARE, Gallery, Shares, title
 
-OWN, FILE, LAYER = "impasto's own", "A picture file", "A layer"
+OWN, FILE, LAYER = "Included", "A picture file", "A layer"
 HINT = "Hold Ctrl and click to mix several"
 
 
@@ -142,10 +142,11 @@ class StyleChooser:
         layer, texts = self.config.get_property("style-layer"), style_requests.texts(self.config)
         names = [each if style_requests.is_name(each) else Path(style_requests.path(each)).stem for each in texts]
         names = [*([layer.get_name()] if layer and layer.is_valid() else []), *names]
+        titles = [title(each) if each in texts and each in self.gallery.names else each for each in names]
         values = [SHARE] * len(names)
         with suppress(ValueError):  # the worker says what is wrong with them
             values = [float(each) for each in (self.config.get_property("style-weights") or "").split(",")]
-        self.shares.offer(names, values)
+        self.shares.offer(names, titles, values)
 
     def _weigh(self, values: list[float]) -> None:
         self.share.update(zip(self.shares.names, values, strict=True))
