@@ -24,8 +24,9 @@ from setup import SetUp
 from styles import StyleChooser
 from tries import Tries
 from view import USUAL, View
+from words import _
 
-TITLE, PAINTED = "Neural Style", "The new layer"
+TITLE, PAINTED = _("Neural Style"), _("The new layer")
 MANUAL = Path(__file__).resolve().with_name("manual.html")
 WAIT, FRAME, SCROLLED = 250, 40, 100
 """Milliseconds after the last change before the cost and a draft are asked for; pixels that a window's frame may take,
@@ -78,7 +79,7 @@ class Window:
         self.notice, self.said, self.wrong = widgets.label(), widgets.label(), widgets.label()
         self.cost = Forecast()
         self.view, self.caption = View(), Gtk.Label(xalign=1)
-        self.follow = Gtk.CheckButton.new_with_mnemonic("Pre_view")
+        self.follow = Gtk.CheckButton.new_with_mnemonic(_("Pre_view"))
         self.style = StyleChooser(config, worker)
         self.origin = Gtk.ComboBoxText()
         self.draft = Draft(worker, config, self.view.become, self._say)
@@ -89,7 +90,7 @@ class Window:
             ("key-press-event", self._pressed),
             ("focus-in-event", self._come_back),
             ("response", self._response),
-            ("delete-event", lambda *_: True),  # it is told as a response, and the dialog is there until `show` ends
+            ("delete-event", lambda *__: True),  # it is told as a response, and the dialog is there until `show` ends
         ):
             self.dialog.connect(signal, hear)
         self.view.listen(self.dialog)
@@ -132,9 +133,9 @@ class Window:
         saved = [each for each in self.area.get_children() if not self.foot.help.is_ancestor(each)]
         for name in ("strength", "stroke-size"):
             self.dialog.get_widget(name, GimpUi.ScaleEntry).set_digits(0)
-        widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), "as in the style")
+        widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), _("as in the style"))
         self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
-        self.dialog.get_label("more", "Advanced", False, False)
+        self.dialog.get_label("more", _("Advanced"), False, False)
         more = self.dialog.fill_expander("advanced", "more", False, "folded")
         more.set_expanded(False)
         knobs = self.dialog.fill_box("settings", ["strength", "colour", "stroke-size", "quality", "advanced"])
@@ -158,9 +159,10 @@ class Window:
         for name, value in (("ellipsize", Pango.EllipsizeMode.MIDDLE), ("width-chars", 24), ("max-width-chars", 24)):
             cell.set_property(name, value)
         self._list_layers()
-        self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
+        about = _("The layer that is painted. Results are not: trying again begins with it anew")
+        self.origin.set_tooltip_text(about)
         self.origin.connect("changed", self._pick)
-        widgets.row(self.style.box, 0, "Paint fro_m", self.origin)
+        widgets.row(self.style.box, 0, _("Paint fro_m"), self.origin)
 
     def _list_layers(self) -> None:
         """Those that the image has now; none is chosen if the one that was is gone."""
@@ -275,7 +277,7 @@ class Window:
         elif self.worker.knobs is not None and not self.worker.broken:
             try:
                 if side := self.draft.ask(self.image, self.layer):
-                    self.caption.set_markup(widgets.small(f"Rough draft at {side} pixels"))
+                    self.caption.set_markup(widgets.small(_("Rough draft at {size} pixels").format(size=side)))
             except layers.RefusedError as error:
                 self.draft.stop()
                 self._say(str(error))
@@ -304,11 +306,11 @@ class Window:
             return True
         return event.keyval == Gdk.KEY_F1 and self._show_manual()
 
-    def _show_manual(self, *_: Any) -> bool:
+    def _show_manual(self, *__: Any) -> bool:
         try:
             Gtk.show_uri_on_window(self.dialog, MANUAL.as_uri(), Gdk.CURRENT_TIME)
         except GLib.Error:
-            self._tell(self.notice, f"Nothing here shows web pages. The manual page is {MANUAL}.")
+            self._tell(self.notice, _("Nothing here shows web pages. The manual page is {file}.").format(file=MANUAL))
         return True
 
     # While it paints, and then
@@ -365,7 +367,7 @@ class Window:
         self.cost.again()
         self.draft.stop()
         self.caption.set_text("")
-        self._ready("" if there else "The new layer is not there any more.")
+        self._ready("" if there else _("The new layer is not there any more."))
 
     def _progress(self, event: client.Message) -> None:
         if event.type == "preview":
@@ -380,7 +382,7 @@ class Window:
             return
         if response == FINISH:
             self.dialog.set_response_sensitive(FINISH, False)
-            self.foot.bar.set_text("Stopping...")
+            self.foot.bar.set_text(_("Stopping..."))
             self.worker.finish()
         else:
             self.closing = response != STOP

@@ -11,13 +11,14 @@ from gi.repository import Gtk
 
 import painting
 import widgets
+from words import _
 
 
 class Forecast:
     """`label` has the last forecast; once a painting is done, that it is, until something else is set."""
 
     def __init__(self) -> None:
-        self.text, self.done, self.begun = "Starting...", "", 0.0
+        self.text, self.done, self.begun = _("Starting..."), "", 0.0
         self.label: Gtk.Label = widgets.label(self.text)
 
     def expect(self, text: str) -> None:
@@ -41,5 +42,6 @@ class Forecast:
 
     def end(self, name: str) -> None:
         """It is done, and a layer of this name."""
-        self.done = f"Done in {painting.clock(time.monotonic() - self.begun)}: the new layer is {name}."
+        time_ = painting.clock(time.monotonic() - self.begun)
+        self.done = _("Done in {time}: the new layer is {name}.").format(time=time_, name=name)
         self.expect(self.text)

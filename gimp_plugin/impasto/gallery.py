@@ -10,6 +10,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango
 
 import widgets
+from words import _, said
 
 USUAL = "oil"
 """The one that is chosen where nothing was."""
@@ -21,7 +22,7 @@ SHARE = 50
 
 def title(name: str) -> str:
     """A style's name as a painter would write it: "Ink wash" for ink-wash."""
-    return name.replace("-", " ").capitalize()
+    return said(name.replace("-", " ").capitalize())
 
 
 class Gallery(Gtk.FlowBox):
@@ -46,7 +47,8 @@ class Gallery(Gtk.FlowBox):
             name = Gtk.Label(label=text, use_markup=True, ellipsize=Pango.EllipsizeMode.END, width_chars=9)
             box.add(picture)
             box.add(name)
-            box.set_tooltip_text(f"{title(style['name'])}: {style['summary']}\nHold Ctrl to mix it with others")
+            mix = _("Hold Ctrl to mix it with others")
+            box.set_tooltip_text(f"{title(style['name'])}: {said(style['summary'])}\n{mix}")
             box.show_all()
             self.insert(box, -1)
         for child in self.get_children():
@@ -95,12 +97,13 @@ class Shares(Gtk.Grid):
         self.set_visible(len(names) > 1)
 
     def _slider(self, number: int, style: str) -> Gtk.Scale:
-        name = Gtk.Label(label=f"Share of {style}", xalign=0, ellipsize=Pango.EllipsizeMode.MIDDLE, max_width_chars=24)
+        text = _("Share of {style}").format(style=style)
+        name = Gtk.Label(label=text, xalign=0, ellipsize=Pango.EllipsizeMode.MIDDLE, max_width_chars=24)
         slider = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 1, 100, 1)
         slider.set_value_pos(Gtk.PositionType.RIGHT)
         slider.set_hexpand(True)
-        slider.set_tooltip_text("How much this style counts beside the others")
-        slider.get_accessible().set_name(name.get_text())
+        slider.set_tooltip_text(_("How much this style counts beside the others"))
+        slider.get_accessible().set_name(text)
         slider.connect("value-changed", self._moved)
         for column, widget in enumerate((name, slider)):
             widget.show()

@@ -17,9 +17,10 @@ import painting
 import style_requests
 import widgets
 from gallery import SHARE, Gallery, Shares, title
+from words import _
 
-OWN, FILE, LAYER = "Included", "A picture file", "A layer"
-HINT = "Hold Ctrl and click to mix several"
+OWN, FILE, LAYER = _("Included"), _("A picture file"), _("A layer")
+HINT = _("Hold Ctrl and click to mix several")
 
 
 class StyleChooser:
@@ -32,7 +33,7 @@ class StyleChooser:
         self.hint = Gtk.Label(label=widgets.small(HINT), use_markup=True, xalign=0)
         self.share: dict[str, float] = {}
         """How much each style counts that was mixed so far."""
-        self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
+        self.file = Gtk.FileChooserButton(title=_("Choose a style picture"), action=Gtk.FileChooserAction.OPEN)
         self.layers = GimpUi.LayerComboBox.new(None)
         self.thumbnail = Gtk.Image()
         self.asked: dict[str, str] = {}
@@ -50,9 +51,9 @@ class StyleChooser:
         for kind in (OWN, FILE, LAYER):
             self.kind.append(kind, kind)
         self.kind.set_hexpand(True)
-        widgets.row(grid, 1, "St_yle from", self.kind, 1)
+        widgets.row(grid, 1, _("St_yle from"), self.kind, 1)
         pictures = Gtk.FileFilter()
-        pictures.set_name("Pictures")
+        pictures.set_name(_("Pictures"))
         pictures.add_mime_type("image/*")
         self.file.add_filter(pictures)
         for widget in (self.file, self.layers):
@@ -120,7 +121,7 @@ class StyleChooser:
             return
         kind, style, more, layer = self.kind.get_active_id(), "", [], None
         if kind == LAYER:
-            _, number = self.layers.get_active()
+            number = self.layers.get_active()[1]
             layer = Gimp.Layer.get_by_id(number) if number > 0 else None
         elif kind == OWN:
             style, *more = self.gallery.chosen() or [self.config.get_property("style")]
