@@ -51,6 +51,7 @@ def test_both_are_small_and_hold_nothing_that_is_not_ours(built: dict[str, Path]
     with zipfile.ZipFile(built[".whl"]) as wheel, tarfile.open(built[".gz"]) as sdist:
         names = [*wheel.namelist(), *sdist.getnames()]
     assert not [name for name in names if ".pyc" in name or "cache" in name.split("/")[-2:][0]]
+    assert "impasto/locale/de/LC_MESSAGES/impasto.mo" in names and "impasto/locale/impasto.pot" not in names
 
 
 def test_the_registry_takes_them(built: dict[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,11 +17,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import catalogue
 import impasto
 from conftest import HANGS, cut_out, drawing, put_plugin
 from impasto.client import ENDS, Message, Pixels, Worker, encode
 from impasto.recipe.knobs import KNOBS
 from impasto.recipe.recipe import Recipe
+from impasto.translation import Translation
 from impasto.worker.server import Server
 from impasto.worker.streams import MOST_LOG, Log
 
@@ -439,7 +442,15 @@ def test_jobs_have_one_id_each_and_are_not_without_number(worker: Worker) -> Non
 # When something is wrong
 
 
-def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Translation:
+    """A language in which all that there are words for stands in brackets."""
+    folder = tmp_path_factory.mktemp("locale")
+    catalogue.write(folder, {text: f"\u27e6{text}\u27e7" for text in catalogue.texts()}, "xx")
+    return Translation(folder, ["xx"])
+
+
+def test_what_is_wrong_gets_a_sentence(worker: Worker, foreign: Translation, tmp_path: Path) -> None:
     short = CONTENT._replace(data=CONTENT.data[:-1])
     tiny, turned = Pixels(4, 4, 3, "u8", bytes(48)), pixels(np.full((96, 64, 1), 255, np.uint8))
     cases = [
@@ -476,6 +487,9 @@ def test_what_is_wrong_gets_a_sentence(worker: Worker, tmp_path: Path) -> None:
         assert (failed.type, failed.fields.get("code")) == ("failed", code), (fields, failed)
         assert message in failed["message"]
         assert isinstance(failed["hint"], str)
+        told = (failed["message"], failed["hint"]) if code != "bad_request" else ()  # of use to programmers only
+        for text in filter(None, told):
+            assert re.fullmatch("(\u27e6.*?\u27e7+ ?)+", foreign.said(text)), text
         assert ("in forward" in failed.fields.get("log", "")) == (code == "internal")
     assert answer(worker, "dance")["code"] == "bad_request"
     assert answer(worker, "recolour", colour="blue")["code"] == "bad_request"

@@ -25,7 +25,7 @@ ENGLISH = ("en", "C", "POSIX")
 FIELD = re.compile(r"\{\w+\}")
 VALUE = "((?:(?![.!?] ).)+?)"
 """A value in a sentence: no end of another sentence is in it."""
-TELLING = 8
+TELLING = 5
 """Letters that a pattern has besides its values, so that it tells one sentence from others."""
 END = re.compile(r"(?<=[.!?])\s+|\n+")
 

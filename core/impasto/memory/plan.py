@@ -105,11 +105,12 @@ class MemoryBudget:
         plan = self.plan(pixels)
         if plan is None or not _steps(self.recipe):
             return ""
-        changed = [f"evaluates tiles of {plan.tile} pixels"] if plan.tile and plan.tile != self.recipe.tile else []
-        if plan.history < self.recipe.history and self.recipe.optimiser == "lbfgs":
-            changed.append(f"remembers {plan.history} steps")
-        most = (plan.bytes + self.taken) / 1e9
-        return f"To make do with {most:.1f} GB of memory, it {' and '.join(changed)}." if changed else ""
+        fewer = plan.history < self.recipe.history and self.recipe.optimiser == "lbfgs"
+        begin = f"To make do with {(plan.bytes + self.taken) / 1e9:.1f} GB of memory, it"
+        tiles, steps = f"evaluates tiles of {plan.tile} pixels", f"remembers {plan.history} steps"
+        if plan.tile and plan.tile != self.recipe.tile:
+            return f"{begin} {tiles} and {steps}." if fewer else f"{begin} {tiles}."
+        return f"{begin} {steps}." if fewer else ""
 
     def too_large(self, pixels: int) -> OutOfMemory:
         """The error that says which size would do instead, or which limit."""
