@@ -19,12 +19,14 @@ import painting
 import widgets
 from draft import Draft
 from foot import AGAIN, AT_WORK, DISCARD, DONE, FINISH, IDLE, KEEP, PAINT, STOP, Foot
+from forecast import Forecast
 from setup import SetUp
 from styles import StyleChooser
 from tries import Tries
 from view import USUAL, View
+from words import _
 
-TITLE, PAINTED = "Neural Style", "The new layer"
+TITLE, PAINTED = _("Neural Style"), _("The new layer")
 MANUAL = Path(__file__).resolve().with_name("manual.html")
 WAIT, FRAME, SCROLLED = 250, 40, 100
 """Milliseconds after the last change before the cost and a draft are asked for; pixels that a window's frame may take,
@@ -75,9 +77,9 @@ class Window:
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self.area = self.dialog.get_content_area()
         self.notice, self.said, self.wrong = widgets.label(), widgets.label(), widgets.label()
-        self.cost = widgets.label("Starting...")
+        self.cost = Forecast()
         self.view, self.caption = View(), Gtk.Label(xalign=1)
-        self.follow = Gtk.CheckButton.new_with_mnemonic("Pre_view")
+        self.follow = Gtk.CheckButton.new_with_mnemonic(_("Pre_view"))
         self.style = StyleChooser(config, worker)
         self.origin = Gtk.ComboBoxText()
         self.draft = Draft(worker, config, self.view.become, self._say)
@@ -88,12 +90,12 @@ class Window:
             ("key-press-event", self._pressed),
             ("focus-in-event", self._come_back),
             ("response", self._response),
-            ("delete-event", lambda *_: True),  # it is told as a response, and the dialog is there until `show` ends
+            ("delete-event", lambda *__: True),  # it is told as a response, and the dialog is there until `show` ends
         ):
             self.dialog.connect(signal, hear)
         self.view.listen(self.dialog)
         worker.hear = self._news
-        config.connect("notify", self._changed)
+        config.connect("notify", self._set)
 
     def _fill(self) -> None:
         """Beside one another the picture and the settings, which scroll; below them what is always in sight."""
@@ -120,7 +122,7 @@ class Window:
         below.pack_start(self.follow, False, False, 0)
         below.pack_end(self.caption, False, False, 0)
         column.pack_start(self.view, True, True, 0)
-        for line in (below, self.notice, self.said, self.wrong, self.cost, self.foot.bar):
+        for line in (below, self.notice, self.said, self.wrong, self.cost.label, self.foot.bar):
             column.pack_start(line, False, False, 0)
         self.view.begin(self._as_it_is())
         return column
@@ -131,9 +133,9 @@ class Window:
         saved = [each for each in self.area.get_children() if not self.foot.help.is_ancestor(each)]
         for name in ("strength", "stroke-size"):
             self.dialog.get_widget(name, GimpUi.ScaleEntry).set_digits(0)
-        widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), "as in the style")
+        widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), _("as in the style"))
         self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
-        self.dialog.get_label("more", "Advanced", False, False)
+        self.dialog.get_label("more", _("Advanced"), False, False)
         more = self.dialog.fill_expander("advanced", "more", False, "folded")
         more.set_expanded(False)
         knobs = self.dialog.fill_box("settings", ["strength", "colour", "stroke-size", "quality", "advanced"])
@@ -157,9 +159,10 @@ class Window:
         for name, value in (("ellipsize", Pango.EllipsizeMode.MIDDLE), ("width-chars", 24), ("max-width-chars", 24)):
             cell.set_property(name, value)
         self._list_layers()
-        self.origin.set_tooltip_text("The layer that is painted. Results are not: trying again begins with it anew")
+        about = _("The layer that is painted. Results are not: trying again begins with it anew")
+        self.origin.set_tooltip_text(about)
         self.origin.connect("changed", self._pick)
-        widgets.row(self.style.box, 0, "Paint fro_m", self.origin)
+        widgets.row(self.style.box, 0, _("Paint fro_m"), self.origin)
 
     def _list_layers(self) -> None:
         """Those that the image has now; none is chosen if the one that was is gone."""
@@ -181,6 +184,7 @@ class Window:
                 self._paint()
             elif self.answer == KEEP:
                 self.tries.keep()
+                self.cost.again()
                 self._ready()
             elif self.answer == DISCARD:
                 self._discard()
@@ -200,9 +204,9 @@ class Window:
         elif event.type == "description":
             self._changed()
         elif event.type == "estimate":
-            self.cost.set_text(painting.cost(event))
+            self.cost.expect(painting.cost(event))
         elif event.type == "failed" and event.id in (self.asked, None):
-            self.cost.set_text(painting.sentence(event))
+            self.cost.refuse(painting.sentence(event))
             self._say(self.said.get_text())
 
     def _pick(self, *_: Any) -> None:
@@ -215,7 +219,7 @@ class Window:
         self.caption.set_text("")
         self.view.become(None)
         self.view.begin(self._as_it_is())
-        self._changed()
+        self._set()
 
     def _come_back(self, *_: Any) -> None:
         """The image may be another by now."""
@@ -230,6 +234,10 @@ class Window:
 
     def _thumbnail(self, layer: Gimp.Layer) -> GdkPixbuf.Pixbuf:
         return layer.get_thumbnail(USUAL, USUAL, Gimp.PixbufTransparency.SMALL_CHECKS)
+
+    def _set(self, *_: Any) -> None:
+        self.cost.again()
+        self._changed()
 
     def _changed(self, *_: Any) -> None:
         self.foot.allow(self._has_style())
@@ -249,7 +257,7 @@ class Window:
             self._tell(self.notice, layers.notices(self.image, self.layer, self.tries.top))
             self.asked = self.worker.estimate(self.layer, self.config)
         except layers.RefusedError as error:
-            self.cost.set_text(str(error))
+            self.cost.refuse(str(error))
             for label in (self.wrong, self.said):  # which it is the reason of
                 self._tell(label, "")
             self.foot.allow(False)
@@ -269,14 +277,14 @@ class Window:
         elif self.worker.knobs is not None and not self.worker.broken:
             try:
                 if side := self.draft.ask(self.image, self.layer):
-                    self.caption.set_markup(widgets.small(f"Rough draft at {side} pixels"))
+                    self.caption.set_markup(widgets.small(_("Rough draft at {size} pixels").format(size=side)))
             except layers.RefusedError as error:
                 self.draft.stop()
                 self._say(str(error))
 
     def _say(self, text: str) -> None:
         """Tell of the draft, but not what is told of its cost anyway."""
-        self._tell(self.said, "" if text == self.cost.get_text() else text)
+        self._tell(self.said, "" if text == self.cost.label.get_text() else text)
 
     def _tell(self, where: Gtk.Label, text: str) -> None:
         where.set_text(text)
@@ -298,11 +306,11 @@ class Window:
             return True
         return event.keyval == Gdk.KEY_F1 and self._show_manual()
 
-    def _show_manual(self, *_: Any) -> bool:
+    def _show_manual(self, *__: Any) -> bool:
         try:
             Gtk.show_uri_on_window(self.dialog, MANUAL.as_uri(), Gdk.CURRENT_TIME)
         except GLib.Error:
-            self._tell(self.notice, f"Nothing here shows web pages. The manual page is {MANUAL}.")
+            self._tell(self.notice, _("Nothing here shows web pages. The manual page is {file}.").format(file=MANUAL))
         return True
 
     # While it paints, and then
@@ -318,13 +326,14 @@ class Window:
         self._calm()
         for label in (self.notice, self.said, self.wrong):
             self._tell(label, "")
-        self.cost.hide()
+        self.cost.begin()
+        self.cost.label.hide()
         self.caption.set_text("")
         self._lock(True)
         self.foot.show(AT_WORK)
         wrong = ""
         try:
-            self.tries.paint(self.worker, self.config, self.layer, self._progress)
+            self.cost.end(self.tries.paint(self.worker, self.config, self.layer, self._progress))
         except painting.CancelledError:
             pass
         except (layers.RefusedError, painting.FailedError) as error:
@@ -343,7 +352,7 @@ class Window:
         self._lock(False)
         self.foot.show(DONE if new else IDLE)
         self.dialog.set_title(TITLE)
-        self.cost.show()
+        self.cost.label.show()
         self._tell(self.wrong, said)
         if new and new.is_valid():
             self.view.become(self._thumbnail(new))
@@ -355,9 +364,10 @@ class Window:
 
     def _discard(self) -> None:
         there = self.tries.discard()
+        self.cost.again()
         self.draft.stop()
         self.caption.set_text("")
-        self._ready("" if there else "The new layer is not there any more.")
+        self._ready("" if there else _("The new layer is not there any more."))
 
     def _progress(self, event: client.Message) -> None:
         if event.type == "preview":
@@ -372,7 +382,7 @@ class Window:
             return
         if response == FINISH:
             self.dialog.set_response_sensitive(FINISH, False)
-            self.foot.bar.set_text("Stopping...")
+            self.foot.bar.set_text(_("Stopping..."))
             self.worker.finish()
         else:
             self.closing = response != STOP

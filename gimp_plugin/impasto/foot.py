@@ -8,16 +8,24 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk
 
+from words import _
+
 IDLE, AT_WORK, DONE = "idle", "at work", "done"
 PAINT, CLOSE, RESET = Gtk.ResponseType.OK, Gtk.ResponseType.CANCEL, 1
 """GIMP's own buttons: it knows what to do for its "Reset"."""
 STOP, FINISH, DISCARD, AGAIN, KEEP = range(1001, 1006)
-ADDED = {STOP: "_Stop", FINISH: "Stop and _keep", DISCARD: "D_iscard", AGAIN: "_Try again", KEEP: "K_eep"}
+ADDED = {
+    STOP: _("_Stop"),
+    FINISH: _("Stop and _keep"),
+    DISCARD: _("D_iscard"),
+    AGAIN: _("_Try again"),
+    KEEP: _("K_eep"),
+}
 ROWS = {IDLE: (RESET, CLOSE, PAINT), AT_WORK: (STOP, FINISH), DONE: (RESET, DISCARD, AGAIN, KEEP)}
 TELLING = {
-    DISCARD: "Take the new layer out of the image",
-    AGAIN: "Paint with the settings as they are now, in place of the new layer",
-    KEEP: "Leave the new layer in the image, and paint others",
+    DISCARD: _("Take the new layer out of the image"),
+    AGAIN: _("Paint with the settings as they are now, in place of the new layer"),
+    KEEP: _("Leave the new layer in the image, and paint others"),
 }
 
 
@@ -26,12 +34,12 @@ class Foot:
 
     def __init__(self, dialog: GimpUi.ProcedureDialog) -> None:
         self.dialog, self.state = dialog, IDLE
-        dialog.set_ok_label("_Paint")
-        dialog.get_widget_for_response(CLOSE).set_label("_Close")
+        dialog.set_ok_label(_("_Paint"))
+        dialog.get_widget_for_response(CLOSE).set_label(_("_Close"))
         dialog.get_widget_for_response(Gtk.ResponseType.HELP).destroy()  # it leads into GIMP's own manual
         for answer, label in ADDED.items():
             dialog.add_button(label, answer).set_tooltip_text(TELLING.get(answer))
-        self.help = Gtk.Button.new_with_mnemonic("_Help")
+        self.help = Gtk.Button.new_with_mnemonic(_("_Help"))
         self.row = dialog.get_action_area()
         self.row.pack_start(self.help, False, False, 0)
         self.row.set_child_secondary(self.help, True)
@@ -47,7 +55,7 @@ class Foot:
         self.bar.set_visible(state == AT_WORK)
         if state == AT_WORK:
             self.bar.set_fraction(0)
-            self.bar.set_text("Starting...")
+            self.bar.set_text(_("Starting..."))
             self.dialog.set_response_sensitive(FINISH, False)
         else:
             self.dialog.set_default_response(ROWS[state][-1])

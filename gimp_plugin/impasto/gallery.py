@@ -10,6 +10,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango
 
 import widgets
+from words import _, said
 
 USUAL = "oil"
 """The one that is chosen where nothing was."""
@@ -17,6 +18,11 @@ SIDE, IN_LINE = 64, 4
 """Pixels of a thumbnail's longest side, and how many stand side by side."""
 SHARE = 50
 """Of a style that is added to others; the most is 100."""
+
+
+def title(name: str) -> str:
+    """A style's name as a painter would write it: "Ink wash" for ink-wash."""
+    return said(name.replace("-", " ").capitalize())
 
 
 class Gallery(Gtk.FlowBox):
@@ -37,11 +43,12 @@ class Gallery(Gtk.FlowBox):
             box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
             picture = self.pictures[style["name"]] = Gtk.Image()
             picture.set_size_request(SIDE, SIDE)  # so that nothing moves when it comes
-            text = widgets.small(style["name"])
+            text = widgets.small(title(style["name"]))
             name = Gtk.Label(label=text, use_markup=True, ellipsize=Pango.EllipsizeMode.END, width_chars=9)
             box.add(picture)
             box.add(name)
-            box.set_tooltip_text(f"{style['name']}: {style['summary']}\nHold Ctrl to mix it with others")
+            mix = _("Hold Ctrl to mix it with others")
+            box.set_tooltip_text(f"{title(style['name'])}: {said(style['summary'])}\n{mix}")
             box.show_all()
             self.insert(box, -1)
         for child in self.get_children():
@@ -75,29 +82,30 @@ class Shares(Gtk.Grid):
         self.moved, self.sliders, self.busy = moved, [], False
         self.names: list[str] = []
 
-    def offer(self, names: list[str], values: list[float]) -> None:
-        """Those of these styles; none for one alone."""
+    def offer(self, names: list[str], titles: list[str], values: list[float]) -> None:
+        """Those of these styles, with their titles; none for one alone."""
         if names != self.names:
             self.names = names
             self.hide()  # whoever waits for it to be shown makes room then
             for child in self.get_children():
                 child.destroy()
-            self.sliders = [self._slider(*pair) for pair in enumerate(names)] if len(names) > 1 else []
+            self.sliders = [self._slider(*pair) for pair in enumerate(titles)] if len(names) > 1 else []
         self.busy = True
         for slider, value in zip(self.sliders, values, strict=False):
             slider.set_value(value)
         self.busy = False
         self.set_visible(len(names) > 1)
 
-    def _slider(self, number: int, name: str) -> Gtk.Scale:
-        title = Gtk.Label(label=f"Share of {name}", xalign=0, ellipsize=Pango.EllipsizeMode.MIDDLE, max_width_chars=24)
+    def _slider(self, number: int, style: str) -> Gtk.Scale:
+        text = _("Share of {style}").format(style=style)
+        name = Gtk.Label(label=text, xalign=0, ellipsize=Pango.EllipsizeMode.MIDDLE, max_width_chars=24)
         slider = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 1, 100, 1)
         slider.set_value_pos(Gtk.PositionType.RIGHT)
         slider.set_hexpand(True)
-        slider.set_tooltip_text("How much this style counts beside the others")
-        slider.get_accessible().set_name(title.get_text())
+        slider.set_tooltip_text(_("How much this style counts beside the others"))
+        slider.get_accessible().set_name(text)
         slider.connect("value-changed", self._moved)
-        for column, widget in enumerate((title, slider)):
+        for column, widget in enumerate((name, slider)):
             widget.show()
             self.attach(widget, column, number, 1, 1)
         widgets.calm(slider)

@@ -21,15 +21,16 @@ from gi.repository import Gimp, GLib, GObject
 
 import layers
 import painting
+from words import _
 
 PROCEDURE = "plug-in-impasto"
 READWRITE = GObject.ParamFlags.READWRITE
-QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
+QUALITIES = {"draft": _("Draft: seconds"), "normal": _("Normal"), "fine": _("Fine: takes its time")}
 COLOURS = {
-    "style": "The style's",
-    "keep": "The layer's own",
-    "match": "The style's, matched to the layer",
-    "palette": "The style's, and no strokes",
+    "style": _("The style's"),
+    "keep": _("The layer's own"),
+    "match": _("The style's, matched to the layer"),
+    "palette": _("The style's, and no strokes"),
 }
 
 
@@ -37,7 +38,7 @@ class Impasto(Gimp.PlugIn):
     """The plug-in as GIMP asks for it: which procedures there are, and what each is."""
 
     def do_set_i18n(self, _name: str) -> bool:
-        """No translations yet."""
+        """None by GIMP: what it is told is translated."""
         return False
 
     def do_query_procedures(self) -> list[str]:
@@ -49,52 +50,57 @@ class Impasto(Gimp.PlugIn):
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
         procedure.set_image_types("*")
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
-        procedure.set_menu_label("_Neural Style...")
+        procedure.set_menu_label(_("_Neural Style..."))
         procedure.add_menu_path("<Image>/Filters/Artistic")
         procedure.set_documentation(
-            "Paint a layer in the manner of a picture",
-            "Adds a new layer above the selected one, painted in the manner of a picture or of another layer. "
-            "Where there is a selection, only what is selected is painted.",
+            _("Paint a layer in the manner of a picture"),
+            _(
+                "Adds a new layer above the selected one, painted in the manner of a picture or of another layer. "
+                "Where there is a selection, only what is selected is painted."
+            ),
             name,
         )
         procedure.set_attribution("the impasto authors", "the impasto authors", "2025")
         _arguments(procedure)
-        procedure.add_layer_return_value("layer", "Layer", "The new layer", True, READWRITE)
+        procedure.add_layer_return_value("layer", _("Layer"), _("The new layer"), True, READWRITE)
         return procedure
 
 
 def _arguments(procedure: Gimp.Procedure) -> None:
     """What can be set, in the order of the dialog. The style is text, for GIMP refuses missing files wordlessly."""
     add = procedure
-    add.add_string_argument("style", "Style pict_ure", "A picture file, or the name of a bundled style", "", READWRITE)
-    add.add_layer_argument("style-layer", "Style la_yer", "A layer to take the style from", True, READWRITE)
-    help_ = "Files or names of bundled styles that are mixed with the style"
-    add.add_string_array_argument("more-styles", "More styles", help_, READWRITE)
-    help_ = "How much each style counts, as: 2,1; empty: all the same"
-    add.add_string_argument("style-weights", "Shares", help_, "", READWRITE)
-    help_ = "How far towards the style: 0 leaves the layer as it is, 100 forgets it"
-    add.add_double_argument("strength", "Stren_gth", help_, 0, 100, 50, READWRITE)
-    help_ = "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style"
-    add.add_double_argument("stroke-size", "Stro_ke width", help_, 0, 1000, 0, READWRITE)
-    help_ = (
+    help_ = _("A picture file, or the name of a bundled style")
+    add.add_string_argument("style", _("Style pict_ure"), help_, "", READWRITE)
+    help_ = _("A layer to take the style from")
+    add.add_layer_argument("style-layer", _("Style la_yer"), help_, True, READWRITE)
+    help_ = _("Files or names of bundled styles that are mixed with the style")
+    add.add_string_array_argument("more-styles", _("More styles"), help_, READWRITE)
+    help_ = _("How much each style counts, as: 2,1; empty: all the same")
+    add.add_string_argument("style-weights", _("Shares"), help_, "", READWRITE)
+    help_ = _("How far towards the style: 0 leaves the layer as it is, 100 forgets it")
+    add.add_double_argument("strength", _("Stren_gth"), help_, 0, 100, 50, READWRITE)
+    help_ = _("How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style")
+    add.add_double_argument("stroke-size", _("Stro_ke width"), help_, 0, 1000, 0, READWRITE)
+    help_ = _(
         "Whose colours the result has: the style's, the layer's own, or the style's made to fit the layer.\n"
         "No strokes: the layer keeps its forms, and takes the style's colours"
     )
-    add.add_choice_argument("colour", "Colo_urs", help_, _choice(COLOURS), "style", READWRITE)
-    help_ = "Draft: half the size or less, to try things. Fine: twice as long as normal"
-    add.add_choice_argument("quality", "_Quality", help_, _choice(QUALITIES), "normal", READWRITE)
-    help_ = (
+    add.add_choice_argument("colour", _("Colo_urs"), help_, _choice(COLOURS), "style", READWRITE)
+    help_ = _("Draft: half the size or less, to try things. Fine: twice as long as normal")
+    add.add_choice_argument("quality", _("_Quality"), help_, _choice(QUALITIES), "normal", READWRITE)
+    help_ = _(
         "Longest side in pixels that is painted at, 16 to 32768; smaller is sooner done. 0: that of the layer. "
         "The result is as large as the layer in any case"
     )
-    add.add_int_argument("size", "Paint _at", help_, 0, 32768, 0, READWRITE)
-    add.add_string_argument("network", "Net_work", "What evaluates the pictures; empty: the usual", "", READWRITE)
-    help_ = "Another number, up to 2147483647, gives another picture of the same kind"
-    add.add_int_argument("seed", "See_d", help_, 0, 2**31 - 1, 0, READWRITE)
-    help_ = "Any knobs of the recipe, as: steps=50 tv_weight=1e-3"
-    add.add_string_argument("knobs", "More kno_bs", help_, "", READWRITE)
-    help_ = "Show a small draft that follows what you set"  # of the dialog alone: no argument for scripts
-    add.add_boolean_aux_argument("preview", "Pre_view", help_, True, READWRITE)
+    add.add_int_argument("size", _("Paint _at"), help_, 0, 32768, 0, READWRITE)
+    help_ = _("What evaluates the pictures; empty: the usual")
+    add.add_string_argument("network", _("Net_work"), help_, "", READWRITE)
+    help_ = _("Another number, up to 2147483647, gives another picture of the same kind")
+    add.add_int_argument("seed", _("See_d"), help_, 0, 2**31 - 1, 0, READWRITE)
+    help_ = _("Any knobs of the recipe, as: steps=50 tv_weight=1e-3")
+    add.add_string_argument("knobs", _("More kno_bs"), help_, "", READWRITE)
+    help_ = _("Show a small draft that follows what you set")  # of the dialog alone: no argument for scripts
+    add.add_boolean_aux_argument("preview", _("Pre_view"), help_, True, READWRITE)
 
 
 def _choice(words: dict[str, str]) -> Gimp.Choice:
@@ -125,7 +131,7 @@ def run(
             new = dialog.show(procedure, config, image, layer, active)
         else:
             if mode == Gimp.RunMode.WITH_LAST_VALS and not config.get_property("style"):
-                raise layers.RefusedError("No style is remembered (GIMP forgets style layers): press Ctrl+Shift+F.")
+                raise layers.RefusedError(_("No style is remembered (GIMP forgets style layers): press Ctrl+Shift+F."))
             new = painting.alone(config, image, layer, active)
     except painting.CancelledError:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
@@ -133,7 +139,8 @@ def run(
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(str(error)))
     except Exception as error:  # GIMP would say no more than "execution error"
         traceback.print_exc()
-        message = f"impasto met something it did not expect ({type(error).__name__}: {error})."
+        message = _("impasto met something it did not expect ({kind}: {error}).")
+        message = message.format(kind=type(error).__name__, error=error)
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(message))
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
     values.remove(1)

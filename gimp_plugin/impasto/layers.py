@@ -20,6 +20,8 @@ gi.require_version("Gegl", "0.4")
 from client import Pixels
 from gi.repository import Babl, Gegl, Gimp
 
+from words import _
+
 RECIPE = "impasto-recipe"
 """Name of the parasite on a result: JSON of what it was made with."""
 PERSISTENT = 1
@@ -76,17 +78,18 @@ def notices(image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> str:
     """What one may not expect of painting `layer` while `active` is selected, in sentences."""
     found, cover = [], _cover(image, _below(image, layer, active))
     if cover:
-        found.append(f'The layer "{cover}" hides what will be painted.')
+        found.append(_('The layer "{layer}" hides what will be painted.').format(layer=cover))
     if not Gimp.Selection.is_empty(image):
-        found.append("Only what is selected is painted.")
+        found.append(_("Only what is selected is painted."))
     if not Colours.of(layer).srgb:
-        found.append(f"The colours of styles are converted into {image.get_effective_color_profile().get_label()}.")
+        profile = image.get_effective_color_profile().get_label()
+        found.append(_("The colours of styles are converted into {profile}.").format(profile=profile))
     return " ".join(found)
 
 
 def _cover(image: Gimp.Image, layer: Gimp.Layer) -> str:
     """The name of a layer that lies opaque over the whole of this one, as far as nine places tell; or nothing."""
-    (_, x, y), width, height = layer.get_offsets(), layer.get_width(), layer.get_height()
+    (__, x, y), width, height = layer.get_offsets(), layer.get_width(), layer.get_height()
     places = [(x + width * i // 6, y + height * j // 6) for i in (1, 3, 5) for j in (1, 3, 5)]
     while layer:
         siblings = layer.get_parent().get_children() if layer.get_parent() else image.get_layers()
@@ -99,7 +102,7 @@ def _cover(image: Gimp.Image, layer: Gimp.Layer) -> str:
 
 
 def _opaque(layer: Gimp.Layer, x: int, y: int) -> bool:
-    _, left, top = layer.get_offsets()
+    __, left, top = layer.get_offsets()
     inside = 0 <= x - left < layer.get_width() and 0 <= y - top < layer.get_height()
     return inside and layer.get_pixel(x - left, y - top).get_rgba().alpha == 1
 
@@ -111,7 +114,7 @@ def _below(image: Gimp.Image, layer: Gimp.Layer, active: Gimp.Layer) -> Gimp.Lay
 
 def _precision(layer: Gimp.Layer) -> tuple[str, str]:
     """How the worker calls the samples' kind, and GIMP their curve."""
-    kind, _, curve = layer.get_image().get_precision().value_nick.partition("-")
+    kind, __, curve = layer.get_image().get_precision().value_nick.partition("-")
     return kind if kind in ("u8", "u16", "half") else "float", curve
 
 
@@ -134,11 +137,11 @@ def remove(layer: Gimp.Layer) -> bool:
 def resolve(drawables: list[Gimp.Drawable]) -> Gimp.Layer:
     """The one layer meant by what is selected: a layer mask means its layer."""
     if len(drawables) != 1:
-        raise RefusedError(f"Select one layer to paint; {len(drawables)} are selected.")
+        raise RefusedError(_("Select one layer to paint; {count} are selected.").format(count=len(drawables)))
     chosen = drawables[0]
     layer = Gimp.Layer.from_mask(chosen) if isinstance(chosen, Gimp.LayerMask) else chosen
     if not isinstance(layer, Gimp.Layer):
-        raise RefusedError("A channel is selected. Select a layer: that is what gets painted.")
+        raise RefusedError(_("A channel is selected. Select a layer: that is what gets painted."))
     return layer
 
 
@@ -160,20 +163,24 @@ def walk(found: list[Gimp.Layer]) -> Iterator[Gimp.Layer]:
 def check(image: Gimp.Image, layer: Gimp.Layer) -> None:
     """Refuse what no good result can come from."""
     if not image.is_valid():
-        raise RefusedError("The image was closed.")
+        raise RefusedError(_("The image was closed."))
     if not layer.is_valid():
-        raise RefusedError("The layer is not there any more: choose another one.")
+        raise RefusedError(_("The layer is not there any more: choose another one."))
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise RefusedError(
-            "This image has only the colours of its palette (it is indexed), and a painting needs more: "
-            "choose Image > Mode > RGB first."
+            _(
+                "This image has only the colours of its palette (it is indexed), and a painting needs more: "
+                "choose Image > Mode > RGB first."
+            )
         )
     if layer.is_group() and not layer.get_children():
-        raise RefusedError("The layer group is empty: there is nothing to paint.")
+        raise RefusedError(_("The layer group is empty: there is nothing to paint."))
     if Gimp.Layer.is_floating_sel(layer):
-        raise RefusedError("This is a floating selection: anchor it or make it a layer first (Layer > To New Layer).")
+        raise RefusedError(
+            _("This is a floating selection: anchor it or make it a layer first (Layer > To New Layer).")
+        )
     if not Gimp.Selection.is_empty(image) and not layer.mask_intersect()[0]:
-        raise RefusedError("The selection does not touch the layer: select a part of it, or nothing for all of it.")
+        raise RefusedError(_("The selection does not touch the layer: select a part of it, or nothing for all of it."))
 
 
 def pixels(layer: Gimp.Layer, colours: Colours, linear: bool = False) -> Pixels:
@@ -196,7 +203,7 @@ def small(layer: Gimp.Layer, longest: int) -> Pixels:
 def small_selection(image: Gimp.Image, layer: Gimp.Layer, longest: int) -> Pixels:
     """How far each pixel of `small` is selected."""
     there, share = _shrunk(layer, longest)
-    _, x, y = layer.get_offsets()
+    __, x, y = layer.get_offsets()
     moved = Gegl.Rectangle.new(round(x * share), round(y * share), there.width, there.height)
     data = image.get_selection().get_buffer().get(moved, share, "Y u8", Gegl.AbyssPolicy.NONE)
     return Pixels(there.width, there.height, 1, "u8", data)
@@ -223,7 +230,7 @@ class Source:
         self.below = _below(image, layer, active)
         self.tattoo, self.form, self.profile = layer.get_tattoo(), _form(image), image.get_color_profile()
         self.resolution = image.get_resolution()[1:]
-        _, *self.offsets = layer.get_offsets()
+        __, *self.offsets = layer.get_offsets()
         self.colours = Colours.of(layer)
         self.pixels = pixels(layer, self.colours, self.colours.linear)
         self.mask = None if Gimp.Selection.is_empty(image) else self._selection()
@@ -273,12 +280,12 @@ class Source:
     def _place(self, lost: bool) -> tuple[Gimp.Layer | None, tuple[int, int], str]:
         """The layer to lie on, if any, where, and a sentence if that is not where it was asked for."""
         if lost:
-            return None, (0, 0), "Its image was closed or converted meanwhile: it is in a new one."
+            return None, (0, 0), _("Its image was closed or converted meanwhile: it is in a new one.")
         if not self.layer.is_valid():
-            return None, self.offsets, "Its source was removed: it lies on top of all."
+            return None, self.offsets, _("Its source was removed: it lies on top of all.")
         below = self.below if self.below.is_valid() else self.layer
         if (self.layer.get_width(), self.layer.get_height()) != (self.pixels.width, self.pixels.height):
-            return below, self.offsets, "Its source was changed meanwhile: it lies where that was."
+            return below, self.offsets, _("Its source was changed meanwhile: it lies where that was.")
         return below, self.layer.get_offsets()[1:], ""
 
     def _another(self) -> Gimp.Image:
@@ -316,6 +323,7 @@ def _get(layer: Gimp.Layer, format_: str) -> bytes:
 def _set(layer: Gimp.Layer, format_: str, data: bytes) -> None:
     buffer, expected = layer.get_buffer(), len(_get(layer, format_))
     if len(data) != expected:  # GEGL would only grumble on the terminal, and leave the layer empty
-        raise RefusedError(f"The worker sent {len(data)} bytes for a picture of {expected}.")
+        message = _("The worker sent {count} bytes for a picture of {expected}.")
+        raise RefusedError(message.format(count=len(data), expected=expected))
     buffer.set(_whole(layer), format_, bytes(data))  # anything but bytes takes a hundred times as long
     buffer.flush()

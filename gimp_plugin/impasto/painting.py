@@ -21,6 +21,7 @@ from locate import worker_command
 
 import layers
 import style_requests
+from words import _, said
 
 Hear = Callable[[client.Message], None]
 WATCH = 250
@@ -105,8 +106,10 @@ class Painter:
     def left(self, event: client.Message) -> str:
         """What of the picture is being painted, and how long all of it will take."""
         early, late = 2 * event["size"] < self.whole, event["stage"] == event["stages"] and event["size"] >= self.whole
-        part = "Rough shapes" if early else "Fine strokes" if late else "Details"
-        return part if event["remaining"] is None else f"{part}, {_clock(event['remaining'])} left"
+        part = _("Rough shapes") if early else _("Fine strokes") if late else _("Details")
+        if event["remaining"] is None:
+            return part
+        return _("{part}, {time} left").format(part=part, time=clock(event["remaining"]))
 
     def thumbnail(self, name: str) -> str:
         """Ask what a style of impasto's own looks like; the answer goes to `hear`, with the id that this gives back."""
@@ -161,7 +164,7 @@ def paint(
     colours = layers.Colours.of(layer)
     name, styles = style_requests.read(config, lambda chosen: layers.pixels(chosen, colours))
     source = layers.Source(image, layer, active)
-    Gimp.progress_init("Neural style")
+    Gimp.progress_init(_("Neural style"))
     try:
         done = _Work(painter, config, source, styles, hear).run()
     finally:
@@ -169,7 +172,7 @@ def paint(
     made = {"style": name, "recipe": done["recipe"], "stopped": done["stopped"]}
     new, place = source.above(f"{name} {config.get_property('strength'):g} %", done.picture(), made, before)
     if place:
-        Gimp.message(f"The new layer is {new.get_name()}. {place}")
+        Gimp.message(_("The new layer is {name}.").format(name=new.get_name()) + f" {place}")
     return new
 
 
@@ -247,7 +250,7 @@ def _watch(image: Gimp.Image, end: Callable[[Exception], None]) -> int:
 
     def look() -> bool:
         if not image.is_valid():
-            end(layers.RefusedError("Painting has stopped: the image was closed."))
+            end(layers.RefusedError(_("Painting has stopped: the image was closed.")))
         return bool(GLib.SOURCE_CONTINUE)
 
     return int(GLib.timeout_add(WATCH, look))
@@ -273,37 +276,40 @@ def recipe(config: Gimp.ProcedureConfig, known: list[dict[str, Any]]) -> dict[st
     try:
         given = shlex.split(config.get_property("knobs") or "")  # None from a script that gives none
     except ValueError:
-        raise layers.RefusedError('The field "More knobs" has an open quotation mark.') from None
+        raise layers.RefusedError(_('The field "More knobs" has an open quotation mark.')) from None
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
-            raise layers.RefusedError(f'"{item}" is no knob with a value. Write it as: steps=50')
+            message = _('"{item}" is no knob with a value. Write it as: steps=50')
+            raise layers.RefusedError(message.format(item=item))
         chosen[name] = value
     return chosen
 
 
 def cost(event: client.Message) -> str:
     """What an estimate says."""
-    about = "" if event["measured"] else " (a first guess)"
-    taken = f"{_clock(event['seconds'])} and {event['bytes'] / 1e9:.1f} GB of memory"
-    return f"At {event['size']} pixels about {taken}{about}."
+    about = _("At {size} pixels about {time} and {memory} GB of memory.")
+    guess = _("At {size} pixels about {time} and {memory} GB of memory (a first guess).")
+    time, memory = clock(event["seconds"]), f"{event['bytes'] / 1e9:.1f}"
+    return (about if event["measured"] else guess).format(size=event["size"], time=time, memory=memory)
 
 
 def sentence(event: client.Message) -> str:
     """What went wrong and what to do."""
-    return f"{event['message']} {event.fields.get('hint') or ''}".strip()
+    return said(f"{event['message']} {event.fields.get('hint') or ''}".strip())
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """How long, in words."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return _("{number} s").format(number=max(1, round(seconds)))
     if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+        return _("{number} min").format(number=round(seconds / 60))
+    return _("{number} h").format(number=f"{seconds / 3600:.1f}")
 
 
 def _command() -> list[str]:
     try:
         return worker_command(Path(__file__).resolve().parent)
     except LookupError as error:
-        raise MissingError(str(error)) from None
+        raise MissingError(said(str(error))) from None

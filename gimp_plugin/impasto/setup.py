@@ -13,11 +13,12 @@ from gi.repository import Gdk, Gio, GLib, Gtk
 from installer import Installer, command
 
 import widgets
+from words import _, said
 
 FOLDER, MANUAL, LOOK = Path(__file__).resolve().parent, "manual.html", 200
 """The plug-in's folder, its page in it, and milliseconds between looks at how installing goes."""
 INSTALL, FIND, COPY = 1, 2, 3
-TITLE = "Neural Style: Set Up"
+TITLE = _("Neural Style: Set Up")
 
 
 class SetUp:
@@ -31,11 +32,11 @@ class SetUp:
         self.buttons = {
             answer: self.dialog.add_button(label, answer)
             for label, answer in (
-                ("_Help", Gtk.ResponseType.HELP),
-                ("Copy the co_mmand", COPY),
-                ("_Find it...", FIND),
-                ("_Install it", INSTALL),
-                ("_Cancel", Gtk.ResponseType.CANCEL),
+                (_("_Help"), Gtk.ResponseType.HELP),
+                (_("Copy the co_mmand"), COPY),
+                (_("_Find it..."), FIND),
+                (_("_Install it"), INSTALL),
+                (_("_Cancel"), Gtk.ResponseType.CANCEL),
             )
         }
         self.what, self.said, self.bar = widgets.label(), widgets.label(why), Gtk.ProgressBar()
@@ -62,7 +63,7 @@ class SetUp:
         for answer in (INSTALL, FIND, COPY):
             self.buttons[answer].set_sensitive(self.installer is None)
         self.bar.set_visible(self.installer is not None)
-        self.what.set_text((self.installer or self._new()).offer())
+        self.what.set_text(said((self.installer or self._new()).offer()))
 
     def _new(self, wheel: str = "") -> Installer:
         return Installer(locate.own_place(), wheel or locate.wanted(FOLDER))
@@ -75,7 +76,7 @@ class SetUp:
                 self._find()
             elif answer == COPY:
                 Gtk.Clipboard.get(Gdk.SELECTION_CLIPBOARD).set_text(self._new().typed(), -1)
-                self.said.set_text("The command is copied: paste it into a terminal.")
+                self.said.set_text(_("The command is copied: paste it into a terminal."))
             elif answer == Gtk.ResponseType.HELP:
                 Gio.AppInfo.launch_default_for_uri((FOLDER / MANUAL).as_uri(), None)
             elif self.installer:
@@ -83,7 +84,7 @@ class SetUp:
             else:
                 self.loop.quit()
         except (LookupError, OSError, GLib.Error) as error:
-            self.said.set_text(str(error))
+            self.said.set_text(said(str(error)))
 
     def _install(self, work: Installer) -> None:
         self.installer = work
@@ -92,7 +93,7 @@ class SetUp:
         self._show()
 
     def _find(self) -> None:
-        title, action = "Where impasto is, or its wheel", Gtk.FileChooserAction.OPEN
+        title, action = _("Where impasto is, or its wheel"), Gtk.FileChooserAction.OPEN
         chooser = Gtk.FileChooserNative.new(title, self.dialog, action, None, None)
         path = chooser.get_filename() if chooser.run() == Gtk.ResponseType.ACCEPT else None
         chooser.destroy()
@@ -113,11 +114,11 @@ class SetUp:
             self.bar.pulse()
             lines = work.poll()
             if lines:
-                self.said.set_text(lines[-1])
+                self.said.set_text(said(lines[-1]))
             if work.ended:
                 self.installer = None
                 self._show()
-                self.said.set_text(work.failed)
+                self.said.set_text(said(work.failed))
                 if not work.failed:
                     self._end(work)
         return bool(GLib.SOURCE_CONTINUE)
@@ -126,4 +127,4 @@ class SetUp:
         try:
             self._take(command(work.place))
         except (LookupError, OSError) as error:
-            self.said.set_text(str(error))
+            self.said.set_text(said(str(error)))

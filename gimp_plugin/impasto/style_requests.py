@@ -15,6 +15,7 @@ from client import Pixels
 from gi.repository import Gimp, Gio, GLib
 
 import layers
+from words import _
 
 StyleRequests = list[dict[str, Any]]
 """One for each style, as the worker takes them."""
@@ -28,14 +29,14 @@ def read(config: Gimp.ProcedureConfig, pixels: Read) -> tuple[str, StyleRequests
     """
     layer, wanted = config.get_property("style-layer"), config.get_property("style")
     if layer and wanted:
-        raise layers.RefusedError("Choose a style picture or a style layer, not both.")
+        raise layers.RefusedError(_("Choose a style picture or a style layer, not both."))
     if not (layer or wanted):
-        raise layers.RefusedError("Choose a style first: one of impasto's own, a picture file, or another layer.")
+        raise layers.RefusedError(_("Choose a style first: one of impasto's own, a picture file, or another layer."))
     if layer and not layer.is_valid():
-        raise layers.RefusedError("The style layer is not there any more: choose another one.")
+        raise layers.RefusedError(_("The style layer is not there any more: choose another one."))
     found = [(layer.get_name(), {"picture": pixels(layer)})] if layer else []
     found += [_request(each, pixels) for each in texts(config)]
-    return " + ".join(name for name, _ in found), [request for _, request in found]
+    return " + ".join(name for name, *__ in found), [request for *__, request in found]
 
 
 def texts(config: Gimp.ProcedureConfig) -> list[str]:
@@ -66,14 +67,21 @@ def _request(style: str, pixels: Read) -> tuple[str, dict[str, Any]]:
         return style, {"name": style}
     file = Path(path(style))
     if not file.is_file():
-        raise layers.RefusedError(f"The style picture {file} is not there (any more): choose another.")
+        raise layers.RefusedError(
+            _("The style picture {file} is not there (any more): choose another.").format(file=file)
+        )
     try:
         opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
     except GLib.Error as error:
-        raise layers.RefusedError(f"The style picture {file} cannot be read: {error.message}") from None
+        raise layers.RefusedError(_unread(file, error.message)) from None
     if opened is None:
-        raise layers.RefusedError(f"The style picture {file} cannot be read: {Gimp.get_pdb().get_last_error()}")
+        raise layers.RefusedError(_unread(file, Gimp.get_pdb().get_last_error()))
     try:
         return file.stem, {"picture": pixels(opened.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE))}
     finally:
         opened.delete()
+
+
+def _unread(file: Path, reason: str) -> str:
+    message = _("The style picture {file} cannot be read: {reason}")
+    return message.format(file=file, reason=reason)

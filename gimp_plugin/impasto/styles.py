@@ -16,10 +16,11 @@ from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk
 import painting
 import style_requests
 import widgets
-from gallery import SHARE, Gallery, Shares
+from gallery import SHARE, Gallery, Shares, title
+from words import _
 
-OWN, FILE, LAYER = "impasto's own", "A picture file", "A layer"
-HINT = "Hold Ctrl and click to mix several"
+OWN, FILE, LAYER = _("Included"), _("A picture file"), _("A layer")
+HINT = _("Hold Ctrl and click to mix several")
 
 
 class StyleChooser:
@@ -32,7 +33,7 @@ class StyleChooser:
         self.hint = Gtk.Label(label=widgets.small(HINT), use_markup=True, xalign=0)
         self.share: dict[str, float] = {}
         """How much each style counts that was mixed so far."""
-        self.file = Gtk.FileChooserButton(title="Choose a style picture", action=Gtk.FileChooserAction.OPEN)
+        self.file = Gtk.FileChooserButton(title=_("Choose a style picture"), action=Gtk.FileChooserAction.OPEN)
         self.layers = GimpUi.LayerComboBox.new(None)
         self.thumbnail = Gtk.Image()
         self.asked: dict[str, str] = {}
@@ -50,9 +51,9 @@ class StyleChooser:
         for kind in (OWN, FILE, LAYER):
             self.kind.append(kind, kind)
         self.kind.set_hexpand(True)
-        widgets.row(grid, 1, "St_yle from", self.kind, 1)
+        widgets.row(grid, 1, _("St_yle from"), self.kind, 1)
         pictures = Gtk.FileFilter()
-        pictures.set_name("Pictures")
+        pictures.set_name(_("Pictures"))
         pictures.add_mime_type("image/*")
         self.file.add_filter(pictures)
         for widget in (self.file, self.layers):
@@ -120,7 +121,7 @@ class StyleChooser:
             return
         kind, style, more, layer = self.kind.get_active_id(), "", [], None
         if kind == LAYER:
-            _, number = self.layers.get_active()
+            number = self.layers.get_active()[1]
             layer = Gimp.Layer.get_by_id(number) if number > 0 else None
         elif kind == OWN:
             style, *more = self.gallery.chosen() or [self.config.get_property("style")]
@@ -142,10 +143,11 @@ class StyleChooser:
         layer, texts = self.config.get_property("style-layer"), style_requests.texts(self.config)
         names = [each if style_requests.is_name(each) else Path(style_requests.path(each)).stem for each in texts]
         names = [*([layer.get_name()] if layer and layer.is_valid() else []), *names]
+        titles = [title(each) if each in texts and each in self.gallery.names else each for each in names]
         values = [SHARE] * len(names)
         with suppress(ValueError):  # the worker says what is wrong with them
             values = [float(each) for each in (self.config.get_property("style-weights") or "").split(",")]
-        self.shares.offer(names, values)
+        self.shares.offer(names, titles, values)
 
     def _weigh(self, values: list[float]) -> None:
         self.share.update(zip(self.shares.names, values, strict=True))

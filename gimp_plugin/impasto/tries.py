@@ -26,11 +26,15 @@ class Tries:
 
     def paint(
         self, worker: painting.Painter, config: Gimp.ProcedureConfig, layer: Gimp.Layer, hear: painting.Hear
-    ) -> None:
-        """Paint `layer`, in place of `new`, if there is one. Raises what `painting.paint` raises, and loses nothing."""
+    ) -> str:
+        """Paint `layer`, in place of `new`, if there is one. The new layer's name.
+
+        Raises what `painting.paint` raises, and loses nothing.
+        """
         if worker.broken:
             worker.again()
         self.new = painting.paint(worker, config, self.image, layer, self.active, hear, self.new)
+        return str(self.new.get_name())
 
     def keep(self) -> None:
         """Leave it where it is: the next one lies on it."""

@@ -8,6 +8,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
 
 import widgets
+from words import _
 
 LEAST, USUAL = (200, 110), 448
 """The least width and height that a picture has, and the usual width, in pixels."""
@@ -18,7 +19,7 @@ class View(Gtk.EventBox):
 
     def __init__(self) -> None:
         super().__init__(
-            above_child=True, tooltip_text="Hold the mouse down here, or the key B, to see the layer as it is"
+            above_child=True, tooltip_text=_("Hold the mouse down here, or the key B, to see the layer as it is")
         )
         self.image, self.room = Gtk.Image(), (0, 0)
         self.before: GdkPixbuf.Pixbuf | None = None
@@ -77,7 +78,7 @@ class View(Gtk.EventBox):
         """Heed the key, wherever the focus is, but where one writes."""
         window.connect("key-press-event", self._key)
         window.connect("key-release-event", self._key)
-        window.connect("focus-out-event", lambda *_: self.hold(False))
+        window.connect("focus-out-event", lambda *__: self.hold(False))
 
     def _key(self, window: Gtk.Window, event: Gdk.EventKey) -> bool:
         focus, plain = window.get_focus(), not event.state & Gtk.accelerator_get_default_mod_mask()
