@@ -155,7 +155,7 @@ class Docker(DockWidget):
         column = QVBoxLayout(self.rest)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._form())
-        for widget in (self.fold, self.folded, self.history):
+        for widget in (self.fold, self.folded, self.history.label, self.history):
             column.addWidget(widget)
         return self.rest
 

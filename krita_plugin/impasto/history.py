@@ -7,6 +7,7 @@ from krita import Krita
 from .layers import is_open
 from .qt import (
     QIcon,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QMdiArea,
@@ -27,6 +28,7 @@ class History(QListWidget):
     def __init__(self, painter) -> None:
         super().__init__()
         self.painter, self.say = painter, painter.say
+        self.label = QLabel("Earlier paintings")
         self.setIconSize(QSize(40, 40))
         self.setFixedHeight(96)
         self.setAccessibleName("Painted in this sitting")
@@ -40,7 +42,8 @@ class History(QListWidget):
     def refresh(self) -> None:
         """Show those that are new."""
         results = self.painter.results
-        self.setVisible(bool(results))
+        for widget in (self.label, self):
+            widget.setVisible(bool(results))
         for result in results[: len(results) - self.count()][::-1]:
             self.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
 

@@ -193,7 +193,7 @@ class Painter(QObject):
         if self.busy:  # perhaps since: see `_turn`
             raise RefusedError("A picture is in work: wait for it, or stop it.")
         if not self.settings.styles:
-            raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
+            raise RefusedError("Choose a style first: a picture, a layer, or one of those included.")
         source = layers.Source(document, node)
         self.image = self.before = on_paper(layers.thumbnail(node, PREVIEW // 2))
         self._size, self._end, self._job = self.painted_size(source.bounds), None, ""

@@ -1,4 +1,4 @@
-"""Choosing styles: impasto's own in a gallery, picture files (dropped too), layers; one, or several with weights."""
+"""Choosing styles: those included, in a gallery; picture files (dropped too), layers; one, or several with weights."""
 
 from __future__ import annotations
 
@@ -37,12 +37,15 @@ from .qt import (
     pyqtSignal,
 )
 from .settings import DROPPED, STYLE, StyleChoice, folder
+from .words import said
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
 ROW, TALL = 4, SIDE + 18
 """Styles in a row of the gallery, and its height in pixels."""
-OWN, FILE, LAYER, SEVERAL = "impasto's own", "A picture file", "A layer", "Several, mixed"
+OWN, FILE, LAYER, SEVERAL = "Included", "A picture file", "A layer", "Several, mixed"
+NAME = Qt.ItemDataRole.UserRole
+"""What an item of the gallery has its style's own name in."""
 KINDS = {"name": OWN, "file": FILE, "layer": LAYER}
 FILES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)"
 
@@ -94,12 +97,13 @@ class Styles(QWidget):
             self.gallery.clear()
             self._shown = []
             for style in own:
-                item = QListWidgetItem(style["name"])
-                item.setToolTip(f"{style['name']}: {style['summary']}")
+                item = QListWidgetItem(written(style["name"]))
+                item.setData(NAME, style["name"])
+                item.setToolTip(f"{item.text()}: {style['summary']}")
                 self.gallery.addItem(item)
         for number in range(self.gallery.count()):
             item = self.gallery.item(number)
-            item.setIcon(_icon(self.painter.thumbnail(StyleChoice("name", item.text(), item.text()))))
+            item.setIcon(_icon(self.painter.thumbnail(_included(item))))
         self.gallery.setVisible(bool(own))
         self.gallery.setFixedHeight(-(-len(own) // ROW) * TALL + 4)
         self._spread()
@@ -146,21 +150,26 @@ class Styles(QWidget):
             self.rows.addWidget(QLabel("Choose a style."))
 
     def _mark(self) -> None:
-        """Show in the gallery which of impasto's own is chosen, the last one of several."""
+        """Show in the gallery which of those included is chosen, the last one of several."""
         chosen = [style.value for style in self.painter.settings.styles if style.kind == "name"]
-        names = [self.gallery.item(number).text() for number in range(self.gallery.count())]
+        names = self._names()
         self.gallery.clearSelection()
         self.gallery.setCurrentRow(names.index(chosen[-1]) if chosen and chosen[-1] in names else -1)
+
+    def _names(self) -> list:
+        """Of the styles in the gallery, as the worker calls them."""
+        return [self.gallery.item(number).data(NAME) for number in range(self.gallery.count())]
 
     def _row(self, style: StyleChoice, several: bool) -> QWidget:
         widget = QWidget()
         row = QHBoxLayout(widget)
         row.setContentsMargins(0, 0, 0, 0)
-        small, name = QLabel(), QLabel(style.title)
+        title = written(style.title) if style.kind == "name" else style.title
+        small, name = QLabel(), QLabel(title)
         small.setFixedSize(SIDE, SIDE)
         small.setAlignment(Qt.AlignmentFlag.AlignCenter)
         small.setPixmap(_pixmap(self.painter.thumbnail(style)))
-        name.setToolTip(style.value if isinstance(style.value, str) else "A layer")
+        name.setToolTip({"file": style.value, "layer": LAYER}.get(style.kind, title))
         name.setMinimumWidth(20)
         row.addWidget(small)
         row.addWidget(name, 1)
@@ -170,17 +179,17 @@ class Styles(QWidget):
             weight.setSingleStep(0.5)
             weight.setValue(style.weight)
             weight.setToolTip("How much this style counts beside the others")
-            weight.setAccessibleName(f"Weight of {style.title}")
+            weight.setAccessibleName(f"Weight of {title}")
             weight.valueChanged.connect(lambda value: self._weigh(style, value))
             row.addWidget(calm(weight))
-            row.addWidget(self._remover(style))  # the only one stays, so that there always is one
+            row.addWidget(self._remover(style, title))  # the only one stays, so that there always is one
         return widget
 
-    def _remover(self, style: StyleChoice) -> QToolButton:
+    def _remover(self, style: StyleChoice, title: str) -> QToolButton:
         remove = QToolButton()
         remove.setText("\u00d7")
         remove.setToolTip("Leave this style out")
-        remove.setAccessibleName(f"Leave {style.title} out")
+        remove.setAccessibleName(f"Leave {title} out")
         remove.clicked.connect(lambda: self._remove(style))
         return remove
 
@@ -201,12 +210,12 @@ class Styles(QWidget):
     @guarded
     def _picked(self, item) -> None:
         self.painter.wrong.clear()
-        self.choose(StyleChoice("name", item.text(), item.text()))
+        self.choose(_included(item))
 
     @guarded
     def _own(self) -> None:
         """The usual one; the others are a click away."""
-        names = [self.gallery.item(number).text() for number in range(self.gallery.count())]
+        names = self._names()
         if names:
             self._picked(self.gallery.item(names.index(STYLE) if STYLE in names else 0))
 
@@ -255,6 +264,17 @@ class Styles(QWidget):
             self._choose_file(_stored(QImage(dragged.imageData())), title or "dropped")
         elif web:
             self.painter.refuse(f"{web[0].host()} gave no picture, only its address: save it, and drop the file.")
+
+
+def written(name: str) -> str:
+    """A style's name as a painter writes it: "Stained glass" for stained-glass."""
+    words = name.replace("-", " ")
+    return said(words[:1].upper() + words[1:])
+
+
+def _included(item) -> StyleChoice:
+    """That of an item of the gallery."""
+    return StyleChoice("name", item.data(NAME), item.data(NAME))
 
 
 def _stored(image: QImage) -> str:
