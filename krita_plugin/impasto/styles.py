@@ -37,17 +37,17 @@ from .qt import (
     pyqtSignal,
 )
 from .settings import DROPPED, STYLE, StyleChoice, folder
-from .words import said
+from .words import _, said
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
 ROW, TALL = 4, SIDE + 18
 """Styles in a row of the gallery, and its height in pixels."""
-OWN, FILE, LAYER, SEVERAL = "Included", "A picture file", "A layer", "Several, mixed"
+OWN, FILE, LAYER, SEVERAL = _("Included"), _("A picture file"), _("A layer"), _("Several, mixed")
 NAME = Qt.ItemDataRole.UserRole
 """What an item of the gallery has its style's own name in."""
 KINDS = {"name": OWN, "file": FILE, "layer": LAYER}
-FILES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)"
+FILES = _("Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)")
 
 
 class Styles(QWidget):
@@ -61,9 +61,9 @@ class Styles(QWidget):
         self.gallery = _gallery()
         self.gallery.itemClicked.connect(self._picked)
         self.gallery.itemActivated.connect(self._picked)  # by the keyboard
-        self.kind, self.mix, self.source = QPushButton(), QCheckBox("Mix"), QWidget()
+        self.kind, self.mix, self.source = QPushButton(), QCheckBox(_("Mix")), QWidget()
         self.menu = self._kinds()
-        self.mix.setToolTip("Add to the styles chosen before, instead of taking their place")
+        self.mix.setToolTip(_("Add to the styles chosen before, instead of taking their place"))
         row = QHBoxLayout(self.source)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.kind, 1)
@@ -80,13 +80,13 @@ class Styles(QWidget):
         """Where a style may come from, on the button for that. Returns the part for layers."""
         kinds = QMenu(self)
         kinds.addAction(OWN).triggered.connect(self._own)
-        kinds.addAction(f"{FILE}...").triggered.connect(self._browse)
+        kinds.addAction(_("A picture file...")).triggered.connect(self._browse)
         layers = kinds.addMenu(LAYER)
         layers.aboutToShow.connect(self._list_layers)
         self.kind.setMenu(kinds)
         self.kind.setMinimumWidth(40)
         self.kind.setToolTip(
-            "One of those below, a picture file, which you can also drop here, or another layer, of any document"
+            _("One of those below, a picture file, which you can also drop here, or another layer, of any document")
         )
         return layers
 
@@ -99,7 +99,7 @@ class Styles(QWidget):
             for style in own:
                 item = QListWidgetItem(written(style["name"]))
                 item.setData(NAME, style["name"])
-                item.setToolTip(f"{item.text()}: {style['summary']}")
+                item.setToolTip(f"{item.text()}: {said(style['summary'])}")
                 self.gallery.addItem(item)
         for number in range(self.gallery.count()):
             item = self.gallery.item(number)
@@ -147,7 +147,7 @@ class Styles(QWidget):
             if several or style.kind != "name":  # the gallery has a frame around it
                 self.rows.addWidget(self._row(style, several))
         if not styles:
-            self.rows.addWidget(QLabel("Choose a style."))
+            self.rows.addWidget(QLabel(_("Choose a style.")))
 
     def _mark(self) -> None:
         """Show in the gallery which of those included is chosen, the last one of several."""
@@ -178,8 +178,8 @@ class Styles(QWidget):
             weight.setRange(0, 100)
             weight.setSingleStep(0.5)
             weight.setValue(style.weight)
-            weight.setToolTip("How much this style counts beside the others")
-            weight.setAccessibleName(f"Weight of {title}")
+            weight.setToolTip(_("How much this style counts beside the others"))
+            weight.setAccessibleName(_("Weight of {style}").format(style=title))
             weight.valueChanged.connect(lambda value: self._weigh(style, value))
             row.addWidget(calm(weight))
             row.addWidget(self._remover(style, title))  # the only one stays, so that there always is one
@@ -188,8 +188,8 @@ class Styles(QWidget):
     def _remover(self, style: StyleChoice, title: str) -> QToolButton:
         remove = QToolButton()
         remove.setText("\u00d7")
-        remove.setToolTip("Leave this style out")
-        remove.setAccessibleName(f"Leave {title} out")
+        remove.setToolTip(_("Leave this style out"))
+        remove.setAccessibleName(_("Leave {style} out").format(style=title))
         remove.clicked.connect(lambda: self._remove(style))
         return remove
 
@@ -197,7 +197,7 @@ class Styles(QWidget):
     def _weigh(self, style: StyleChoice, value: float) -> None:
         style.weight = value
         self._shown = [
-            (each.key, each.weight, cache) for each, (_, _, cache) in zip(self.painter.settings.styles, self._shown)
+            (each.key, each.weight, cache) for each, (__, ___, cache) in zip(self.painter.settings.styles, self._shown)
         ]
         self.edited.emit()
 
@@ -221,7 +221,7 @@ class Styles(QWidget):
 
     @guarded
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a style picture", "", FILES)
+        path, __ = QFileDialog.getOpenFileName(self, _("Choose a style picture"), "", FILES)
         if path:
             self.painter.wrong.clear()
             self._choose_file(path)
@@ -235,11 +235,11 @@ class Styles(QWidget):
         for document in Krita.instance().documents():
             if not is_open(document):
                 continue
-            title = document.name() or Path(document.fileName()).name or "Unnamed"
+            title = document.name() or Path(document.fileName()).name or _("Unnamed")
             part = self.menu.addMenu(title)
             for node in walk(document.rootNode()):
                 part.addAction(node.name()).triggered.connect(
-                    lambda *_, document=document, node=node: self._choose_layer(document, node)
+                    lambda *__, document=document, node=node: self._choose_layer(document, node)
                 )
 
     @guarded
@@ -258,12 +258,14 @@ class Styles(QWidget):
         for number, path in enumerate(files):
             self._choose_file(path, add=number > 0)
         for path in folders:
-            self.painter.refuse(f"{Path(path).name} is a folder: drop the pictures in it.")
+            folder_ = _("{name} is a folder: drop the pictures in it.")
+            self.painter.refuse(folder_.format(name=Path(path).name))
         if dragged.hasImage() and not paths:
             title = Path(web[0].path()).stem if web else ""
-            self._choose_file(_stored(QImage(dragged.imageData())), title or "dropped")
+            self._choose_file(_stored(QImage(dragged.imageData())), title or _("dropped"))
         elif web:
-            self.painter.refuse(f"{web[0].host()} gave no picture, only its address: save it, and drop the file.")
+            none = _("{host} gave no picture, only its address: save it, and drop the file.")
+            self.painter.refuse(none.format(host=web[0].host()))
 
 
 def written(name: str) -> str:
@@ -314,7 +316,7 @@ def _gallery() -> QListWidget:
     gallery.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     gallery.setTextElideMode(Qt.TextElideMode.ElideRight)
     gallery.setAcceptDrops(False)
-    gallery.setAccessibleName("Styles")
+    gallery.setAccessibleName(_("Styles"))
     font = gallery.font()
     font.setPointSizeF(font.pointSizeF() * 0.75)
     gallery.setFont(font)
