@@ -133,6 +133,8 @@ class Window:
         saved = [each for each in self.area.get_children() if not self.foot.help.is_ancestor(each)]
         for name in ("strength", "stroke-size"):
             self.dialog.get_widget(name, GimpUi.ScaleEntry).set_digits(0)
+        for name in ("colour", "quality"):
+            self.dialog.get_widget(name, Gtk.ComboBox)  # GIMP 3.2 would spread three choices over three rows
         widgets.spell(self.dialog.get_widget("stroke-size", GimpUi.ScaleEntry), _("as in the style"))
         self.dialog.fill_box("folded", ["size", "network", "seed", "knobs"])
         self.dialog.get_label("more", _("Advanced"), False, False)
