@@ -21,7 +21,7 @@ CACHE=${IMPASTO_EDITORS:-${XDG_CACHE_HOME:-$HOME/.cache}/impasto-editors}
 key() { sha256sum | head -c 12; }
 ROOT=$CACHE/$SUITE-$(echo "$PACKAGES" | key)
 # What the virtual environment of dependencies depends on: a change of code is none.
-DEPENDENCIES=/opt/impasto-$(sed -n '/^dependencies/,/^]/p' "$CHECKOUT/pyproject.toml" | key)
+DEPENDENCIES=/opt/impasto-$(sed -n '/^requires/p; /^dependencies/,/^]/p' "$CHECKOUT/pyproject.toml" | key)
 
 cannot() { echo "no root filesystem with the editors: $*"; exit 77; }
 
@@ -94,7 +94,9 @@ dependencies() {
     rm -rf "$ROOT$DEPENDENCIES.new"
     ( inside "$CACHE" --pid "${set[@]}" bash -ec "cd /checkout
         python3 -m venv $DEPENDENCIES.new && . $DEPENDENCIES.new/bin/activate && pip install -q .
-        pip install -q 'hatchling>=1.27' && pip uninstall -qy impasto" )
+        python -c 'import tomllib as t; print(*t.load(open(0, \"rb\"))[\"build-system\"][\"requires\"], sep=\"\n\")' \
+            < pyproject.toml | xargs pip install -q
+        pip uninstall -qy impasto" )
     mv "$ROOT$DEPENDENCIES.new" "$ROOT$DEPENDENCIES"
 }
 
