@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Process
+from impasto.cli.install.archive import zipped
 
 
 @pytest.fixture
@@ -122,3 +124,12 @@ def test_an_unpacked_plugin_is_ours_to_check_and_to_replace(
 def test_a_packed_plugin_is_a_zip_file(process: Process, tmp_path: Path) -> None:
     done = process("install", "krita", "--zip", tmp_path / "impasto.tar")
     assert done.returncode == 2 and "the suffix '.tar' is unknown" in done.stderr
+
+
+def test_an_archive_has_a_date_of_its_own_for_each_content() -> None:
+    """GIMP asks a plug-in again only if its date is another."""
+    dates = set()
+    for content in (b"one", b"two"):
+        archive = zipfile.ZipFile(io.BytesIO(zipped({"a/b": b"same", "a/c": content}, "a/b")))
+        dates |= {(entry.date_time, content) for entry in archive.infolist()}
+    assert len(dates) == 2 and len({date for date, _ in dates}) == 2, dates
