@@ -72,6 +72,10 @@ class Editor(ABC):
         """The plug-in as a ZIP file, to unpack into `plugins`."""
         return zipped(self.handed_on(), f"{NAME}/{NAME}.py")
 
+    def extension(self) -> bytes:
+        """The plug-in as an archive that the editor itself unpacks. Raises `ImpastoError` if there is no such thing."""
+        raise ImpastoError(f"{self.title} knows no .gex files; they are for GIMP.", "Write a --zip.")
+
     def handed_on(self) -> dict[str, bytes]:
         """What `put` puts, by its path in `plugins`, but for the worker's command, for which the plug-in then looks."""
         whole, every = PurePosixPath(self.plugins), self.files(Path()) | self.settings(Path())
