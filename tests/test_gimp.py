@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from impasto.cli.install.extension import ID
 
 EDITORS = ROOT / "tests" / "editors"
 HEADLESS, WINDOW, SCHEME, MEDDLER = (
@@ -117,6 +119,31 @@ def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
     command.symlink_to("/scratch/venv/bin/impasto")
     said = enter(scratch, *console)
     assert "LAYER summer + oil 40 % OF 2" in said, said
+
+
+def test_an_extension_that_gimp_unpacks_paints_once_it_is_on(scratch: Path) -> None:
+    """In a new profile and home; where GIMP finds the plug-in as such too, it takes the extension's."""
+    enter(scratch, "impasto", "install", "gimp", "--gex", "/scratch/impasto.gex")
+    place = scratch / "opened/GIMP" / profile(scratch).name
+    plugin, settings = place / "extensions" / ID / "impasto", place / "extensionrc"
+    (scratch / "opened").mkdir()
+    own = [f"{name}=/scratch/opened" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")]
+    console = ["env", *own, "PATH=/usr/bin:/bin", "gimp-console", "-idfs", "--batch-interpreter"]
+    script = [*console, "plug-in-script-fu-eval", "-b", f'(load "/checkout/tests/editors/{SCHEME.name}")', "--quit"]
+    enter(scratch, *console, "plug-in-script-fu-eval", "-b", '(file-gex-load 1 "/scratch/impasto.gex")', "--quit")
+    assert os.access(plugin / "impasto.py", os.X_OK)
+    assert "LAYER" not in enter(scratch, *script)
+    off = f'(GimpExtension "{ID}"\n    (active no))'
+    assert off in settings.read_text()
+    settings.write_text(settings.read_text().replace(off, off.replace("no", "yes")))
+    assert "impasto is neither on the PATH nor in /scratch/opened/.local/bin. Install it" in enter(scratch, *script)
+    inside = f"/scratch/{plugin.relative_to(scratch)}"
+    told = f"import locate, pathlib; locate.remember(pathlib.Path('{inside}'), ['/scratch/venv/bin/impasto', 'worker'])"
+    enter(scratch, "env", f"PYTHONPATH={inside}", "python3", "-c", told)
+    enter(scratch, "impasto", "install", "gimp", "--profile", f"/scratch/{place.relative_to(scratch)}")
+    said = enter(scratch, *script)
+    assert "LAYER summer + oil 40 % OF 2" in said, said
+    assert re.search("Skipping duplicate plug-in: '.*/plug-ins/impasto/impasto.py'", said), said
 
 
 def test_check_says_what_is_wrong_and_uninstall_takes_it_out(scratch: Path) -> None:

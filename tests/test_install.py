@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import struct
 import sys
 import zipfile
+from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from conftest import ROOT, Process
+from impasto import __version__
+from impasto.cli.install.archive import zipped
+from impasto.cli.install.extension import ID
 
 
 @pytest.fixture
@@ -125,3 +132,58 @@ def test_an_unpacked_plugin_is_ours_to_check_and_to_replace(
 def test_a_packed_plugin_is_a_zip_file(process: Process, tmp_path: Path) -> None:
     done = process("install", "krita", "--zip", tmp_path / "impasto.tar")
     assert done.returncode == 2 and "the suffix '.tar' is unknown" in done.stderr
+
+
+def test_an_extension_for_gimp_is_the_packed_plugin_in_a_folder_with_its_id(process: Process, tmp_path: Path) -> None:
+    file, plain = tmp_path / "impasto.gex", tmp_path / "impasto.zip"
+    file.write_bytes(b"an older one")
+    done = process("install", "gimp", "--gex", file, "--zip", plain)
+    assert done.returncode == 0 and f"{file}: GIMP 3.0 opens it" in done.stdout, done.stderr
+    with zipfile.ZipFile(file) as packed, zipfile.ZipFile(plain) as other:
+        assert set(packed.namelist()) == {f"{ID}/", f"{ID}/{ID}.metainfo.xml", *(f"{ID}/{n}" for n in other.namelist())}
+        assert all(packed.read(f"{ID}/{name}") == other.read(name) for name in other.namelist())
+        assert all(b"xl\x07\x00\x05" in entry.extra for entry in packed.infolist())  # which GIMP takes modes from
+        program = packed.getinfo(f"{ID}/impasto/impasto.py")
+        assert program.external_attr >> 16 == 0o100755 and program.extra.endswith(struct.pack("<L", 0o100755 << 16))
+        root = ElementTree.fromstring(packed.read(f"{ID}/{ID}.metainfo.xml"))
+    said = {child.tag: (child.text or "").strip() for child in root}
+    assert (root.tag, root.get("type")) == ("component", "addon")
+    assert (said["id"], said["extends"], said["name"]) == (ID, "org.gimp.GIMP", "impasto")
+    assert (said["project_license"], said["metadata_license"]) == ("Apache-2.0", "CC0-1.0") and said["summary"]
+    (release,), (oldest,), (value,) = (root.findall(path) for path in ("releases/*", "requires/id", "custom/value"))
+    assert release.get("version") == __version__ and date.fromisoformat(release.get("date", ""))
+    assert (oldest.text, oldest.attrib) == ("org.gimp.GIMP", {"version": "3.0.0", "compare": "ge"})
+    assert (value.get("key"), value.text) == ("GIMP::plug-in-path", "impasto/impasto.py")
+
+
+def test_an_extension_of_one_day_is_the_same_to_the_last_byte(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = set()
+    for second in (0, 3600, 86400):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(second))
+        process("install", "gimp", "--gex", tmp_path / "impasto.gex")
+        written.add((second // 86400, (tmp_path / "impasto.gex").read_bytes()))
+    assert len(written) == 2 and b'date="1970-01-02"' in metainfo(tmp_path / "impasto.gex")
+
+
+def metainfo(file: Path) -> bytes:
+    with zipfile.ZipFile(file) as packed:
+        return packed.read(f"{ID}/{ID}.metainfo.xml")
+
+
+def test_an_extension_is_a_gex_file_and_for_gimp(process: Process, tmp_path: Path) -> None:
+    done = process("install", "gimp", "--gex", tmp_path / "impasto.zip")
+    assert done.returncode == 2 and "the suffix '.zip' is unknown" in done.stderr
+    done = process("install", "krita", "--gex", tmp_path / "impasto.gex")
+    assert done.returncode == 2 and "Krita knows no .gex files" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_has_a_date_of_its_own_for_each_content() -> None:
+    """GIMP asks a plug-in again only if its date is another."""
+    dates = set()
+    for content in (b"one", b"two"):
+        archive = zipfile.ZipFile(io.BytesIO(zipped({"a/b": b"same", "a/c": content}, "a/b")))
+        dates |= {(entry.date_time, content) for entry in archive.infolist()}
+    assert len(dates) == 2 and len({date for date, _ in dates}) == 2, dates

@@ -13,10 +13,15 @@ from ...errors import ImpastoError
 from ...storage.files import check_output, replace
 from ..options import FILE
 from .editor import Editor
+from .extension import ID
 from .gimp import Gimp
 from .krita import Krita
 
 WORKER = (sys.executable, "-m", "impasto", "worker")
+UNPACKED = (
+    f"GIMP 3.0 opens it, and leaves it off until {ID} is (active yes) in the profile's extensionrc; GIMP 3.2 does not "
+    "open it. What --zip writes is easier to install."
+)
 EDITORS: dict[str, Editor] = {editor.name: editor for editor in (Gimp(), Krita())}
 
 
@@ -27,13 +32,20 @@ EDITORS: dict[str, Editor] = {editor.name: editor for editor in (Gimp(), Krita()
 @click.option("--profile", type=click.Path(path_type=Path), help="The editor's profile folder, if it is not found.")
 @click.option("--worker", metavar="COMMAND", help="The worker to start, as 'ssh box impasto worker'.")
 @click.option("--zip", "archive", type=FILE, metavar="FILE", help="Write the plug-in as a file to hand on instead.")
+@click.option("--gex", "extension", type=FILE, metavar="FILE", help="The same, as an extension that GIMP unpacks.")
 def install(
-    editor: str, uninstall: bool, check: bool, profile: Path | None, worker: str | None, archive: Path | None
+    editor: str,
+    uninstall: bool,
+    check: bool,
+    profile: Path | None,
+    worker: str | None,
+    archive: Path | None,
+    extension: Path | None,
 ) -> None:
     """Put impasto into an editor's menus."""
     chosen = EDITORS[editor]
-    if archive:
-        _pack(chosen, archive)
+    if archive or extension:
+        _pack(chosen, archive, extension)
         return
     for folder in [profile] if profile else profiles(chosen):
         if uninstall:
@@ -56,9 +68,13 @@ def _where(editor: Editor, folder: Path) -> str:
     return ""
 
 
-def _pack(editor: Editor, archive: Path) -> None:
-    replace(check_output(archive, formats=[".zip"]), editor.packed())
-    click.echo(f"{archive}: {editor.unpack}")
+def _pack(editor: Editor, archive: Path | None, extension: Path | None) -> None:
+    if archive:
+        replace(check_output(archive, formats=[".zip"]), editor.packed())
+        click.echo(f"{archive}: {editor.unpack}")
+    if extension:
+        replace(check_output(extension, formats=[".gex"]), editor.extension())
+        click.echo(f"{extension}: {UNPACKED}")
 
 
 def profiles(editor: Editor) -> list[Path]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import subprocess
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -14,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from ... import client, installer, locate, translation
 from ..._version import __version__
 from ...errors import ImpastoError
+from .archive import zipped
 
 NAME = "impasto"
 """Of the plug-in's folder, and of its files that the editor itself reads."""
@@ -70,19 +69,18 @@ class Editor(ABC):
         return folder
 
     def packed(self) -> bytes:
-        """The plug-in as a ZIP file: what `put` puts, but for its worker's command, which it then looks for itself."""
+        """The plug-in as a ZIP file, to unpack into `plugins`."""
+        return zipped(self.handed_on(), f"{NAME}/{NAME}.py")
+
+    def extension(self) -> bytes:
+        """The plug-in as an archive that the editor itself unpacks. Raises `ImpastoError` if there is no such thing."""
+        raise ImpastoError(f"{self.title} knows no .gex files; they are for GIMP.", "Write a --zip.")
+
+    def handed_on(self) -> dict[str, bytes]:
+        """What `put` puts, by its path in `plugins`, but for the worker's command, for which the plug-in then looks."""
         whole, every = PurePosixPath(self.plugins), self.files(Path()) | self.settings(Path())
         files = {PurePosixPath(path.as_posix()): content for path, content in every.items()}
-        named = {str(path.relative_to(whole) if whole in path.parents else path): files[path] for path in files}
-        folders = {f"{parent}/" for name in named for parent in PurePosixPath(name).parents if parent.name}
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as packed:
-            for name in sorted({*named, *folders}):  # Krita finds a plug-in by the entry of its folder
-                entry = zipfile.ZipInfo(name)
-                mode = 0o40755 if name.endswith("/") else 0o100755 if name == f"{NAME}/{NAME}.py" else 0o100644
-                entry.external_attr, entry.compress_type = mode << 16, zipfile.ZIP_DEFLATED
-                packed.writestr(entry, named.get(name, b""))
-        return archive.getvalue()
+        return {str(path.relative_to(whole) if whole in path.parents else path): files[path] for path in files}
 
     def take(self, profile: Path) -> Path | None:
         """Remove the plug-in from `profile` and return its folder, None if it was not there.

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from .archive import zipped
 from .editor import NAME, Editor
+from .extension import ID, as_extension
 
 
 class Gimp(Editor):
@@ -34,6 +36,11 @@ class Gimp(Editor):
             )
             roots = [own, flatpak, snap]
         return [str(root / "GIMP" / "3.*") for root in roots]
+
+    def extension(self) -> bytes:
+        """See `Editor`."""
+        program = f"{NAME}/{NAME}.py"
+        return zipped(as_extension(self.handed_on(), program), f"{ID}/{program}")
 
     def flatpak_reads(self, profile: Path) -> bool:
         """See `Editor`: all of them, for Flatpak's GIMP shares ~/.config/GIMP with others."""
