@@ -51,8 +51,7 @@ class Again(Extension):
         title = _("Neural Style: Paint Again")
         about = _("Paint the active layer with the settings of the docker Neural Style")
         action = window.createAction("impasto_again", title, "tools/scripts")
-        action.setText(title)  # Krita has it from impasto.action, in English
-        action.setToolTip(about)
+        action.setText(title)  # Krita has it from impasto.action, in English, and the tip anew with each document
         action.setWhatsThis(about)
         action.triggered.connect(painter().again)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .qt import (
     QCheckBox,
     QComboBox,
@@ -16,6 +18,8 @@ from .qt import (
     pyqtSignal,
 )
 from .words import _, said
+
+RANGE = re.compile(r"(?P<above>above )?(?P<low>\S+) to (?P<high>\S+)")
 
 
 class _Calm(QObject):
@@ -167,4 +171,13 @@ def control(knob: dict) -> Control:
 
 def about(knob: dict) -> str:
     """What to say of a knob when the mouse rests on it."""
-    return f"{said(knob['description'])} {said(knob['range'])}".strip()
+    return f"{said(knob['description'])} {_range(knob['range'])}".strip()
+
+
+def _range(text: str) -> str:
+    """The worker's "0 to 8", in which too little is words to know it by; of other things it gives names."""
+    found = RANGE.fullmatch(text)
+    if found is None:
+        return text
+    words = _("above {low} to {high}") if found["above"] else _("{low} to {high}")
+    return words.format(low=found["low"], high=found["high"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import time
@@ -18,12 +19,14 @@ from PyQt.QtWidgets import (
     QDoubleSpinBox,
     QLabel,
     QListWidget,
+    QMenu,
     QMessageBox,
     QProgressBar,
     QPushButton,
     QSlider,
     QSpinBox,
     QToolButton,
+    QWidget,
 )
 
 K = Krita.instance()
@@ -116,9 +119,9 @@ def paint():
 
 
 def row():
-    """The buttons that are there."""
+    """The buttons that are there, without what our own language puts around them."""
     buttons = dock().foot.row.findChildren(QPushButton)
-    return [each.text().replace("&", "") for each in buttons if not each.isHidden()]
+    return [each.text().replace("&", "").strip("\u27e6\u27e7") for each in buttons if not each.isHidden()]
 
 
 KEPT = ["Discard", "Try again", "Keep"]
@@ -985,6 +988,108 @@ def scenario_draft_gives_way():
     yield 1200
     assert session._count == sent and draft.image.isNull()
     yield from shut(document)
+
+
+TEXTS = "text title windowTitle toolTip whatsThis statusTip accessibleName accessibleDescription placeholderText"
+TEXTS += " prefix suffix specialValueText format"
+KEPT_ENGLISH = {
+    *("px", "p"),  # the units, and %p of Qt's bar
+    *("picture", "photo", "Background", "red", "red.png", "oil", "impasto"),  # documents, layers and files
+    *("vgg16", "vgg19", "wavelet"),  # networks
+    *("matched", "auto", "torch", "cpu", "many"),  # what is or may be typed
+    *("gatys2016", "gatys-notebook", "johnson", "gordic", "crowson", "mahendran", "nnst", "strotss"),  # papers
+    *("float32", "bfloat16", "lbfgs", "adam", "none", "armijo"),
+}
+
+
+def scenario_translated():
+    """In another language, in which all that is translated stands in brackets, nothing is shown outside of them."""
+    yield from show(preview=True)
+    document = yield from open_(600, 450)
+    node = yield from filled(document, 600, 450)
+    document.rootNode().childNodes()[0].setPixelData(samples(600, 4) * 112, 0, 0, 600, 448)
+    window, painter, styles, panel = dock(), settings(strength=50), dock().styles, dock().setup
+    styles.mix.setChecked(True)
+    styles._picked(styles.gallery.item(5))
+    styles._choose_layer(document, document.rootNode().childNodes()[0])
+    window.fold.setChecked(True)
+    window.setFloating(True)
+    window.resize(250, 900)
+    yield from wait_for(lambda: window.preview.caption.text(), 60, "a draft")
+    assert styles.rows.count() == 3
+    styles._list_layers()
+    window._list_layers()
+    chosen = Selection()
+    chosen.select(0, 0, 300, 300, 255)
+    document.setSelection(chosen)
+    window._looked = ""
+    window._look()
+    assert window.notice.isVisible()
+    yield from in_brackets("idle")
+    document.setSelection(None)
+    yield from run(**LONG)
+    yield from in_brackets("painting")
+    window.foot.keep.click()
+    yield from wait_for(lambda: not painter.busy)
+    yield from in_brackets("done")
+    painter.settings.styles = []
+    paint()
+    yield from in_brackets("refused")
+    yield from choose(document, node)
+    yield from run(steps="many")
+    yield from in_brackets("failed")
+    known = OUT / "data/krita/pykrita/impasto/impasto.json"
+    right = known.read_text()
+    known.write_text("{}")
+    try:
+        painter.process.close()
+        painter.warm()
+        yield from wait_for(panel.isVisible, 30, "the offer")
+        yield from in_brackets("set_up")
+        panel._found("/bin/true")
+        yield from in_brackets("set_up_refused")
+    finally:
+        known.write_text(right)
+    window.setFloating(False)
+    window.fold.setChecked(False)
+    yield from shut(document)
+
+
+def in_brackets(state):
+    """All that the docker and the menu have to say. A picture of it is kept."""
+    yield 400
+    dock().grab().save(str(OUT / f"translated_{state}.png"))
+    assert message() or dock().notice.text() or dock().setup.isVisible() or dock().foot.bar.isVisible(), state
+    texts = list(shown(dock()))
+    assert len(texts) > 100 and any("\u27e6" in text for _, text in texts), len(texts)
+    left = {f"{kind}: {text}" for kind, text in texts if outside(text) - KEPT_ENGLISH}
+    assert not left, (state, sorted(left))
+
+
+def outside(text):
+    """The words of a text that are not in brackets."""
+    text, before = re.sub("<[^>]*>", " ", text).replace(f"{OUT}/", ""), ""
+    while text != before:
+        text, before = re.sub("\u27e6[^\u27e6\u27e7]*\u27e7", " ", text), text
+    return set(re.findall(r"[^\W\d_][\w.-]*", text))
+
+
+def shown(whole):
+    """Every text of what is in the docker and its menus, and of our action, be it seen now or later."""
+    widgets = [whole.widget(), *whole.widget().findChildren(QWidget), *whole.findChildren(QMenu)]
+    actions = [action for each in widgets for action in each.actions()]
+    yield "our action", K.action("impasto_again").text()  # its tip is Krita's affair, which reads impasto.action
+    for each in [whole, *widgets, *actions]:
+        for name in TEXTS.split():
+            told = getattr(each, name, None)
+            text = told() if callable(told) else None
+            if isinstance(text, str) and text:
+                yield f"{type(each).__name__}.{name}", text
+        if isinstance(each, (QComboBox, QListWidget)):
+            model = each.model()
+            for number in range(model.rowCount()):
+                for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+                    yield f"{type(each).__name__} {number}", model.data(model.index(number, 0), role) or ""
 
 
 def scenario_import_from_file():

@@ -68,6 +68,14 @@ def imported():
     together(["imported"])
 
 
+def translated():
+    """Krita in a language of ours, for which the session was given a catalogue: nothing in it is English."""
+    words = DATA / "krita/pykrita/impasto/locale/xx"
+    shutil.copytree(SCRATCH / "locale/xx", words, dirs_exist_ok=True)
+    together(["translated"], LANGUAGE="xx")
+    shutil.rmtree(words)
+
+
 def set_up():
     """The docker installs its worker, from a folder of wheels; then that is taken away again."""
     index, known = HOME / "index", DATA / "krita/pykrita/impasto/impasto.json"
@@ -191,7 +199,8 @@ def main(chosen):
         until(Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists, 20)
         profile()
         subprocess.run([*IMPASTO, "install", "krita"], env=ENV, check=True)
-        groups = [each.split() for each in GROUPS] if not chosen else [chosen] if chosen != ["imported"] else []
+        alone = {"translated": translated, "imported": imported}
+        groups = [each.split() for each in GROUPS] if not chosen else [chosen] if not alone.keys() & chosen else []
         for group in groups:
             together(group)
         for way in () if chosen else WAYS:
@@ -200,8 +209,9 @@ def main(chosen):
             with (CONFIG / "kritarc").open("a") as file:
                 file.write("\n[theme]\nTheme=Krita bright\n")
             together(["pictures_light"])
-        if not chosen or chosen == ["imported"]:
-            imported()
+        for name, run in alone.items():
+            if not chosen or chosen == [name]:
+                run()
         if not chosen:
             draw()
     finally:
