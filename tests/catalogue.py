@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from conftest import ROOT
+from impasto._version import __version__
 from impasto.pictures.bundled_styles import SUMMARIES
 from impasto.plugin.registry import registry
 from impasto.recipe.knobs import EXPECTED, KNOBS, PICTURE
@@ -44,7 +45,7 @@ Template = tuple[str | None, ...]
 """A message in pieces; None stands for a value."""
 VALUE = re.compile(r"\{[^{}]*\}")
 """Of a text that is filled in by `format`."""
-EMPTY = re.compile(r"\s[\s,.;]")
+EMPTY = re.compile(" [ ,.;]")
 """An alternative that is nothing, which the others go around."""
 HEADER = """# Words of impasto's plug-ins for GIMP and Krita.
 # Renewed by `python tests/catalogue.py`.
@@ -67,7 +68,7 @@ def made() -> Iterator[tuple[str, str]]:
         where = path.relative_to(ROOT).as_posix()
         if where.startswith((*PLUGINS, *FAR)):
             continue
-        for message, local in spoken(tree, names, hints=True):
+        for message, local in spoken(tree, names, shown=True):
             for part in message.elts if isinstance(message, ast.Tuple) else [message]:
                 yield from ((pattern(template), f"{where}:{part.lineno}") for template in templates(part, local))
 
@@ -152,7 +153,8 @@ def texts() -> dict[str, list[str]]:
 
 def template() -> Catalog:
     """What translators begin with."""
-    made = Catalog(project="impasto", header_comment=HEADER)
+    about = {"project": "impasto", "version": __version__, "copyright_holder": "the impasto authors"}
+    made = Catalog(**about, msgid_bugs_address="CONTRIBUTING.md", header_comment=HEADER)
     for text, places in texts().items():
         made.add(text, locations=[(where.rpartition(":")[0] or where, 0) for where in places])
     return made

@@ -16,6 +16,8 @@ SAYING = {"echo", "warn", "tell", "_say", "_leave", "failure", "lost", "refuse"}
 """Functions whose text is printed too; `echo` where it goes to stderr."""
 TELLING = {"missing", "problem", "disabled", "worker_problem", "said", "notice", "_losses", "_explain"}
 """Functions that give back what is printed."""
+OFFERING = {"offer"}
+"""Functions that give back what is shown when nothing is wrong."""
 FIELD = re.compile(r"\{[^{}]*\}")
 """A value in a text that is translated before it is filled in."""
 Values = dict[str, list[ast.expr]]
@@ -36,21 +38,22 @@ def errors(trees: dict[Path, ast.Module]) -> set[str]:
     return found
 
 
-def spoken(tree: ast.Module, names: set[str], hints: bool = False) -> Iterator[tuple[ast.expr, Values]]:
-    """Every expression of a message, with what each variable of its function is set to; if asked for, of hints too."""
+def spoken(tree: ast.Module, names: set[str], shown: bool = False) -> Iterator[tuple[ast.expr, Values]]:
+    """Every expression of a message, and what each variable of its function is set to; if `shown`, of all texts."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    telling = TELLING | OFFERING if shown else TELLING
     for scope in (tree, *functions):
         local = {**assigned(tree.body), **assigned(scope.body)}
         for node in (node for statement in scope.body for node in inside(statement)):
-            if isinstance(node, ast.Return | ast.Yield) and node.value and getattr(scope, "name", "") in TELLING:
+            if isinstance(node, ast.Return | ast.Yield) and node.value and getattr(scope, "name", "") in telling:
                 yield node.value, local
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("message", "self._notice"):
                 yield node.value, local
             if isinstance(node, ast.Call) and (message := said(node, names)):
                 yield message, local
                 following = node.args[node.args.index(message) + 1 :]
-                yield from ((hint, local) for hint in following if hints)
-            if hints:
+                yield from ((hint, local) for hint in following if shown)
+            if shown:
                 yield from ((told, local) for name, told in named(node) if name in ("message", "hint"))
 
 

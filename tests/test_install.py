@@ -86,12 +86,15 @@ def test_the_packed_plugin_is_what_install_puts(profile: Path, process: Process,
     assert done.returncode == 0 and "Preferences > Folders > Plug-ins" in done.stdout
     assert not (profile / "plug-ins").exists()
     process("install", "gimp")
-    installed = {path.name: path.read_bytes() for path in (profile / "plug-ins" / "impasto").iterdir()}
-    settings = json.loads(installed["impasto.json"])
+    plugins = profile / "plug-ins"
+    found = [path for path in plugins.rglob("*") if path.is_file()]
+    installed = {path.relative_to(plugins).as_posix(): path.read_bytes() for path in found}
+    settings = json.loads(installed["impasto/impasto.json"])
     del settings["worker"]  # which the packed one looks for
-    installed["impasto.json"] = json.dumps(settings, indent=1).encode() + b"\n"
+    installed["impasto/impasto.json"] = json.dumps(settings, indent=1).encode() + b"\n"
     with zipfile.ZipFile(tmp_path / "impasto-gimp.zip") as packed:
-        assert {Path(name).name: packed.read(name) for name in packed.namelist() if name != "impasto/"} == installed
+        assert {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")} == installed
+        assert "impasto/locale/de/LC_MESSAGES/impasto.mo" in installed
         assert packed.getinfo("impasto/impasto.py").external_attr >> 16 == 0o100755
     first = (tmp_path / "impasto-gimp.zip").read_bytes()
     process("install", "gimp", "--zip", tmp_path / "impasto-gimp.zip")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import catalogue
+from conftest import ROOT
 from impasto import translation
 from impasto.translation import FIELD, Translation
 
@@ -111,3 +112,11 @@ def test_what_is_installed_is_the_catalogue(language: str) -> None:
     source = catalogue.read(catalogue.LOCALE / language / "LC_MESSAGES/impasto.po")
     installed = Translation(Path(translation.__file__).parent / "locale", [language])
     assert all(installed(str(entry.id)) == entry.string for entry in source if entry.id)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_krita_lists_the_plugin_in_the_same_words(language: str) -> None:
+    installed = Translation(Path(translation.__file__).parent / "locale", [language])
+    entry = (ROOT / "krita_plugin/impasto.desktop.in").read_text().splitlines()
+    assert f"Name[{language}]={installed('Neural Style')} (impasto)" in entry
+    assert f"Comment[{language}]={installed('Paint a layer in the manner of a picture')}" in entry

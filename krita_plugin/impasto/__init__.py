@@ -11,6 +11,7 @@ from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 from .docker import Docker, painter
 from .painter import State
 from .qt import QIcon, guarded
+from .words import _
 
 SHOWN, BETWEEN = 4000, 10
 """Milliseconds that a message stays on the canvas, and seconds between two about the progress."""
@@ -38,7 +39,7 @@ class Again(Extension):
     @guarded
     def _changed(self):
         if painter().state is State.READING:
-            self.say(f"Painting {painter().settings.title()}...")
+            self.say(_("Painting {name}...").format(name=painter().settings.title()))
 
     @guarded
     def _heard(self, event):
@@ -47,7 +48,12 @@ class Again(Extension):
 
     def createActions(self, window):
         """Offer to paint again, in this window."""
-        action = window.createAction("impasto_again", "Neural Style: Paint Again", "tools/scripts")
+        title = _("Neural Style: Paint Again")
+        about = _("Paint the active layer with the settings of the docker Neural Style")
+        action = window.createAction("impasto_again", title, "tools/scripts")
+        action.setText(title)  # Krita has it from impasto.action, in English
+        action.setToolTip(about)
+        action.setWhatsThis(about)
         action.triggered.connect(painter().again)
 
 

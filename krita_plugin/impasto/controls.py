@@ -15,6 +15,7 @@ from .qt import (
     QWidget,
     pyqtSignal,
 )
+from .words import _, said
 
 
 class _Calm(QObject):
@@ -140,7 +141,7 @@ class Text(Control):
 
     def __init__(self, default) -> None:
         self.line = QLineEdit()
-        self.line.setPlaceholderText("automatic" if default is None else str(default))
+        self.line.setPlaceholderText(_("automatic") if default is None else str(default))
         super().__init__(self.line)
         self.line.editingFinished.connect(self.edited)
 
@@ -158,12 +159,12 @@ def control(knob: dict) -> Control:
     if knob["kind"] == "flag":
         return Flag()
     if knob["kind"] == "choice":
-        default = "automatic" if knob["default"] is None else f"{knob['default']} (usual)"
-        others = {name: name for name in knob["choices"] if name != knob["default"]}
-        return Choice({"": default, **others})
+        default = knob["default"] and _("{choice} (usual)").format(choice=said(knob["default"]))
+        others = {name: said(name) for name in knob["choices"] if name != knob["default"]}
+        return Choice({"": default or _("automatic"), **others})
     return Text(knob["default"])
 
 
 def about(knob: dict) -> str:
     """What to say of a knob when the mouse rests on it."""
-    return f"{knob['description']} {knob['range']}".strip()
+    return f"{said(knob['description'])} {said(knob['range'])}".strip()

@@ -31,26 +31,38 @@ from .qt import (
 from .settings import DEFAULTS, SHOWN
 from .setup import SetUp
 from .styles import Styles, walk
+from .words import _, bare, said
 
 COLOURS = {
-    "style": "The style's",
-    "keep": "The layer's own",
-    "match": "The style's, matched to the layer",
-    "palette": "The style's, and no strokes",
+    "style": _("The style's"),
+    "keep": _("The layer's own"),
+    "match": _("The style's, matched to the layer"),
+    "palette": _("The style's, and no strokes"),
 }
-QUALITIES = {"draft": "Draft: seconds", "normal": "Normal", "fine": "Fine: takes its time"}
-USUAL = {"": "The usual"}
-TITLES = {"strength": "Stren&gth", "colour": "Colo&urs", "stroke_size": "Stroke wi&dth", "quality": "&Quality"}
+QUALITIES = {"draft": _("Draft: seconds"), "normal": _("Normal"), "fine": _("Fine: takes its time")}
+USUAL = {"": _("The usual")}
+TITLES = {
+    "strength": _("Stren&gth"),
+    "colour": _("Colo&urs"),
+    "stroke_size": _("Stroke wi&dth"),
+    "quality": _("&Quality"),
+}
 """Of what is always there. The letters are none that Krita's menus and usual dockers have."""
 TIPS = {
-    "strength": "How far towards the style: 0 leaves the layer as it is, 100 forgets it",
-    "colour": "Whose colours the result has: the style's, the layer's own, or the style's made to fit the layer.\n"
-    "No strokes: the layer keeps its forms, and takes the style's colours",
-    "stroke_size": "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style",
-    "quality": "Draft: half the size or less, to try things. Fine: twice as long as normal",
-    "seed": "Another number, up to 2147483647, gives another picture of the same kind",
-    "size": "Longest side in pixels that is painted at, 16 to 32768; smaller is sooner done. "
-    "The result is as large as the layer in any case",
+    "strength": _("How far towards the style: 0 leaves the layer as it is, 100 forgets it"),
+    "colour": _(
+        "Whose colours the result has: the style's, the layer's own, or the style's made to fit the layer.\n"
+        "No strokes: the layer keeps its forms, and takes the style's colours"
+    ),
+    "stroke_size": _(
+        "How wide brush strokes get, up to 1000 pixels of the layer; 0: as wide as they come with the style"
+    ),
+    "quality": _("Draft: half the size or less, to try things. Fine: twice as long as normal"),
+    "seed": _("Another number, up to 2147483647, gives another picture of the same kind"),
+    "size": _(
+        "Longest side in pixels that is painted at, 16 to 32768; smaller is sooner done. "
+        "The result is as large as the layer in any case"
+    ),
 }
 """What is said of controls in place of the worker's words, which are those of its command line."""
 WIDTH, LEAST, MARGIN = 242, 60, 6
@@ -73,7 +85,7 @@ class Docker(DockWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setWindowTitle("Neural Style")
+        self.setWindowTitle(_("Neural Style"))
         self.painter = painter()
         self.draft = _painters[0][1]
         self.setup, self.styles = SetUp(self.painter), Styles(self.painter)
@@ -155,7 +167,7 @@ class Docker(DockWidget):
         column = QVBoxLayout(self.rest)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._form())
-        for widget in (self.fold, self.folded, self.history):
+        for widget in (self.fold, self.folded, self.history.label, self.history):
             column.addWidget(widget)
         return self.rest
 
@@ -166,17 +178,17 @@ class Docker(DockWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.origin.setMenu(self.layers)
         self.origin.setMinimumWidth(40)
-        self.origin.setToolTip("The layer that is painted. Results are not: trying again begins with it anew")
-        form.addRow("Paint fro&m", self.origin)
+        self.origin.setToolTip(_("The layer that is painted. Results are not: trying again begins with it anew"))
+        form.addRow(_("Paint fro&m"), self.origin)
         self.notice.setWordWrap(True)
         form.addRow(self.notice)
-        form.addRow("St&yle from", self.styles.source)
+        form.addRow(_("St&yle from"), self.styles.source)
         form.addRow(self.styles)
         form.addRow(self.preview)
         for name, title in TITLES.items():
             form.addRow(title, self.controls[name])
-            self.controls[name].call(title.replace("&", ""))
-        self.fold.setText("Advanced")
+            self.controls[name].call(bare(title))
+        self.fold.setText(_("Advanced"))
         self.fold.setCheckable(True)
         self.fold.setAutoRaise(True)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
@@ -226,7 +238,7 @@ class Docker(DockWidget):
         self.layers.clear()
         document = Krita.instance().activeDocument()
         for node in walk(document.rootNode()) if document else ():
-            self.layers.addAction(node.name()).triggered.connect(lambda *_, node=node: self._pick(document, node))
+            self.layers.addAction(node.name()).triggered.connect(lambda *__, node=node: self._pick(document, node))
 
     @guarded
     def _pick(self, document, node) -> None:
@@ -283,10 +295,13 @@ class Docker(DockWidget):
 
     def _networks(self, networks: list) -> None:
         self._loading = True
-        names = {each["name"]: each["name"] if each["ready"] else f"{each['name']} (not ready)" for each in networks}
+        unready = _("{network} (not ready)")
+        names = {
+            each["name"]: each["name"] if each["ready"] else unready.format(network=each["name"]) for each in networks
+        }
         self.controls["network"].offer({**USUAL, **names})
         self.controls["network"].set(self.painter.settings.knobs["network"])
-        lines = [f"{each['name']}: {each['missing'] or each['summary']}" for each in networks]
+        lines = [f"{each['name']}: {said(each['missing'] or each['summary'])}" for each in networks]
         self.controls["network"].setToolTip("\n".join(lines))
         self._loading = False
 
@@ -307,13 +322,13 @@ class Docker(DockWidget):
                 continue
             if knob["group"] != group:
                 group = knob["group"]
-                form.addRow(QLabel(f"<b>{group}</b>"))
+                form.addRow(QLabel(f"<b>{said(group)}</b>"))
             if knob["name"] not in SHOWN:
                 each = self.controls[knob["name"]] = control(knob)
                 each.setToolTip(TIPS.get(knob["name"]) or about(knob))
                 each.edited.connect(self._edited)
             each = self.controls[knob["name"]]
-            title = knob["name"].replace("_", " ")
+            title = said(knob["name"].replace("_", " "))
             each.call(title)
             form.addRow(title, each)
         self.before.watch(self.folded)
@@ -332,7 +347,7 @@ def _controls() -> dict:
     return {
         "strength": Number(0, 100, slide=100, suffix=" %"),
         "colour": Choice(COLOURS),
-        "stroke_size": Number(0, 1000, special="as in the style", slide=100, suffix=" px"),
+        "stroke_size": Number(0, 1000, special=_("as in the style"), slide=100, suffix=" px"),
         "quality": Choice(QUALITIES),
         "network": Choice(USUAL),
         "seed": Number(0, 2**31 - 1),

@@ -110,7 +110,7 @@ class Draft(QObject):
     def _style(self, style) -> dict:
         if style.kind != "layer":
             return style.request()
-        return {"picture": _pixels(_shrunk(layers.found(style.document, style.value)))}
+        return {"picture": _pixels(_shrunk(layers.of_style(style)))}
 
     @guarded
     def _hear(self, event) -> None:

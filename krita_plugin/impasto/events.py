@@ -5,9 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from .qt import QColor, QImage, QPainter
+from .words import _, said
 
 DRAFT, PAPER = 512, QColor(230, 230, 230)
 """Pixels of a draft at most; and what transparent pixels lie on in small pictures, as in the worker's."""
+ROUGH = _("Rough shapes"), _("Rough shapes, {time} left")
+DETAILS = _("Details"), _("Details, {time} left")
+FINE = _("Fine strokes"), _("Fine strokes, {time} left")
+"""What comes into being, without and with the time that it takes yet."""
 
 
 def image(event) -> QImage:
@@ -31,14 +36,16 @@ def on_paper(picture: QImage) -> QImage:
 
 def sentence(event) -> str:
     """What went wrong and what to do."""
-    return f"{event['message']} {event.fields.get('hint') or ''}".strip()
+    return f"{said(event['message'])} {said(event.fields.get('hint') or '')}".strip()
 
 
 def clock(seconds: float) -> str:
     """A time in words."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return _("{seconds} s").format(seconds=max(1, round(seconds)))
+    if seconds < 5400:
+        return _("{minutes} min").format(minutes=round(seconds / 60))
+    return _("{hours} h").format(hours=f"{seconds / 3600:.1f}")
 
 
 def painted_size(quality: str, asked: str, longest: int) -> int:
@@ -56,8 +63,9 @@ def painted_size(quality: str, asked: str, longest: int) -> int:
 def progress(event, size: int) -> str:
     """How far a painting is that ends at a longest side of `size` pixels: what comes into being, and the time left."""
     if 2 * event["size"] < size:
-        what = "Rough shapes"
+        alone, timed = ROUGH
     else:
-        what = "Fine strokes" if event["stage"] == event["stages"] and event["size"] >= size else "Details"
+        last = event["stage"] == event["stages"] and event["size"] >= size
+        alone, timed = FINE if last else DETAILS
     left = event["remaining"]
-    return what if left is None else f"{what}, {clock(left)} left"
+    return alone if left is None else timed.format(time=clock(left))

@@ -15,10 +15,15 @@ from .qt import (
     QWidget,
     guarded,
 )
+from .words import _
 
-STATES = {State.READING: "Reading the layer...", State.PAINTING: "Painting...", State.ADDING: "Adding the layer..."}
+STATES = {
+    State.READING: _("Reading the layer..."),
+    State.PAINTING: _("Painting..."),
+    State.ADDING: _("Adding the layer..."),
+}
 """What the bar says."""
-WAITS = "It begins after what was cancelled has come to its end."
+WAITS = _("It begins after what was cancelled has come to its end.")
 TALL = 84
 """Pixels that sentences may take before they scroll."""
 
@@ -29,15 +34,15 @@ class Foot(QWidget):
     def __init__(self, painter) -> None:
         super().__init__()
         self.painter, self._done = painter, False
-        self.go = Button("P&aint", "Paint the layer, as a new layer above it", self._paint)
-        self.stop = Button("St&op", "Stop, and keep nothing (Escape)", painter.cancel)
-        self.keep = Button("Stop and &keep", "Stop, and make a layer of the picture so far", painter.finish)
-        self.discard = Button("Dis&card", "Take the new layer away", painter.discard)
-        self.retry = Button("Try &again", "Paint once more, in place of the new layer", painter.retry)
-        self.accept = Button("&Keep", "The new layer stays, whatever is painted next", painter.keep)
+        self.go = Button(_("P&aint"), _("Paint the layer, as a new layer above it"), self._paint)
+        self.stop = Button(_("St&op"), _("Stop, and keep nothing (Escape)"), painter.cancel)
+        self.keep = Button(_("Stop and &keep"), _("Stop, and make a layer of the picture so far"), painter.finish)
+        self.discard = Button(_("Dis&card"), _("Take the new layer away"), painter.discard)
+        self.retry = Button(_("Try &again"), _("Paint once more, in place of the new layer"), painter.retry)
+        self.accept = Button(_("&Keep"), _("The new layer stays, whatever is painted next"), painter.keep)
         self.bar, self.message, self.row = QProgressBar(), Message(), QWidget()
         self.go.setDefault(True)
-        self.bar.setAccessibleName("How far the painting is")
+        self.bar.setAccessibleName(_("How far the painting is"))
         column, row = QVBoxLayout(self), QHBoxLayout(self.row)
         column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(4)

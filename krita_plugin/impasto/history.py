@@ -7,6 +7,7 @@ from krita import Krita
 from .layers import is_open
 from .qt import (
     QIcon,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QMdiArea,
@@ -16,6 +17,7 @@ from .qt import (
     guarded,
     pyqtSignal,
 )
+from .words import _
 
 
 class History(QListWidget):
@@ -27,10 +29,11 @@ class History(QListWidget):
     def __init__(self, painter) -> None:
         super().__init__()
         self.painter, self.say = painter, painter.say
+        self.label = QLabel(_("Earlier paintings"))
         self.setIconSize(QSize(40, 40))
         self.setFixedHeight(96)
-        self.setAccessibleName("Painted in this sitting")
-        self.setToolTip("Painted in this sitting. Click: choose its layer. Double click: have its settings back")
+        self.setAccessibleName(_("Painted in this sitting"))
+        self.setToolTip(_("Painted in this sitting. Click: choose its layer. Double click: have its settings back"))
         self.itemClicked.connect(self._choose)
         self.itemDoubleClicked.connect(self._recall)
         painter.changed.connect(self.refresh)
@@ -40,7 +43,8 @@ class History(QListWidget):
     def refresh(self) -> None:
         """Show those that are new."""
         results = self.painter.results
-        self.setVisible(bool(results))
+        for widget in (self.label, self):
+            widget.setVisible(bool(results))
         for result in results[: len(results) - self.count()][::-1]:
             self.insertItem(0, QListWidgetItem(QIcon(QPixmap.fromImage(result.image)), result.title))
 
@@ -49,7 +53,7 @@ class History(QListWidget):
         document, identity = self.painter.results[self.row(item)].layer
         node = document.nodeByUniqueID(identity) if is_open(document) else None
         if node is None:
-            raise RefusedError("Its layer is not there any more: double click to have its settings back.")
+            raise RefusedError(_("Its layer is not there any more: double click to have its settings back."))
         _front(document)
         if not node.visible():
             node.setVisible(True)

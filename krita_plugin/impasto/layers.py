@@ -15,6 +15,7 @@ from krita import Krita
 from . import pixels
 from .client import MOST, Pixels
 from .qt import QByteArray, QRect, Qt, QUuid, RefusedError
+from .words import _
 
 Turns = Generator[None, None, Any]
 
@@ -52,7 +53,7 @@ def resolve(document):
     while node is not None and node.type().endswith("mask"):
         node = node.parentNode()
     if node is None or node.parentNode() is None or not is_open(document):  # by now: see `Painter._turn`
-        raise RefusedError("Choose a layer first: it is what gets painted.")
+        raise RefusedError(_("Choose a layer first: it is what gets painted."))
     return node
 
 
@@ -81,13 +82,20 @@ def check_open(document, refusal: str) -> None:
         raise RefusedError(refusal)
 
 
-def found(document, identity, why=""):
-    """The node with this unique id. Raises `RefusedError` where it or its document is not there any more."""
-    check_open(document, why + "its document was closed.")
+def found(document, identity, closed: str, gone: str):
+    """The node with this unique id. Raises `RefusedError` where its document was `closed`, or it is `gone`."""
+    check_open(document, closed)
     node = document.nodeByUniqueID(identity)
     if node is None:
-        raise RefusedError(why + "its layer is not there any more.")
+        raise RefusedError(gone)
     return node
+
+
+def of_style(style):
+    """The layer that is a style. Raises `RefusedError`."""
+    closed = _("The style {style} cannot be used: its document was closed.").format(style=style.title)
+    gone = _("The style {style} cannot be used: its layer is not there any more.").format(style=style.title)
+    return found(style.document, style.value, closed, gone)
 
 
 def area(document, node) -> QRect:
@@ -96,7 +104,7 @@ def area(document, node) -> QRect:
     if node.type() != "paintlayer":
         bounds = bounds & document.bounds()
     if bounds.isEmpty():
-        raise RefusedError(f'The layer "{node.name()}" is empty: there is nothing to look at.')
+        raise RefusedError(_('The layer "{layer}" is empty: there is nothing to look at.').format(layer=node.name()))
     return bounds
 
 
@@ -110,13 +118,13 @@ def notices(document, node, trial) -> str:
     """What one may not expect of painting this layer, in sentences. `trial` is the layer that trying again replaces."""
     found, cover, profile = [], _cover(node, trial), numbers(Space.of(node)).profile
     if node.animated():
-        found.append("Only this frame is painted, and the new layer covers all frames.")
+        found.append(_("Only this frame is painted, and the new layer covers all frames."))
     if cover:
-        found.append(f'The layer "{cover}" hides what will be painted.')
+        found.append(_('The layer "{layer}" hides what will be painted.').format(layer=cover))
     if document.selection():
-        found.append("Only what is selected is painted.")
+        found.append(_("Only what is selected is painted."))
     if profile != THROUGH.profile:
-        found.append(f"The colours of styles are converted into {profile}.")
+        found.append(_("The colours of styles are converted into {profile}.").format(profile=profile))
     return " ".join(found)
 
 
@@ -150,15 +158,17 @@ def read(document, node, bounds: QRect, into: Space | None = None) -> Turns:
     sent = layout or pixels.LAYOUTS[space[:2]]
     x, y, width, height = bounds.getRect()
     if width * height * sent.pixel >= MOST:
-        raise RefusedError(f"{width} x {height} pixels are more than can be sent: at most 2 GiB.")
+        much = _("{width} x {height} pixels are more than can be sent: at most 2 GiB.")
+        raise RefusedError(much.format(width=width, height=height))
     parts = []
     for top, rows in pixels.strips(height, width * sent.pixel):
-        check_open(document, "The document was closed.")
+        check_open(document, _("The document was closed."))
         data = node.projectionPixelData(x, y + top, width, rows).data()
         if layout is None:
             data = _converted(document, data, width, rows, own, space)
         if len(data) != width * rows * sent.pixel:
-            raise RefusedError(f'The layer "{node.name()}" gives no pixels: merge it into a paint layer first.')
+            none = _('The layer "{layer}" gives no pixels: merge it into a paint layer first.')
+            raise RefusedError(none.format(layer=node.name()))
         parts.append(pixels.ordered(data, sent))
         yield
     return Pixels(width, height, sent.channels, sent.kind, b"".join(parts), pixels.linear(space.profile))
@@ -170,7 +180,8 @@ def _converted(document, data, width, rows, source: Space, to: Space) -> bytes:
     node.setPixelData(QByteArray(data), 0, 0, width, rows)
     node.setColorSpace(*to)
     if Space.of(node)[:2] != to[:2]:
-        raise RefusedError(f"Krita does not convert {source.model} {source.depth}: convert the image to RGBA.")
+        kept = _("Krita does not convert {model} {depth}: convert the image to RGBA.")
+        raise RefusedError(kept.format(model=source.model, depth=source.depth))
     return node.pixelData(0, 0, width, rows).data()
 
 
@@ -197,7 +208,7 @@ class Source:
             chosen = self.selection
             self.where = self.bounds & QRect(chosen.x(), chosen.y(), chosen.width(), chosen.height())
             if self.where.isEmpty():
-                raise RefusedError("The selection does not touch the layer: select a part of it, or nothing.")
+                raise RefusedError(_("The selection does not touch the layer: select a part of it, or nothing."))
         _unlocked(node)
 
     def lattice(self):
@@ -218,7 +229,9 @@ class Source:
 
     def read(self) -> Turns:
         """The pixels, and the mask where something is selected."""
-        node = found(self.document, self.identity, "Painting has stopped: ")
+        closed = _("Painting has stopped: its document was closed.")
+        gone = _("Painting has stopped: its layer is not there any more.")
+        node = found(self.document, self.identity, closed, gone)
         content = yield from read(self.document, node, self.bounds)
         if not self.selection:
             return content, None
@@ -234,7 +247,7 @@ class Source:
         layout = pixels.LAYOUTS.get(self.space[:2], pixels.LAYOUTS[THROUGH[:2]])
         form = (self.bounds.width(), self.bounds.height(), layout.channels, layout.kind)
         if painted[:4] != form or len(painted.data) != form[0] * form[1] * layout.pixel:
-            raise RefusedError("The worker sent a picture of another form than it was given.")
+            raise RefusedError(_("The worker sent a picture of another form than it was given."))
         node = None
         while node is None:
             if not is_open(self.document):
@@ -272,15 +285,15 @@ class Source:
     def _place(self, node):
         """Parent, the layer below and a sentence, for `node`, which is moved as the source was meanwhile."""
         source = self.document.nodeByUniqueID(self.identity)
-        place = "Its source was removed: it lies on top of all."
+        place = _("Its source was removed: it lies on top of all.")
         if source is not None:
             moved, place = source.bounds(), ""
             if moved.size() != self.whole.size():
-                moved, place = self.whole, "Its source was changed meanwhile: it lies where that was."
+                moved, place = self.whole, _("Its source was changed meanwhile: it lies where that was.")
             node.move(moved.x() - self.whole.x(), moved.y() - self.whole.y())
         elif self.anew:
             node.move(-self.where.x(), -self.where.y())
-            place = "Its document was closed: it is in a new one."
+            place = _("Its document was closed: it is in a new one.")
         return source.parentNode() if source else self.document.rootNode(), source, place
 
     def _document(self, name: str):
@@ -296,5 +309,6 @@ def _unlocked(node) -> None:
     parent = node.parentNode()
     while parent is not None:
         if parent.locked():
-            raise RefusedError(f'The group "{parent.name()}" is locked: unlock it, for the new layer goes into it.')
+            locked = _('The group "{group}" is locked: unlock it, for the new layer goes into it.')
+            raise RefusedError(locked.format(group=parent.name()))
         parent = parent.parentNode()

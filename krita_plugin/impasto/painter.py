@@ -14,6 +14,7 @@ from .installer import Installer
 from .process import Process
 from .qt import QImage, QObject, QTimer, RefusedError, guarded, pyqtSignal, unexpected
 from .settings import Settings, StyleChoice
+from .words import _
 
 PREVIEW, THUMBNAIL = 512, 96
 LATER = 20
@@ -145,7 +146,7 @@ class Painter(QObject):
         """
         document = Krita.instance().activeDocument()
         if document is None:
-            raise RefusedError("Open a picture first.")
+            raise RefusedError(_("Open a picture first."))
         active = layers.resolve(document)
         origin = layers.origin(document, active)
         if origin is None and active.uniqueId() != self._active:
@@ -191,9 +192,9 @@ class Painter(QObject):
         """Paint `source()`, and take the layer `instead` away then. Raises `RefusedError`."""
         document, node = self.source()
         if self.busy:  # perhaps since: see `_turn`
-            raise RefusedError("A picture is in work: wait for it, or stop it.")
+            raise RefusedError(_("A picture is in work: wait for it, or stop it."))
         if not self.settings.styles:
-            raise RefusedError("Choose a style first: a picture, a layer, or one of impasto's own.")
+            raise RefusedError(_("Choose a style first: a picture, a layer, or one of those included."))
         source = layers.Source(document, node)
         self.image = self.before = on_paper(layers.thumbnail(node, PREVIEW // 2))
         self._size, self._end, self._job = self.painted_size(source.bounds), None, ""
@@ -207,14 +208,14 @@ class Painter(QObject):
         """Give it up, at once."""
         if self.busy and not self._within:
             self._turns.close()
-            self._finish("Cancelled.")
+            self._finish(_("Cancelled."))
 
     @guarded
     def finish(self) -> None:
         """Keep the picture so far."""
         if self.state is State.PAINTING and self.process.session and self._job in self.process.session.jobs:
             self.process.session.finish(self._job)
-            self.say("Stopping...")
+            self.say(_("Stopping..."))
 
     @guarded
     def close(self) -> None:
@@ -240,11 +241,11 @@ class Painter(QObject):
         del content, mask, styles, asked
         self._enter(State.PAINTING)
         while self._end is None:
-            layers.check_open(source.document, "Painting has stopped: the document was closed.")
+            layers.check_open(source.document, _("Painting has stopped: the document was closed."))
             yield True
         event, self._end = self._end, None
         if event.type != "done":
-            raise RefusedError(sentence(event) if event.type == "failed" else "Cancelled.")
+            raise RefusedError(sentence(event) if event.type == "failed" else _("Cancelled."))
         self._enter(State.ADDING)
         made = {"styles": [style.title for style in settings.styles], "recipe": event["recipe"]}
         name = settings.title()
@@ -255,13 +256,11 @@ class Painter(QObject):
             if old is not None:
                 old.remove()
         self.results.insert(0, Result(name, settings, self.image, self.last))
-        return f"Done in {clock(event['seconds'])}: the new layer is {name}. {place}".strip()
+        done = _("Done in {time}: the new layer is {name}.").format(time=clock(event["seconds"]), name=name)
+        return f"{done} {place}".strip()
 
     def _layer(self, style, into):
-        try:
-            node = layers.found(style.document, style.value)
-        except RefusedError as error:
-            raise RefusedError(f"The style {style.title} cannot be used: {error}") from None
+        node = layers.of_style(style)
         return (yield from layers.read(style.document, node, layers.area(style.document, node), into))
 
     def _turn(self) -> None:

@@ -17,6 +17,7 @@ from .qt import (
     QWidget,
     guarded,
 )
+from .words import _
 
 WIDE, TALL = 384, 240
 """Pixels that the picture has at most."""
@@ -28,9 +29,10 @@ class Preview(QWidget):
     def __init__(self, painter, draft) -> None:
         super().__init__()
         self.painter, self.draft, self.say = painter, draft, painter.say
-        self.picture, self.follow, self.caption = Picture(), QCheckBox("Preview"), QLabel()
+        self.picture, self.follow, self.caption = Picture(), QCheckBox(_("Preview")), QLabel()
         self.follow.setChecked(painter.settings.preview)
-        self.follow.setToolTip(f"A draft of at most {LONGEST} pixels follows the controls; it makes no layer")
+        about = _("A draft of at most {pixels} pixels follows the controls; it makes no layer")
+        self.follow.setToolTip(about.format(pixels=LONGEST))
         font = self.caption.font()
         font.setPointSizeF(font.pointSizeF() * 0.85)
         self.caption.setFont(font)
@@ -55,7 +57,8 @@ class Preview(QWidget):
         drafted = not draft.image.isNull()
         image = draft.image if drafted else self.painter.image
         self.picture.set(image, draft.before if drafted else self.painter.before)
-        self.caption.setText(f"Rough draft at {max(image.width(), image.height())} pixels" if drafted else "")
+        caption = _("Rough draft at {pixels} pixels").format(pixels=max(image.width(), image.height()))
+        self.caption.setText(caption if drafted else "")
 
     @guarded
     def _follow(self, on: bool) -> None:
@@ -100,9 +103,9 @@ class Picture(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setToolTip("Hold the mouse down here, or hold the key B, to see the layer as it is")
+        self.setToolTip(_("Hold the mouse down here, or hold the key B, to see the layer as it is"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # so that the keyboard is the docker's after a click
-        self.setAccessibleName("Preview of the painting")
+        self.setAccessibleName(_("Preview of the painting"))
         self._now, self._before, self._held, self._room = QImage(), QImage(), False, TALL
         self.hide()
 

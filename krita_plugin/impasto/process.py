@@ -9,6 +9,7 @@ from pathlib import Path
 from .client import CHECK, HARMFUL, TAIL, Session, failure
 from .locate import worker_command
 from .qt import QObject, QProcess, QProcessEnvironment, QTimer, guarded, pyqtSignal
+from .words import _
 
 AHEAD, PIECE = 2**23, 2**20
 """Bytes that may wait in the pipe, and that are handed to it at once."""
@@ -81,7 +82,7 @@ class Process(QObject):
 
     def say(self, text: str) -> None:
         """Called by `guarded`."""
-        self._lose(failure("crashed", text, "Paint again."))
+        self._lose(failure("crashed", text, _("Paint again.")))
 
     def _insist(self, session: Session, job: str) -> None:
         if session is self.session and job in session.jobs:
@@ -140,7 +141,8 @@ class Process(QObject):
     @guarded
     def _failed(self, error) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
-            self._lose(failure("not_started", f"impasto cannot be started: {self._process.errorString()}.", CHECK))
+            why = _("impasto cannot be started: {why}.").format(why=self._process.errorString())
+            self._lose(failure("not_started", why, CHECK))
 
     @guarded
     def _look(self) -> None:
@@ -149,4 +151,4 @@ class Process(QObject):
             return
         silent = time.monotonic() - session.moved
         if silent > (SILENT if session.hello else START) and (session.jobs or not session.hello):
-            self._lose(session.lost(f"has been silent for {silent:.0f} seconds", "Paint again.", self._tail))
+            self._lose(session.lost(f"has been silent for {silent:.0f} seconds", _("Paint again."), self._tail))

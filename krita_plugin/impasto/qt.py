@@ -26,7 +26,10 @@ class RefusedError(Exception):
 def unexpected(error):
     """What to say of an error that is a bug, which goes to the terminal whole."""
     traceback.print_exception(type(error), error, error.__traceback__)
-    return f"impasto met something it did not expect ({type(error).__name__}: {error})."
+    from .words import _  # late, as it needs Qt
+
+    seen = f"{type(error).__name__}: {error}"
+    return _("impasto met something it did not expect ({error}).").format(error=seen)
 
 
 def _gone(widget) -> bool:

@@ -22,19 +22,21 @@ from .qt import (
     RefusedError,
     guarded,
 )
+from .words import _, said
 
 FOLDER, MANUAL, LOOK, OTHER = Path(__file__).resolve().parent, "manual.html", 200, 10
 """The plug-in's folder, its page in it, milliseconds between looks at how installing goes, and every how many of them
 whether a worker has come from elsewhere."""
 MISSING = (
-    "Painting is done by a program of its own, impasto, which is not here yet.\n\nPress Install it to have it: some "
-    "{download:g} GB to download, {disk:g} GB on disk."
+    _("Painting is done by a program of its own, impasto, which is not here yet."),
+    _("Press Install it to have it: some {download} GB to download, {disk} GB on disk."),
 )
 BROKEN = (
-    "Painting is done by a program of its own, impasto, which does not start.\n\nInstall it anew, or show where it is."
+    _("Painting is done by a program of its own, impasto, which does not start."),
+    _("Install it anew, or show where it is."),
 )
-WORKING = "impasto is being installed, which takes some minutes. Go on drawing meanwhile."
-FILES = "impasto, or its wheel (impasto*);;All files (*)"
+WORKING = _("impasto is being installed, which takes some minutes. Go on drawing meanwhile.")
+FILES = _("impasto, or its wheel (impasto*);;All files (*)")
 
 
 class SetUp(QWidget):
@@ -44,8 +46,9 @@ class SetUp(QWidget):
         super().__init__()
         self.painter = painter
         self.what, self.line, self.bar = QLabel(), QLabel(), QProgressBar()
-        self.install, self.find = QPushButton("Install it"), QPushButton("Find it...")
-        self.copy, self.help, self.stop = QPushButton("Copy the command"), QPushButton("Help"), QPushButton("Cancel")
+        self.install, self.find = QPushButton(_("Install it")), QPushButton(_("Find it..."))
+        self.copy, self.help = QPushButton(_("Copy the command")), QPushButton(_("Help"))
+        self.stop = QPushButton(_("Cancel"))
         self.watch, self._looks = QTimer(self), 0
         self._known: list = []
         self._build()
@@ -59,16 +62,16 @@ class SetUp(QWidget):
         column, grid = QVBoxLayout(self), QGridLayout()
         column.setContentsMargins(0, 0, 0, 0)
         for button, slot, tip, place in (
-            (self.install, self._install, "Get it, into a folder of your own", (0, 0, 1, 2)),
-            (self.find, self._find, "Where the program impasto is, or a wheel of it to install", (1, 0)),
-            (self.help, self._help, "What this is, and other ways", (1, 1)),
-            (self.copy, self._copy, "The commands that install it, for a terminal", (2, 0, 1, 2)),
+            (self.install, self._install, _("Get it, into a folder of your own"), (0, 0, 1, 2)),
+            (self.find, self._find, _("Where the program impasto is, or a wheel of it to install"), (1, 0)),
+            (self.help, self._help, _("What this is, and other ways"), (1, 1)),
+            (self.copy, self._copy, _("The commands that install it, for a terminal"), (2, 0, 1, 2)),
         ):
             button.setToolTip(tip)
             button.clicked.connect(slot)
             grid.addWidget(button, *place)
         self.install.setDefault(True)
-        self.stop.setToolTip("Stop, and take away what was installed")
+        self.stop.setToolTip(_("Stop, and take away what was installed"))
         self.stop.clicked.connect(self._cancel)
         self.watch.timeout.connect(self._look)
         column.addWidget(self.what)
@@ -81,9 +84,8 @@ class SetUp(QWidget):
     def offer(self) -> bool:
         """Show what can be done; whether that is all there is to say, as there is no worker that could be started."""
         self._known = locate.known(FOLDER)
-        self.install.setToolTip(
-            f"By {means()}, with all that it needs, into a folder of your own: {locate.own_place()}"
-        )
+        how = _("By {program}, with all that it needs, into a folder of your own: {folder}")
+        self.install.setToolTip(how.format(program=means(), folder=locate.own_place()))
         self.show()
         self.watch.start(LOOK)
         self._look()
@@ -112,7 +114,7 @@ class SetUp(QWidget):
 
     @guarded
     def _find(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Where impasto is", str(Path.home()), FILES)
+        path, __ = QFileDialog.getOpenFileName(self, _("Where impasto is"), str(Path.home()), FILES)
         if path:
             self._found(path)
 
@@ -128,7 +130,7 @@ class SetUp(QWidget):
         try:
             locate.remember(FOLDER, worker)
         except (LookupError, OSError) as error:
-            raise RefusedError(str(error)) from None
+            raise RefusedError(said(str(error))) from None
         self._known = locate.known(FOLDER)
         self.painter.say("")
         self.painter.process.close()
@@ -139,8 +141,8 @@ class SetUp(QWidget):
         try:
             QApplication.clipboard().setText(self._installer().typed())
         except LookupError as error:
-            raise RefusedError(str(error)) from None
-        self.say("The command is copied: paste it into a terminal.")
+            raise RefusedError(said(str(error))) from None
+        self.say(_("The command is copied: paste it into a terminal."))
 
     @guarded
     def _help(self) -> None:
@@ -158,7 +160,8 @@ class SetUp(QWidget):
         if self.painter.installer:
             return WORKING
         download, disk = size()
-        return BROKEN if self._known else MISSING.format(download=download, disk=disk)
+        told = "\n\n".join(BROKEN if self._known else MISSING)
+        return told.format(download=f"{download:g}", disk=f"{disk:g}")
 
     def _look_elsewhere(self) -> None:
         """Somebody may have installed one meanwhile, or told of one: there is no button to say so."""
@@ -189,5 +192,5 @@ class SetUp(QWidget):
             self.painter.installer = None
             self._look()
             if installer.failed:
-                raise RefusedError(installer.failed)
+                raise RefusedError(said(installer.failed))
             self._take(command(installer.place))

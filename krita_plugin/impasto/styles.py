@@ -1,4 +1,4 @@
-"""Choosing styles: impasto's own in a gallery, picture files (dropped too), layers; one, or several with weights."""
+"""Choosing styles: those included, in a gallery; picture files (dropped too), layers; one, or several with weights."""
 
 from __future__ import annotations
 
@@ -37,14 +37,17 @@ from .qt import (
     pyqtSignal,
 )
 from .settings import DROPPED, STYLE, StyleChoice, folder
+from .words import _, said
 
 SIDE, MOST = 42, 8
 """Pixels of a thumbnail; styles that the worker takes."""
 ROW, TALL = 4, SIDE + 18
 """Styles in a row of the gallery, and its height in pixels."""
-OWN, FILE, LAYER, SEVERAL = "impasto's own", "A picture file", "A layer", "Several, mixed"
+OWN, FILE, LAYER, SEVERAL = _("Included"), _("A picture file"), _("A layer"), _("Several, mixed")
+NAME = Qt.ItemDataRole.UserRole
+"""What an item of the gallery has its style's own name in."""
 KINDS = {"name": OWN, "file": FILE, "layer": LAYER}
-FILES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)"
+FILES = _("Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.exr);;All files (*)")
 
 
 class Styles(QWidget):
@@ -58,9 +61,9 @@ class Styles(QWidget):
         self.gallery = _gallery()
         self.gallery.itemClicked.connect(self._picked)
         self.gallery.itemActivated.connect(self._picked)  # by the keyboard
-        self.kind, self.mix, self.source = QPushButton(), QCheckBox("Mix"), QWidget()
+        self.kind, self.mix, self.source = QPushButton(), QCheckBox(_("Mix")), QWidget()
         self.menu = self._kinds()
-        self.mix.setToolTip("Add to the styles chosen before, instead of taking their place")
+        self.mix.setToolTip(_("Add to the styles chosen before, instead of taking their place"))
         row = QHBoxLayout(self.source)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.kind, 1)
@@ -77,13 +80,13 @@ class Styles(QWidget):
         """Where a style may come from, on the button for that. Returns the part for layers."""
         kinds = QMenu(self)
         kinds.addAction(OWN).triggered.connect(self._own)
-        kinds.addAction(f"{FILE}...").triggered.connect(self._browse)
+        kinds.addAction(_("A picture file...")).triggered.connect(self._browse)
         layers = kinds.addMenu(LAYER)
         layers.aboutToShow.connect(self._list_layers)
         self.kind.setMenu(kinds)
         self.kind.setMinimumWidth(40)
         self.kind.setToolTip(
-            "One of those below, a picture file, which you can also drop here, or another layer, of any document"
+            _("One of those below, a picture file, which you can also drop here, or another layer, of any document")
         )
         return layers
 
@@ -94,12 +97,13 @@ class Styles(QWidget):
             self.gallery.clear()
             self._shown = []
             for style in own:
-                item = QListWidgetItem(style["name"])
-                item.setToolTip(f"{style['name']}: {style['summary']}")
+                item = QListWidgetItem(written(style["name"]))
+                item.setData(NAME, style["name"])
+                item.setToolTip(f"{item.text()}: {said(style['summary'])}")
                 self.gallery.addItem(item)
         for number in range(self.gallery.count()):
             item = self.gallery.item(number)
-            item.setIcon(_icon(self.painter.thumbnail(StyleChoice("name", item.text(), item.text()))))
+            item.setIcon(_icon(self.painter.thumbnail(_included(item))))
         self.gallery.setVisible(bool(own))
         self.gallery.setFixedHeight(-(-len(own) // ROW) * TALL + 4)
         self._spread()
@@ -143,24 +147,29 @@ class Styles(QWidget):
             if several or style.kind != "name":  # the gallery has a frame around it
                 self.rows.addWidget(self._row(style, several))
         if not styles:
-            self.rows.addWidget(QLabel("Choose a style."))
+            self.rows.addWidget(QLabel(_("Choose a style.")))
 
     def _mark(self) -> None:
-        """Show in the gallery which of impasto's own is chosen, the last one of several."""
+        """Show in the gallery which of those included is chosen, the last one of several."""
         chosen = [style.value for style in self.painter.settings.styles if style.kind == "name"]
-        names = [self.gallery.item(number).text() for number in range(self.gallery.count())]
+        names = self._names()
         self.gallery.clearSelection()
         self.gallery.setCurrentRow(names.index(chosen[-1]) if chosen and chosen[-1] in names else -1)
+
+    def _names(self) -> list:
+        """Of the styles in the gallery, as the worker calls them."""
+        return [self.gallery.item(number).data(NAME) for number in range(self.gallery.count())]
 
     def _row(self, style: StyleChoice, several: bool) -> QWidget:
         widget = QWidget()
         row = QHBoxLayout(widget)
         row.setContentsMargins(0, 0, 0, 0)
-        small, name = QLabel(), QLabel(style.title)
+        title = written(style.title) if style.kind == "name" else style.title
+        small, name = QLabel(), QLabel(title)
         small.setFixedSize(SIDE, SIDE)
         small.setAlignment(Qt.AlignmentFlag.AlignCenter)
         small.setPixmap(_pixmap(self.painter.thumbnail(style)))
-        name.setToolTip(style.value if isinstance(style.value, str) else "A layer")
+        name.setToolTip({"file": style.value, "layer": LAYER}.get(style.kind, title))
         name.setMinimumWidth(20)
         row.addWidget(small)
         row.addWidget(name, 1)
@@ -169,18 +178,18 @@ class Styles(QWidget):
             weight.setRange(0, 100)
             weight.setSingleStep(0.5)
             weight.setValue(style.weight)
-            weight.setToolTip("How much this style counts beside the others")
-            weight.setAccessibleName(f"Weight of {style.title}")
+            weight.setToolTip(_("How much this style counts beside the others"))
+            weight.setAccessibleName(_("Weight of {style}").format(style=title))
             weight.valueChanged.connect(lambda value: self._weigh(style, value))
             row.addWidget(calm(weight))
-            row.addWidget(self._remover(style))  # the only one stays, so that there always is one
+            row.addWidget(self._remover(style, title))  # the only one stays, so that there always is one
         return widget
 
-    def _remover(self, style: StyleChoice) -> QToolButton:
+    def _remover(self, style: StyleChoice, title: str) -> QToolButton:
         remove = QToolButton()
         remove.setText("\u00d7")
-        remove.setToolTip("Leave this style out")
-        remove.setAccessibleName(f"Leave {style.title} out")
+        remove.setToolTip(_("Leave this style out"))
+        remove.setAccessibleName(_("Leave {style} out").format(style=title))
         remove.clicked.connect(lambda: self._remove(style))
         return remove
 
@@ -188,7 +197,7 @@ class Styles(QWidget):
     def _weigh(self, style: StyleChoice, value: float) -> None:
         style.weight = value
         self._shown = [
-            (each.key, each.weight, cache) for each, (_, _, cache) in zip(self.painter.settings.styles, self._shown)
+            (each.key, each.weight, cache) for each, (__, ___, cache) in zip(self.painter.settings.styles, self._shown)
         ]
         self.edited.emit()
 
@@ -201,18 +210,18 @@ class Styles(QWidget):
     @guarded
     def _picked(self, item) -> None:
         self.painter.wrong.clear()
-        self.choose(StyleChoice("name", item.text(), item.text()))
+        self.choose(_included(item))
 
     @guarded
     def _own(self) -> None:
         """The usual one; the others are a click away."""
-        names = [self.gallery.item(number).text() for number in range(self.gallery.count())]
+        names = self._names()
         if names:
             self._picked(self.gallery.item(names.index(STYLE) if STYLE in names else 0))
 
     @guarded
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a style picture", "", FILES)
+        path, __ = QFileDialog.getOpenFileName(self, _("Choose a style picture"), "", FILES)
         if path:
             self.painter.wrong.clear()
             self._choose_file(path)
@@ -226,11 +235,11 @@ class Styles(QWidget):
         for document in Krita.instance().documents():
             if not is_open(document):
                 continue
-            title = document.name() or Path(document.fileName()).name or "Unnamed"
+            title = document.name() or Path(document.fileName()).name or _("Unnamed")
             part = self.menu.addMenu(title)
             for node in walk(document.rootNode()):
                 part.addAction(node.name()).triggered.connect(
-                    lambda *_, document=document, node=node: self._choose_layer(document, node)
+                    lambda *__, document=document, node=node: self._choose_layer(document, node)
                 )
 
     @guarded
@@ -249,12 +258,25 @@ class Styles(QWidget):
         for number, path in enumerate(files):
             self._choose_file(path, add=number > 0)
         for path in folders:
-            self.painter.refuse(f"{Path(path).name} is a folder: drop the pictures in it.")
+            folder_ = _("{name} is a folder: drop the pictures in it.")
+            self.painter.refuse(folder_.format(name=Path(path).name))
         if dragged.hasImage() and not paths:
             title = Path(web[0].path()).stem if web else ""
-            self._choose_file(_stored(QImage(dragged.imageData())), title or "dropped")
+            self._choose_file(_stored(QImage(dragged.imageData())), title or _("dropped"))
         elif web:
-            self.painter.refuse(f"{web[0].host()} gave no picture, only its address: save it, and drop the file.")
+            none = _("{host} gave no picture, only its address: save it, and drop the file.")
+            self.painter.refuse(none.format(host=web[0].host()))
+
+
+def written(name: str) -> str:
+    """A style's name as a painter writes it: "Stained glass" for stained-glass."""
+    words = name.replace("-", " ")
+    return said(words[:1].upper() + words[1:])
+
+
+def _included(item) -> StyleChoice:
+    """That of an item of the gallery."""
+    return StyleChoice("name", item.data(NAME), item.data(NAME))
 
 
 def _stored(image: QImage) -> str:
@@ -294,7 +316,7 @@ def _gallery() -> QListWidget:
     gallery.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     gallery.setTextElideMode(Qt.TextElideMode.ElideRight)
     gallery.setAcceptDrops(False)
-    gallery.setAccessibleName("Styles")
+    gallery.setAccessibleName(_("Styles"))
     font = gallery.font()
     font.setPointSizeF(font.pointSizeF() * 0.75)
     gallery.setFont(font)

@@ -5,6 +5,7 @@ others: of the worker, its client, the installer.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from .qt import QLocale
@@ -18,6 +19,11 @@ def languages() -> list:
     """The painter's, best first."""
     told = next(filter(None, map(os.environ.get, VARIABLES)), "")
     return told.split(":") if told else QLocale.system().uiLanguages()
+
+
+def bare(title: str) -> str:
+    """`title` without the mark of its key, which stands behind the word where that has no such letter: (&P)."""
+    return re.sub(r"\(&\w\)|&", "", title).strip()
 
 
 _ = Translation(Path(__file__).resolve().parent / "locale", languages())

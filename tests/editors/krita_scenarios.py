@@ -693,7 +693,7 @@ def scenario_form():
     labels = [each for each in window.rest.findChildren(QLabel) if each.isVisible() and each.buddy()]
     words = [each.text().replace("&", "") for each in sorted(labels, key=lambda each: each.mapTo(body, QPoint()).y())]
     assert words == ["Paint from", "Style from", "Strength", "Colours", "Stroke width", "Quality"], words
-    assert styles.kind.text() == "impasto's own" and not styles.rows.count(), styles.kind.text()
+    assert styles.kind.text() == "Included" and not styles.rows.count(), styles.kind.text()
     place = gallery.visualItemRect(gallery.item(3))
     chosen = gallery.viewport().grab(place).toImage()
     styles._picked(gallery.item(2))
@@ -702,13 +702,19 @@ def scenario_form():
     inner = QRect(4, 4, place.width() - 8, place.height() - 8)
     assert chosen != other and chosen.copy(inner) == other.copy(inner), "the chosen style is not as it is"
     kinds = {each.text(): each for each in styles.kind.menu().actions()}
-    assert list(kinds) == ["impasto's own", "A picture file...", "A layer"], kinds
+    assert list(kinds) == ["Included", "A picture file...", "A layer"], kinds
     drop(style())
     assert styles.kind.text() == "A picture file" and styles.rows.count() == 1
     styles._choose_layer(document, node)
     assert styles.kind.text() == "A layer" and styles.rows.count() == 1
-    kinds["impasto's own"].trigger()
-    assert styles.kind.text() == "impasto's own" and [each.title for each in painter.settings.styles] == ["oil"]
+    kinds["Included"].trigger()
+    assert styles.kind.text() == "Included" and [each.title for each in painter.settings.styles] == ["oil"]
+    shown = {gallery.item(number).text(): gallery.item(number) for number in range(gallery.count())}
+    assert "Stained glass" in shown and "Oil" in shown, shown
+    styles._picked(shown["Stained glass"])
+    assert painter.settings.styles[0].request() == {"name": "stained-glass"} and gallery.currentItem().isSelected()
+    assert gallery.currentItem() is shown["Stained glass"] and painter.settings.title() == "stained-glass 50 %"
+    kinds["Included"].trigger()
     styles.choose(painter.settings.styles[0], add=True)
     styles._choose_file(style(), add=True)
     assert styles.kind.text() == "Several, mixed" and styles.rows.count() == 2
@@ -805,6 +811,7 @@ def scenario_history():
     first.setVisible(False)
     other = yield from open_(40, 40)
     history = dock().history
+    assert history.label.isVisible() and history.label.text() == "Earlier paintings"
     dock().area.ensureWidgetVisible(history)
     place = history.visualItemRect(history.item(1)).center()
     QTest.mouseClick(history.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
