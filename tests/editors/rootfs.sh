@@ -21,7 +21,9 @@ CACHE=${IMPASTO_EDITORS:-${XDG_CACHE_HOME:-$HOME/.cache}/impasto-editors}
 key() { sha256sum | head -c 12; }
 ROOT=$CACHE/$SUITE-$(echo "$PACKAGES" | key)
 # What the virtual environment of dependencies depends on: a change of code is none.
-DEPENDENCIES=/opt/impasto-$(sed -n '/^dependencies/,/^]/p' "$CHECKOUT/pyproject.toml" | key)
+DEPENDENCIES=/opt/impasto-$(sed -n '/^requires = /p; /^dependencies/,/^]/p' "$CHECKOUT/pyproject.toml" | key)
+# A wheel's build writes into its sources: inside, they take that, and it is gone with the process.
+WRITABLE="mkdir /tmp/upper /tmp/work && mount -t overlay -o lowerdir=/checkout,upperdir=/tmp/upper,workdir=/tmp/work over /checkout"
 
 cannot() { echo "no root filesystem with the editors: $*"; exit 77; }
 
@@ -92,9 +94,9 @@ dependencies() {
     [ -d "$ROOT$DEPENDENCIES" ] && return
     mapfile -t set < <(settings)
     rm -rf "$ROOT$DEPENDENCIES.new"
-    ( inside "$CACHE" --pid "${set[@]}" bash -ec "cd /checkout
+    ( inside "$CACHE" --pid "${set[@]}" bash -ec "$WRITABLE; cd /checkout
         python3 -m venv $DEPENDENCIES.new && . $DEPENDENCIES.new/bin/activate && pip install -q .
-        pip install -q 'hatchling>=1.27' && pip uninstall -qy impasto" )
+        pip install -q 'hatchling>=1.27' 'babel>=2.16' && pip uninstall -qy impasto" )
     mv "$ROOT$DEPENDENCIES.new" "$ROOT$DEPENDENCIES"
 }
 
@@ -125,7 +127,7 @@ check() {
 
 install() {
     touch -c "$ROOT$DEPENDENCIES"
-    ( inside "$1" "" bash -ec "python3 -m venv --without-pip /scratch/venv
+    ( inside "$1" "" bash -ec "$WRITABLE; python3 -m venv --without-pip /scratch/venv
         echo $DEPENDENCIES/lib/python3.*/site-packages > \$(echo /scratch/venv/lib/python3.*/site-packages)/dependencies.pth
         $DEPENDENCIES/bin/python -m pip --python /scratch/venv/bin/python install -q --no-deps --no-build-isolation /checkout" )
 }
