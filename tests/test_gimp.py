@@ -106,7 +106,7 @@ def test_what_gimp_shows_of_us_and_says_for_us_is_in_its_language(scratch: Path)
         assert len(texts) == 3 and all(bool(outside(text)) == (language == "C") for text in texts), texts
     said = console(scratch, RUN, f"LANGUAGE={LANGUAGE}", "ONLY=refused|last_values|missing_dies|wherever_its_layer")
     assert set(results(said).values()) == {"PASS"}, said
-    heard = re.findall(r"^(?:SAYS|.*-Warning:) (.*)", said, re.MULTILINE)
+    heard = re.findall(r"^(?:SAYS|.*Neural Style.*-Warning:) (.*)", said, re.MULTILINE)
     assert len(heard) > 20, said
     assert not [text for text in heard if outside(text)]
 
