@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import catalogue
 from conftest import ROOT
+from editors.brackets import LANGUAGE, outside, translated
 from impasto.cli.install.extension import ID
 
 EDITORS = ROOT / "tests" / "editors"
@@ -36,6 +38,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     meddler = profile(folder) / "plug-ins/meddler/meddler.py"
     meddler.parent.mkdir()
     shutil.copy(MEDDLER, meddler)
+    catalogue.write(
+        profile(folder) / "plug-ins/impasto/locale", {text: translated(text) for text in catalogue.texts()}, LANGUAGE
+    )
     return folder
 
 
@@ -63,11 +68,19 @@ def scenarios(path: Path) -> list[str]:
     return SCENARIO.findall(path.read_text())
 
 
+def console(scratch: Path, code: str, *environment: str) -> str:
+    """What Python says in GIMP without a window."""
+    start = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
+    return enter(scratch, "env", *environment, *start)
+
+
+RUN = f"exec(open('/checkout/tests/editors/{HEADLESS.name}').read())"
+"""The scenarios, for GIMP's Python."""
+
+
 @pytest.fixture(scope="session")
 def headless(scratch: Path) -> dict[str, str]:
-    code = f"exec(open('/checkout/tests/editors/{HEADLESS.name}').read())"
-    console = ["gimp-console", "-ids", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
-    said = enter(scratch, *console)
+    said = console(scratch, RUN)
     return results(said) | {"said": said}
 
 
@@ -84,6 +97,20 @@ def test_without_a_window(headless: dict[str, str], name: str) -> None:
 @pytest.mark.parametrize("place", ["on top of all", "where that was", "in a new one"])
 def test_gimp_says_where_a_painting_went(headless: dict[str, str], place: str) -> None:
     assert re.search(rf"The new layer is summer 50 %.*{place}", headless["said"])
+
+
+def test_what_gimp_shows_of_us_and_says_for_us_is_in_its_language(scratch: Path) -> None:
+    """GIMP keeps what procedures are called from one start to the next, in the language that it had then."""
+    ours = "[*map(str, (p.get_menu_label(), p.get_blurb(), p.get_help()))]"
+    told = f"import json; p = Gimp.get_pdb().lookup_procedure('plug-in-impasto'); print('TOLD', json.dumps({ours}))"
+    for language in (LANGUAGE, "C", LANGUAGE):
+        texts = json.loads(re.findall("^TOLD (.*)", console(scratch, told, f"LANGUAGE={language}"), re.MULTILINE)[0])
+        assert len(texts) == 3 and all(bool(outside(text)) == (language == "C") for text in texts), texts
+    said = console(scratch, RUN, f"LANGUAGE={LANGUAGE}", "ONLY=refused|last_values|missing_dies|wherever_its_layer")
+    assert set(results(said).values()) == {"PASS"}, said
+    heard = re.findall(r"^(?:SAYS|.*Neural Style.*-Warning:) (.*)", said, re.MULTILINE)
+    assert len(heard) > 20, said
+    assert not [text for text in heard if outside(text)]
 
 
 @pytest.mark.window

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 import leftovers
+from brackets import LANGUAGE, outside
 from closing import ask_to_close
 from meddling import meddle
 
@@ -25,12 +27,14 @@ MIDDLE, ASIDE = (WIDTH // 2, HEIGHT // 2), (46, 300)
 """Where the mouse rests, for what it is over has the keys: over every dialog, and where ours has nothing to tell."""
 STYLE = "/checkout/examples/summer.jpg"
 QUICK = "steps=1 scales=1 size=64"
+FOREIGN = "⟦Neural Style⟧$"
 DIALOG, AT_WORK, CHOOSER = "Neural Style$", "^[0-9]+ % - Neural Style$", "Choose a style"
 OFFER = "Neural Style: Set Up"
 HALF_DONE = "^[5-9][0-9] % - Neural Style$"
 MENU = "Escape Escape alt+r a n"
 PROFILE = next(Path(os.environ["XDG_CONFIG_HOME"]).glob("GIMP/3.*"))
 LAST = PROFILE / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-impasto.last"
+KNOWN, PROGRAM = PROFILE / "plug-ins/impasto/impasto.json", Path("/scratch/venv/bin/impasto")
 OTHERS = ("/scratch/harbour_in_linear_light.xcf", "/scratch/harbour_in_grey.xcf")
 MAKE = """
 exec(open("/checkout/tests/editors/gimp_headless.py").read())
@@ -70,6 +74,14 @@ print(Gtk.Clipboard.get(Gdk.SELECTION_PRIMARY).wait_for_text())
 """
 LOG = Path("/scratch/gimp.log")
 """What GIMP and its plug-ins say to the terminal."""
+EYES, LOOK, SEEN = "/checkout/tests/editors/gimp_eyes", Path("/scratch/look"), Path("/scratch/seen")
+NAMES = ("harbour.jpg", "summer 50 %", "[harbour] (imported)-1 / harbour.jpg-2", "Layer")
+"""Of layers and of the image."""
+GIMPS = {
+    *("Reset", "_Reset", "Save Settings", "_Save Settings", "Load Saved Settings", "_Load Saved Settings"),
+    *('Load settings saved with "Save Settings" button', "Store current settings for later reuse", "Down"),
+}
+"""What GIMP says, in the language that it has, in our dialog: its own buttons."""
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 AGAIN = 20
 """Seconds after which a key is pressed again, for a window may have been too busy to hear."""
@@ -151,6 +163,19 @@ def shot(name):
     subprocess.run(["import", "-window", "root", f"/scratch/{name}.png"], check=True)
 
 
+def seen_in_windows():
+    """What the plug-in's windows show: kind of widget, property, text."""
+    SEEN.unlink(missing_ok=True)
+    LOOK.touch()
+    until(SEEN.exists, "look at the windows", 30)
+    return json.loads(SEEN.read_text())
+
+
+def label(part):
+    """The text that has this in it, once there is one."""
+    return until(lambda: next((text for *_, text in seen_in_windows() if part in text), ""), f"text {part!r}", 30)
+
+
 def untouched():
     until(lambda: "1 layer" in title() and "*" not in title(), "unchanged image", 30)
 
@@ -160,11 +185,11 @@ def remember(knobs=""):
     LAST.write_text(f'(style "{STYLE}")\n(knobs "{knobs}")\n')
 
 
-def ask():
+def ask(dialog=DIALOG):
     """From the image's window through the menu to the dialog."""
     window("harbour")
-    pressed(MENU, lambda: visible(DIALOG), "dialog")
-    tool("windowmove", window(DIALOG), 40, 60)  # for the screenshots
+    pressed(MENU, lambda: visible(dialog), "dialog")
+    tool("windowmove", window(dialog), 40, 60)  # for the screenshots
 
 
 def paint():
@@ -172,10 +197,10 @@ def paint():
     pressed("alt+p", lambda: visible(AT_WORK), "first step")
 
 
-def leave():
+def leave(dialog=DIALOG):
     """Close the dialog, which keeps what was painted."""
-    window(DIALOG)
-    pressed("Escape", lambda: not visible(DIALOG), "end of the dialog")
+    window(dialog)
+    pressed("Escape", lambda: not visible(dialog), "end of the dialog")
 
 
 def painted(count):
@@ -307,6 +332,7 @@ def scenario_stop_in_the_dialog_leaves_nothing_and_one_may_paint_again():
         tool("key", key)  # once: Escape would close the dialog then
         until(lambda: not visible(AT_WORK), f"end of the painting by {key}", AGAIN)
         assert visible(DIALOG), "the dialog should stay"
+        label("At 768 pixels about")
         untouched()
     leave()
     leftovers.none(FILES)
@@ -344,9 +370,10 @@ def scenario_a_new_layer_is_tried_again_kept_and_discarded():
     start()
     ask()
     pressed("alt+p", lambda: "2 layers" in title(), "second layer")
-    time.sleep(1)
+    assert re.fullmatch(r"Done in \d+ s: the new layer is summer 50 %\.", label("Done in"))
     shot("done_quick")
     strength(80)
+    label("At 768 pixels about")
     pressed("alt+t", lambda: strengths() == [80], "second try")
     assert "2 layers" in title() and visible(DIALOG), title()
     window("harbour")
@@ -677,20 +704,27 @@ def scenario_one_undo_takes_back_a_layer_in_a_group_and_a_grey_one():
         until(lambda before=before: title() == before, f"title {before!r}", 30)
 
 
+@contextmanager
+def no_worker():
+    """The plug-in is told of none, and finds none; where the program is then."""
+    before, away = KNOWN.read_text(), PROGRAM.with_name("away")
+    KNOWN.write_text(json.dumps({"version": json.loads(before)["version"]}))
+    PROGRAM.rename(away)
+    try:
+        yield away
+    finally:
+        away.rename(PROGRAM)
+        KNOWN.write_text(before)
+
+
 def scenario_without_a_worker_one_is_installed_from_the_menu():
     """Cancelled at first, then done, from a folder of wheels; and it paints, without a terminal. Or one is found."""
-    known, program, index = (
-        PROFILE / "plug-ins/impasto/impasto.json",
-        Path("/scratch/venv/bin/impasto"),
-        "/scratch/index",
-    )
+    index = "/scratch/index"
     Path(index).mkdir()
     subprocess.run(["/scratch/venv/bin/python", "/checkout/tests/local_index.py", index], check=True)
-    place, before, away = Path.home() / ".local/share/impasto/worker", known.read_text(), program.with_name("away")
-    known.write_text(json.dumps({"version": json.loads(before)["version"]}))
-    program.rename(away)
+    place = Path.home() / ".local/share/impasto/worker"
     os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=index)
-    try:
+    with no_worker() as away:
         remember(QUICK)
         start()
         window("harbour")
@@ -706,19 +740,70 @@ def scenario_without_a_worker_one_is_installed_from_the_menu():
         until(lambda: visible(DIALOG), "dialog", 300)
         window(DIALOG)
         pressed("alt+p", lambda: "2 layers" in title(), "second layer")
-        worker = json.loads(known.read_text())["worker"]
+        worker = json.loads(KNOWN.read_text())["worker"]
         assert worker == [str(place / "bin/python"), "-m", "impasto", "worker"], worker
-        known.write_text("{}")
+        KNOWN.write_text("{}")
         shutil.rmtree(place)
         start()
         window("harbour")
         pressed(MENU, lambda: visible(OFFER), "offer")
         until(lambda: chosen(str(away), OFFER, "alt+f", "Where impasto is"), "program chosen", 12 * AGAIN)
         until(lambda: visible(DIALOG), "dialog")
-        assert json.loads(known.read_text())["worker"] == [str(away), "worker"]
+        assert json.loads(KNOWN.read_text())["worker"] == [str(away), "worker"]
+
+
+@contextmanager
+def another_language():
+    """GIMP in the made-up language, which it knows nothing of itself."""
+    os.environ["LANGUAGE"] = LANGUAGE
+    try:
+        yield
     finally:
-        away.rename(program)
-        known.write_text(before)
+        del os.environ["LANGUAGE"]
+
+
+def nothing_is_untranslated(*parts):
+    """Whatever the windows show, these texts among it, is in the made-up language."""
+    for part in parts:
+        label(part)
+    found = set()
+    for kind, name, text in seen_in_windows():
+        ours = kind not in ("LayerComboBox", "StringComboBox") and (kind, name) != ("Entry", "text")
+        if ours and text not in GIMPS and text not in NAMES and outside(text):
+            found.add((kind, name, text))
+    assert not found, sorted(found)
+
+
+def scenario_all_that_is_shown_is_in_the_language_of_gimp():
+    """Names of layers, GIMP's own buttons, its names of choices and what is written in fields are not."""
+    with another_language():
+        LAST.write_text('(style "oil")\n(knobs "steps=many")\n')
+        start()
+        ask(FOREIGN)
+        nothing_is_untranslated("⟦steps is 'many'", "⟦Watercolour⟧")
+        shot("xx_wrong")
+        keys("alt+y Tab Right ctrl+Right ctrl+space")
+        nothing_is_untranslated("⟦Share of ⟦Hatching⟧⟧")
+        leave(FOREIGN)
+        remember("steps=2 scales=1")
+        ask(FOREIGN)
+        nothing_is_untranslated("⟦At 768 pixels about")
+        pressed("alt+p", lambda: visible(f"^[0-9]+ % - {FOREIGN}"), "first step")
+        nothing_is_untranslated(" left⟧")
+        until(lambda: "2 layers" in title(), "second layer")
+        nothing_is_untranslated("⟦Done in ", "⟦The new layer⟧")
+        shot("xx_done")
+        leave(FOREIGN)
+        until(lambda: not leftovers.processes(), "end of it")
+        with no_worker():
+            window("harbour")
+            pressed(MENU, lambda: visible("Set Up⟧$"), "offer")
+            nothing_is_untranslated("⟦Neural Style: Set Up⟧", "⟦_Install it⟧")
+            shot("xx_set_up")
+            window("Set Up⟧$")
+            pressed("alt+m", lambda: "is copied" in label("is copied"), "copy")
+            nothing_is_untranslated("⟦The command is copied: paste it into a terminal.⟧")
+            pressed("Escape", lambda: not visible("Set Up⟧$"), "end of the offer")
 
 
 def scenario_killing_gimp_leaves_nothing():
@@ -738,7 +823,8 @@ def start(picture="/checkout/examples/harbour.jpg"):
     for number in leftovers.processes((*leftovers.WORDS, "script-fu")):
         os.kill(number, signal.SIGKILL)
     with LOG.open("a") as log:
-        GIMP = subprocess.Popen(["gimp", "-s", picture], stdout=log, stderr=log)
+        command, environment = ["gimp", "-s", picture], os.environ | {"PYTHONPATH": EYES}
+        GIMP = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     number = window("harbour", 300)
     tool("windowmove", number, 0, 0, "windowsize", number, WIDTH, HEIGHT)
     time.sleep(3)
