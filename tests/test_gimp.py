@@ -151,10 +151,10 @@ def test_an_unpacked_folder_finds_its_worker_and_paints(scratch: Path) -> None:
 def test_an_extension_that_gimp_unpacks_paints_once_it_is_on(scratch: Path) -> None:
     """In a new profile and home; where GIMP finds the plug-in as such too, it takes the extension's."""
     enter(scratch, "impasto", "install", "gimp", "--gex", "/scratch/impasto.gex")
-    place = scratch / "opened/GIMP" / profile(scratch).name
+    place = scratch / "extended/GIMP" / profile(scratch).name
     plugin, settings = place / "extensions" / ID / "impasto", place / "extensionrc"
-    (scratch / "opened").mkdir()
-    own = [f"{name}=/scratch/opened" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")]
+    (scratch / "extended").mkdir()
+    own = [f"{name}=/scratch/extended" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")]
     console = ["env", *own, "PATH=/usr/bin:/bin", "gimp-console", "-idfs", "--batch-interpreter"]
     script = [*console, "plug-in-script-fu-eval", "-b", f'(load "/checkout/tests/editors/{SCHEME.name}")', "--quit"]
     enter(scratch, *console, "plug-in-script-fu-eval", "-b", '(file-gex-load 1 "/scratch/impasto.gex")', "--quit")
@@ -163,7 +163,7 @@ def test_an_extension_that_gimp_unpacks_paints_once_it_is_on(scratch: Path) -> N
     off = f'(GimpExtension "{ID}"\n    (active no))'
     assert off in settings.read_text()
     settings.write_text(settings.read_text().replace(off, off.replace("no", "yes")))
-    assert "impasto is neither on the PATH nor in /scratch/opened/.local/bin. Install it" in enter(scratch, *script)
+    assert "impasto is neither on the PATH nor in /scratch/extended/.local/bin. Install it" in enter(scratch, *script)
     inside = f"/scratch/{plugin.relative_to(scratch)}"
     told = f"import locate, pathlib; locate.remember(pathlib.Path('{inside}'), ['/scratch/venv/bin/impasto', 'worker'])"
     enter(scratch, "env", f"PYTHONPATH={inside}", "python3", "-c", told)
