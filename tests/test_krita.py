@@ -23,6 +23,8 @@ SCENARIOS = EDITORS / "krita_scenarios.py"
 NAMES = re.findall(r"^def scenario_(\w+)", SCENARIOS.read_text(), re.MULTILINE)
 WAYS = ("menu", "window", "term", "kill", "segv")
 HANGS = 3600
+LABEL = 30
+"""Letters that a label or a button has at most: longer texts are sentences, which wrap, or are shown by themselves."""
 TYPES = {"B": "u1", "H": "<u2", "e": "<f2", "f": "<f4"}
 
 
@@ -34,8 +36,13 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(there.stdout.strip())
     folder = tmp_path_factory.mktemp("krita")
     subprocess.run([EDITORS / "rootfs.sh", "install", folder], check=True, timeout=HANGS)
-    catalogue.write(folder / "locale", {text: f"\u27e6{text}\u27e7" for text in catalogue.texts()})
+    catalogue.write(folder / "locale", {text: foreign(text) for text in catalogue.texts()})
     return folder
+
+
+def foreign(text: str) -> str:
+    """`text` in a language that is longer than English, as most are, in brackets."""
+    return f"\u27e6{text}{'~' * (len(text) * 2 // 5 if len(text) < LABEL else 0)}\u27e7"
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,20 @@ from .qt import (
     QHBoxLayout,
     QLineEdit,
     QObject,
+    QPushButton,
     QSlider,
     QSpinBox,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
     Qt,
     QWidget,
     pyqtSignal,
 )
 from .words import _, said
 
+ARROW = 30
+"""Pixels of a button that its frame takes, and the arrow of its menu."""
 RANGE = re.compile(r"(?P<above>above )?(?P<low>\S+) to (?P<high>\S+)")
 
 
@@ -40,6 +46,22 @@ def calm(widget: QWidget) -> QWidget:
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.installEventFilter(_calm)
     return widget
+
+
+class Named(QPushButton):
+    """With a name on it that may be long: what of it has no room is left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumWidth(40)
+
+    def paintEvent(self, event) -> None:
+        """As ever, with as many letters as there is room for."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        room = max(0, self.width() - ARROW)
+        option.text = self.fontMetrics().elidedText(option.text, Qt.TextElideMode.ElideMiddle, room)
+        QStylePainter(self).drawControl(QStyle.ControlElement.CE_PushButton, option)
 
 
 class Control(QWidget):
@@ -72,7 +94,7 @@ class Number(Control):
         self.spin.setSuffix(suffix)
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(low, slide)
-        slider.setMinimumWidth(40)
+        slider.setMinimumWidth(30)
         super().__init__(*([slider] if slide else []), self.spin)
         slider.valueChanged.connect(self.spin.setValue)
         self.slider = slider

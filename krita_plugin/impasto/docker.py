@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from krita import DockWidget, Krita
 
-from .controls import Choice, Number, about, control
+from .controls import Choice, Named, Number, about, control
 from .draft import Draft
 from .foot import Foot
 from .history import History
@@ -16,7 +16,6 @@ from .qt import (
     QKeySequence,
     QLabel,
     QMenu,
-    QPushButton,
     QScrollArea,
     QShortcut,
     QStyle,
@@ -91,7 +90,7 @@ class Docker(DockWidget):
         self.setup, self.styles = SetUp(self.painter), Styles(self.painter)
         self.controls = _controls()
         self.preview, self.foot = Preview(self.painter, self.draft), Foot(self.painter)
-        self.origin, self.layers = QPushButton(), QMenu(self)
+        self.origin, self.layers = Named(), QMenu(self)
         self.notice = QLabel()
         self.rest, self.fold, self.folded = QWidget(), QToolButton(), QWidget()
         self.history = History(self.painter)
@@ -177,7 +176,6 @@ class Docker(DockWidget):
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.origin.setMenu(self.layers)
-        self.origin.setMinimumWidth(40)
         self.origin.setToolTip(_("The layer that is painted. Results are not: trying again begins with it anew"))
         form.addRow(_("Paint fro&m"), self.origin)
         self.notice.setWordWrap(True)
@@ -228,8 +226,7 @@ class Docker(DockWidget):
             self._looked = identity
         if document and "size" in self.controls and self.folded.isVisible():
             self.controls["size"].line.setPlaceholderText(str(self.painter.painted_size(node.bounds())))
-        room = max(40, self.origin.width() - 30)
-        self.origin.setText(self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room))
+        self.origin.setText(title)
         self.foot.offer(trial is not None)
         self.draft.look()
 

@@ -10,6 +10,7 @@ from .qt import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSize,
     Qt,
     QVBoxLayout,
     QWidget,
@@ -29,7 +30,7 @@ TALL = 84
 
 
 class Foot(QWidget):
-    """Bar, message, and one row of buttons: those of what can be done now."""
+    """Bar, message, and buttons: those of what can be done now, in one row if their words leave room for that."""
 
     def __init__(self, painter) -> None:
         super().__init__()
@@ -40,15 +41,13 @@ class Foot(QWidget):
         self.discard = Button(_("Dis&card"), _("Take the new layer away"), painter.discard)
         self.retry = Button(_("Try &again"), _("Paint once more, in place of the new layer"), painter.retry)
         self.accept = Button(_("&Keep"), _("The new layer stays, whatever is painted next"), painter.keep)
-        self.bar, self.message, self.row = QProgressBar(), Message(), QWidget()
+        buttons = (self.go, self.stop, self.keep, self.discard, self.retry, self.accept)
+        self.bar, self.message, self.row = QProgressBar(), Message(), Row(buttons)
         self.go.setDefault(True)
         self.bar.setAccessibleName(_("How far the painting is"))
-        column, row = QVBoxLayout(self), QHBoxLayout(self.row)
+        column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(4)
-        row.setContentsMargins(0, 0, 0, 0)
-        for button in (self.go, self.stop, self.keep, self.discard, self.retry, self.accept):
-            row.addWidget(button)
         for widget in (self.bar, self.message, self.row):  # so the buttons stay where they are, whatever is said
             column.addWidget(widget)
         painter.heard.connect(self._hear)
@@ -102,11 +101,64 @@ class Foot(QWidget):
 
     def _swap(self, *shown: QPushButton) -> None:
         """Only these buttons. The focus of one that goes stays here: it would go on to a control, or to Stop."""
-        buttons = self.row.findChildren(QPushButton)
-        if any(each.hasFocus() and each not in shown for each in buttons):
+        if any(each.hasFocus() and each not in shown for each in self.row.buttons):
             self.setFocus()
+        self.row.show_only(shown)
+
+
+class Row(QWidget):
+    """Some of its buttons, side by side, and in further lines where the docker is too narrow for their words."""
+
+    def __init__(self, buttons: tuple[Button, ...]) -> None:
+        super().__init__()
+        self.buttons, self._shown = buttons, buttons[:0]
+        self._lines: list[list[Button]] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._rows = [QHBoxLayout() for each in buttons]
+        for row in self._rows:
+            self._column.addLayout(row)
         for each in buttons:
-            each.setVisible(each in shown)
+            each.setParent(self)
+
+    def show_only(self, shown: tuple[Button, ...]) -> None:
+        """These, and no others. Those go first: with all of them at once the docker would become wider."""
+        self._shown = shown
+        for each in self.buttons:
+            if each not in shown:
+                each.hide()
+        for each in shown:
+            each.show()
+        self._spread()
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the widest button at least: they need not be side by side."""
+        wide = max((each.minimumWidth() for each in self._shown), default=0)
+        return QSize(wide, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event) -> None:
+        """Another width, other lines."""
+        super().resizeEvent(event)
+        self._spread()
+
+    def _spread(self) -> None:
+        gap, left, lines = self._rows[0].spacing(), -1, []
+        for each in self._shown:
+            left -= each.minimumWidth() + gap
+            if left < 0:
+                lines.append([])
+                left = self.width() - each.minimumWidth()
+            lines[-1].append(each)
+        if lines != self._lines:
+            self._lines = lines
+            for row in self._rows:
+                while row.count():
+                    row.takeAt(0)
+            for row, line in zip(self._rows, lines):
+                for each in line:
+                    row.addWidget(each)
+            self.updateGeometry()
 
 
 class Button(QPushButton):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from krita import Krita
 
-from .controls import calm
+from .controls import Named, calm
 from .layers import is_open, thumbnail
 from .qt import (
     QBuffer,
@@ -25,7 +25,6 @@ from .qt import (
     QMenu,
     QPen,
     QPixmap,
-    QPushButton,
     QSize,
     QStyle,
     QStyledItemDelegate,
@@ -39,8 +38,8 @@ from .qt import (
 from .settings import DROPPED, STYLE, StyleChoice, folder
 from .words import _, said
 
-SIDE, MOST = 42, 8
-"""Pixels of a thumbnail; styles that the worker takes."""
+SIDE, MOST, NARROW = 42, 8, 90
+"""Pixels of a thumbnail; styles that the worker takes; pixels of the button for kinds, which else gets its own line."""
 ROW, TALL = 4, SIDE + 18
 """Styles in a row of the gallery, and its height in pixels."""
 OWN, FILE, LAYER, SEVERAL = _("Included"), _("A picture file"), _("A layer"), _("Several, mixed")
@@ -61,7 +60,7 @@ class Styles(QWidget):
         self.gallery = _gallery()
         self.gallery.itemClicked.connect(self._picked)
         self.gallery.itemActivated.connect(self._picked)  # by the keyboard
-        self.kind, self.mix, self.source = QPushButton(), QCheckBox(_("Mix")), QWidget()
+        self.kind, self.mix, self.source = Named(), QCheckBox(_("Mix")), QWidget()
         self.menu = self._kinds()
         self.mix.setToolTip(_("Add to the styles chosen before, instead of taking their place"))
         row = QHBoxLayout(self.source)
@@ -84,7 +83,7 @@ class Styles(QWidget):
         layers = kinds.addMenu(LAYER)
         layers.aboutToShow.connect(self._list_layers)
         self.kind.setMenu(kinds)
-        self.kind.setMinimumWidth(40)
+        self.kind.setMinimumWidth(NARROW)
         self.kind.setToolTip(
             _("One of those below, a picture file, which you can also drop here, or another layer, of any document")
         )

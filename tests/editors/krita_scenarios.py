@@ -121,7 +121,7 @@ def paint():
 def row():
     """The buttons that are there, without what our own language puts around them."""
     buttons = dock().foot.row.findChildren(QPushButton)
-    return [each.text().replace("&", "").strip("\u27e6\u27e7") for each in buttons if not each.isHidden()]
+    return [re.sub("[&~\u27e6\u27e7]", "", each.text()) for each in buttons if not each.isHidden()]
 
 
 KEPT = ["Discard", "Try again", "Keep"]
@@ -1061,6 +1061,8 @@ def in_brackets(state):
     dock().grab().save(str(OUT / f"translated_{state}.png"))
     assert message() or dock().notice.text() or dock().setup.isVisible() or dock().foot.bar.isVisible(), state
     texts = list(shown(dock()))
+    area = dock().area
+    assert dock().width() == 250 and area.widget().width() <= area.viewport().width(), (state, dock().width())
     assert len(texts) > 100 and any("\u27e6" in text for _, text in texts), len(texts)
     left = {f"{kind}: {text}" for kind, text in texts if outside(text) - KEPT_ENGLISH}
     assert not left, (state, sorted(left))

@@ -72,7 +72,10 @@ def translated():
     """Krita in a language of ours, for which the session was given a catalogue: nothing in it is English."""
     words = DATA / "krita/pykrita/impasto/locale/xx"
     shutil.copytree(SCRATCH / "locale/xx", words, dirs_exist_ok=True)
-    together(["translated"], LANGUAGE="xx")
+    chosen = CONFIG / "klanguageoverridesrc"
+    chosen.write_text("[Language]\nkrita=@ByteArray(xx)\n")  # as Settings > Switch Application Language leaves it
+    together(["translated"])
+    chosen.unlink()
     shutil.rmtree(words)
 
 
