@@ -145,6 +145,7 @@ class Window:
         for widget in (self.style.box, knobs):
             column.pack_start(widget, False, False, 0)
         for widget in saved:
+            widgets.stack(widget, USUAL)
             self.area.remove(widget)
             column.pack_start(widget, False, False, 0)
         self.scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=SCROLLED)

@@ -48,6 +48,12 @@ def row(grid: Gtk.Grid, number: int, title: str, widget: Gtk.Widget, width: int 
     grid.attach(widget, 1, number, width, 1)
 
 
+def stack(box: Gtk.Widget, width: int) -> None:
+    """Have what stands side by side in `box` stand below one another, if it is wider than this, as in German."""
+    if isinstance(box, Gtk.Orientable) and box.get_preferred_width()[1] > width:
+        box.set_orientation(Gtk.Orientation.VERTICAL)
+
+
 def label(text: str = "") -> Gtk.Label:
     """Sentences, which can be copied."""
     made = Gtk.Label(label=text, xalign=0, wrap=True, selectable=True)
