@@ -860,7 +860,9 @@ for path, text in BROWSER.items():
 settings = PROFILE / "gimprc"
 settings.write_text(settings.read_text() + "(show-welcome-dialog no)\n")
 GIMP = None
-screen = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"], **QUIET)
+screen = subprocess.Popen(
+    ["Xvfb", DISPLAY, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset"], **QUIET
+)
 try:
     until(lambda: Path("/tmp/.X11-unix/X9").exists(), "display")
     manager = subprocess.Popen(["twm", "-f", "/tmp/twmrc"], **QUIET)

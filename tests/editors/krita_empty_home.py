@@ -198,7 +198,9 @@ def main():
     """All the steps, and what they took."""
     skipped, took, found = os.environ.get("SKIP", "").split(), {}, {}
     prepare()
-    screen = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", "1400x1000x24", "-nolisten", "tcp"], **QUIET)
+    screen = subprocess.Popen(
+        ["Xvfb", DISPLAY, "-screen", "0", "1400x1000x24", "-nolisten", "tcp", "-noreset"], **QUIET
+    )
     until(Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists, "screen", 20)
     (AWAY / "twmrc").write_text(MANAGER)
     manager = subprocess.Popen(["twm", "-f", AWAY / "twmrc"], env=ENV, **QUIET)

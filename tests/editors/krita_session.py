@@ -197,7 +197,10 @@ def main(chosen):
     """All of it, or the scenarios of these names."""
     HOME.mkdir(exist_ok=True)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    screen = subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", "1400x1000x24", "-nolisten", "tcp"], **quiet)
+    # Else the server resets when a Krita has gone, and throws out the next one, if that has come already.
+    screen = subprocess.Popen(
+        ["Xvfb", DISPLAY, "-screen", "0", "1400x1000x24", "-nolisten", "tcp", "-noreset"], **quiet
+    )
     try:
         until(Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists, 20)
         profile()
