@@ -27,7 +27,7 @@ Case = Callable[[random.Random, Path], str]
 """Makes and reads one case in an empty folder; a word for what came of it. What it raises is a finding."""
 TARGETS = {
     **dict.fromkeys(
-        ["png", "jpeg", "tiff", "webp", "exr", "avif", "gif", "bmp", "jpeg2000", "pnm", "metadata"], "pictures"
+        ["png", "jpeg", "tiff", "webp", "exr", "avif", "gif", "bmp", "jpeg2000", "pnm", "heic", "metadata"], "pictures"
     ),
     "recipes": "recipes",
     "weights": "weights",

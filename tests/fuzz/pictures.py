@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO
+import pillow_heif
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
@@ -57,7 +58,7 @@ def prepared(target: str, top: Path) -> Case:
     warnings.simplefilter("ignore", ImageWarning)
     codecs.MOST_PIXELS = MOST_PIXELS
     corpora = {"png": _png, "jpeg": _jpeg, "tiff": _tiff, "webp": _webp, "exr": _exr, "avif": _avif}
-    corpora |= {"gif": _gif, "bmp": _bmp, "jpeg2000": _jpeg2000, "pnm": _pnm}
+    corpora |= {"gif": _gif, "bmp": _bmp, "jpeg2000": _jpeg2000, "pnm": _pnm, "heic": _heic}
     corpus = [] if target == "metadata" else list(corpora[target](top))
     pieces = [b"\0" * 100, b"\xff" * 100, XMP, b"IDAT", b"\xff\xd8\xff", *(data[:200] for data in corpus)]
 
@@ -184,6 +185,22 @@ def _avif(top: Path) -> Iterator[bytes]:
     yield from (_saved("AVIF", mode, **all_of) for mode in ("RGB", "RGBA"))
     yield _saved("AVIF", "RGB", speed=10, subsampling="4:0:0")
     yield _saved("AVIF", "RGB", speed=10, save_all=True, append_images=[_image("RGB").rotate(90)])
+
+
+def _heic(top: Path) -> Iterator[bytes]:
+    for mode, profile in (("L", GREY), ("RGB", srgb_profile()), ("RGBA", PROFILES[-1])):
+        image = _image(mode)
+        image.info |= {"icc_profile": profile, "xmp": XMP}
+        yield _heif([image], exif=_exif().tobytes())
+    yield _heif([_image("RGB"), _image("RGB").rotate(180)], primary_index=1, color_primaries=12, chroma=444)
+
+
+def _heif(images: list[Image.Image], **options: object) -> bytes:
+    file, made = io.BytesIO(), pillow_heif.HeifFile()
+    for image in images:
+        made.add_from_pillow(image)
+    made.save(file, **options)
+    return file.getvalue()
 
 
 def _gif(top: Path) -> Iterator[bytes]:
