@@ -169,7 +169,7 @@ def test_it_is_cancelled_while_it_downloads(
         while not work.ended:
             time.sleep(0.02)
         server.shutdown()
-    assert time.monotonic() - began < 5 and work.failed == "Cancelled." and not work.place.exists()
+    assert time.monotonic() - began < 5 and work.failed == "Stopped: nothing was kept." and not work.place.exists()
     assert work._process is not None and work._process.poll() is not None
 
 

@@ -95,7 +95,7 @@ class Installer:
             for step in self.steps():
                 self._run(step)
         except (LookupError, OSError) as error:
-            self.failed = "Cancelled." if self._cancelled else str(error)
+            self.failed = str(error)
             with suppress(OSError):
                 self._clear()
         self.ended = True
@@ -125,6 +125,8 @@ class Installer:
                     told.append(text)
                     self._lines.append(text)
         if process.wait():
+            if self._cancelled:
+                raise LookupError("Stopped: nothing was kept.")
             begin = next((number for number, text in enumerate(told) if text.lower().startswith(WHY)), -1)
             raise LookupError(f"{means()} could not install it: {' '.join(told[begin:][:TOLD])}")
 

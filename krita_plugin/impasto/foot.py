@@ -24,7 +24,7 @@ STATES = {
     State.ADDING: _("Adding the layer..."),
 }
 """What the bar says."""
-WAITS = _("It begins after what was cancelled has come to its end.")
+WAITS = _("It begins once what was stopped has ended.")
 TALL = 84
 """Pixels that sentences may take before they scroll."""
 

@@ -17,6 +17,7 @@ from .settings import Settings, StyleChoice
 from .words import _
 
 PREVIEW, THUMBNAIL = 512, 96
+STOPPED = _("Stopped: nothing was kept.")
 LATER = 20
 """Milliseconds to the next try at a turn that came within another one."""
 
@@ -208,7 +209,7 @@ class Painter(QObject):
         """Give it up, at once."""
         if self.busy and not self._within:
             self._turns.close()
-            self._finish(_("Cancelled."))
+            self._finish(STOPPED)
 
     @guarded
     def finish(self) -> None:
@@ -245,7 +246,7 @@ class Painter(QObject):
             yield True
         event, self._end = self._end, None
         if event.type != "done":
-            raise RefusedError(sentence(event) if event.type == "failed" else _("Cancelled."))
+            raise RefusedError(sentence(event) if event.type == "failed" else STOPPED)
         self._enter(State.ADDING)
         made = {"styles": [style.title for style in settings.styles], "recipe": event["recipe"]}
         name = settings.title()

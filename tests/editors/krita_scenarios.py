@@ -491,7 +491,7 @@ def scenario_meanwhile():
     yield from run(**LONG)
     assert painter.busy and dock().foot.stop.isEnabled()
     dock().foot.stop.click()
-    assert not painter.busy and message() == "Cancelled." and names(document.rootNode()) == before
+    assert not painter.busy and message() == "Stopped: nothing was kept." and names(document.rootNode()) == before
     yield from run(**LONG)
     dock().foot.keep.click()
     yield from wait_for(lambda: not painter.busy)
@@ -848,7 +848,7 @@ def scenario_keys():
     yield from wait_for(lambda: painter.state.name == "PAINTING", 30, "Alt+P")
     press("Escape")
     yield from wait_for(lambda: not painter.busy, 5, "Escape")
-    assert message() == "Cancelled." and names(document.rootNode()) == before, message()
+    assert message() == "Stopped: nothing was kept." and names(document.rootNode()) == before, message()
     for kind in (QSpinBox, QDoubleSpinBox, QComboBox, QSlider, QListWidget, QProgressBar, QToolButton):
         for each in window.widget().findChildren(kind):
             named = each.accessibleName() or (kind is QToolButton and each.text())
@@ -1136,7 +1136,8 @@ def scenario_set_up():
     yield from wait_for(place.exists, 60, "the folder")
     panel.stop.click()
     yield from wait_for(lambda: painter.installer is None, 20, "cancelling")
-    assert panel.line.text() == "Cancelled." and not place.exists() and panel.install.isVisible(), panel.line.text()
+    assert panel.line.text() == "Stopped: nothing was kept.", panel.line.text()
+    assert not place.exists() and panel.install.isVisible()
     begin = time.monotonic()
     panel.install.click()
     yield from wait_for(lambda: panel.line.text(), 60, "the first line")
