@@ -22,6 +22,8 @@ HEADLESS, WINDOW, SCHEME, MEDDLER = (
 )
 SCENARIO = re.compile(r"^def scenario_(\w+)", re.MULTILINE)
 HANGS = 1200
+WIDE = translated("W" * 7)
+"""What stands in a field for numbers, in letters as wide as those of Japanese."""
 
 pytestmark = pytest.mark.slow
 
@@ -38,9 +40,8 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     meddler = profile(folder) / "plug-ins/meddler/meddler.py"
     meddler.parent.mkdir()
     shutil.copy(MEDDLER, meddler)
-    catalogue.write(
-        profile(folder) / "plug-ins/impasto/locale", {text: translated(text) for text in catalogue.texts()}, LANGUAGE
-    )
+    words = {text: translated(text) for text in catalogue.texts()} | {"as in the style": WIDE}
+    catalogue.write(profile(folder) / "plug-ins/impasto/locale", words, LANGUAGE)
     return folder
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import gi
 
 gi.require_version("Gtk", "3.0")
@@ -26,7 +28,8 @@ def spell(widget: Gtk.Widget, zero: str) -> None:
     """Have the fields for numbers in `widget` say this instead of 0."""
     if isinstance(widget, Gtk.SpinButton):
         widget.set_numeric(False)
-        widget.set_width_chars(len(zero) - 2)
+        digit = widget.get_pango_context().get_metrics(None, None).get_approximate_digit_width()
+        widget.set_width_chars(math.ceil(widget.create_pango_layout(zero).get_size()[0] / digit))
         GObject.Object.connect(widget, "output", _spelled, zero)
         _spelled(widget, zero)
     elif isinstance(widget, Gtk.Container):

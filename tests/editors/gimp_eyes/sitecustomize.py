@@ -21,6 +21,9 @@ def texts(widget):
     for name in PROPERTIES:
         if widget.find_property(name):
             yield name, plain.get(name) or widget.get_property(name)
+    number = isinstance(widget, gtk.SpinButton) and widget.get_allocated_width() > 1  # what is folded away has 1
+    if number and widget.get_layout().get_pixel_size()[0] > widget.get_text_area().width:
+        yield "cut off", widget.get_text()
     for row in (isinstance(widget, gtk.ComboBox) and widget.get_model()) or ():
         yield from (("entry", value) for value in row if isinstance(value, str))
     if isinstance(widget, gtk.FileChooserButton):
