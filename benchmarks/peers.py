@@ -48,11 +48,11 @@ DEVIATION = (58.395, 57.12, 57.375)
 CONTENT_PLACE, STYLE_PLACES = 20, [1, 6, 11, 18, 25]
 """Of the textbook's layers among the features of torchvision's VGG-16."""
 RACE = {"network": "vgg16", "profile": "johnson", "init": "content", "tv_weight": 0, "history": 100, "device": "cpu"}
-STEPS, SPARE = 50, 0.97
+STEPS, SPARE = 100, 0.97
 """Of impasto at the last size, at most; and the share of the goal at which it stops: its steps may be in bfloat16."""
 PEERS = "neural-style-pt", "style-transfer-pytorch"
 NAMES = "textbook", *PEERS, "impasto"
-LIMIT = 170
+LIMIT = 900
 """Seconds after which a program is given up."""
 SAID = re.compile(r"^ *(?:Total )?(loss|begun|peak): ([\d.e+-]+)(?: after ([\d.e+-]+))?")
 LINE = "{:<24}{:>11}{:>16}{:>12}{:>12}{:>10}"
