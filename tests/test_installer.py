@@ -173,6 +173,24 @@ def test_it_is_cancelled_while_it_downloads(
     assert work._process is not None and work._process.poll() is not None
 
 
+def test_nothing_stays_of_a_last_step_that_is_stopped_as_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it started still speaks then, but it has ended well by itself."""
+    work = Installer(tmp_path / "worker", WANTED)
+    step = ["sh", "-c", 'mkdir "$0"; sleep 60 & echo begun', str(work.place)]
+    monkeypatch.setattr(work, "steps", lambda: [step])
+    work.start()
+    while "begun" not in work.poll():
+        time.sleep(0.02)
+    time.sleep(0.5)  # until the shell has ended
+    work.cancel()
+    while not work.ended:
+        time.sleep(0.02)
+    assert work._process is not None and work._process.returncode == 0
+    assert work.failed == "Stopped: nothing was kept." and not work.place.exists()
+
+
 def test_without_uv_and_python_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -124,9 +124,10 @@ class Installer:
                 if text:
                     told.append(text)
                     self._lines.append(text)
-        if process.wait():
-            if self._cancelled:
-                raise LookupError("Stopped: nothing was kept.")
+        failed = process.wait()
+        if self._cancelled:
+            raise LookupError("Stopped: nothing was kept.")
+        if failed:
             begin = next((number for number, text in enumerate(told) if text.lower().startswith(WHY)), -1)
             raise LookupError(f"{means()} could not install it: {' '.join(told[begin:][:TOLD])}")
 
