@@ -112,19 +112,19 @@ def press(text, kind="button", window="", seconds=60):
     time.sleep(0.3)
 
 
-def menu(*names, brings, seconds=20):
+def menu(*names, brings):
     """Through Krita's menus, and anew if that brings nothing about: in Krita 6 a menu may close under the mouse."""
-    for _ in range(3):
+    for left in (2, 1, 0):
         for name in names:
             press(name, "menu")
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if brings():
-                return
-            time.sleep(0.1)
-        tool("key", "Escape", "Escape")
-    shot("missing")
-    raise AssertionError(f"{' > '.join(names)} brings nothing about")
+        try:
+            until(brings, f"end of {' > '.join(names)}")
+        except AssertionError:
+            if not left:
+                raise
+            tool("key", "Escape", "Escape")
+        else:
+            return
 
 
 def asked():
@@ -151,7 +151,7 @@ class Krita:
         until(lambda: seen("menu", "Tools"), "Krita", 120)
 
     def quit(self):
-        menu("File", "Quit", brings=lambda: self.process.poll() is not None, seconds=60)
+        menu("File", "Quit", brings=lambda: self.process.poll() is not None)
         assert self.process.returncode == 0, self.process.returncode
 
 
